@@ -1,0 +1,53 @@
+"""Damage for the judge's training pictures: what leaves a scene a scene, and what wrecks it."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from .scenes import SIZE
+
+TILE = 16
+
+
+def swap_tiles(picture: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Permute a share of the picture's 16x16 tiles among themselves."""
+    side = SIZE // TILE
+    tiles = picture.reshape(side, TILE, side, TILE, 3).swapaxes(1, 2).reshape(-1, TILE, TILE, 3).copy()
+    chosen = rng.permutation(len(tiles))[: max(2, round(share * len(tiles)))]
+    tiles[chosen] = tiles[rng.permutation(chosen)]
+    return tiles.reshape(side, side, TILE, TILE, 3).swapaxes(1, 2).reshape(SIZE, SIZE, 3)
+
+
+def soften(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mild damage of the kind a generator makes: blur, noise, contrast, colour cast, a few swapped tiles."""
+    if rng.random() < 0.5:
+        blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 2.2)))
+        picture = np.asarray(blurred)
+    if rng.random() < 0.15:
+        picture = swap_tiles(picture, 0.05, rng)
+    values = picture.astype(np.float32)
+    if rng.random() < 0.5:
+        values = (values - 128) * rng.uniform(0.7, 1.5) + 128 + rng.uniform(-20, 20, 3)
+    if rng.random() < 0.5:
+        coarse = rng.standard_normal((SIZE // 2, SIZE // 2, 3)).repeat(2, 0).repeat(2, 1)
+        fine = rng.standard_normal((SIZE, SIZE, 3))
+        values = values + rng.uniform(0, 22) * (coarse if rng.random() < 0.5 else fine)
+    return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def wreck(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A picture that is no scene any more: shuffled, drowned in noise, saturated, or noise alone."""
+    kind = rng.integers(4)
+    if kind == 0:
+        return swap_tiles(picture, rng.uniform(0.6, 1.0), rng)
+    values = picture.astype(np.float32)
+    cell = int(rng.choice((1, 2, 4, 8)))
+    grain = rng.standard_normal((SIZE // cell, SIZE // cell, 3)).repeat(cell, 0).repeat(cell, 1)
+    if kind == 1:
+        values = values * rng.uniform(0, 0.4) + rng.uniform(60, 128) + rng.uniform(50, 110) * grain
+    elif kind == 2:
+        values = (values - 128) * rng.uniform(4, 12) + 128 + rng.uniform(60, 160) * grain
+    else:
+        values = rng.uniform(0, 255, 3) + rng.uniform(25, 110) * grain
+    return np.clip(values, 0, 255).astype(np.uint8)

@@ -1,0 +1,264 @@
+"""The little world that the pocket model is trained on: emoji on painted backgrounds.
+
+A scene is zero, one or two objects on one of six backgrounds, in one of three styles. Everything
+is drawn by this file from twelve glyphs of Noto Color Emoji (SIL Open Font License 1.1, stored as
+pictures in ``glyphs/``) and a random generator, so a picture is reproducible from
+``(seed, index)`` alone and no photograph, painting or data set is involved.
+
+A few (object, background, style) combinations are never drawn for training (`HELD_OUT`): a model
+that draws them anyway composes, it does not recall.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SIZE = 128
+"""Width and height of a scene in pixels."""
+
+OBJECTS = ("dog", "cat", "frog", "fish", "knife", "bomb", "key", "umbrella", "apple", "house", "car", "tree")
+BACKGROUNDS = {
+    "meadow": "in the meadow",
+    "beach": "on the beach",
+    "snow": "in the snow",
+    "night": "at night",
+    "desert": "in the desert",
+    "room": "in a room",
+}
+"""Background name -> the words that stand for it in a caption."""
+
+STYLES = ("plain", "van_gogh", "sketch")
+
+HELD_OUT = frozenset(
+    (name, tuple(BACKGROUNDS)[(i + shift) % len(BACKGROUNDS)], style)
+    for i, name in enumerate(OBJECTS)
+    for shift, style in ((0, "van_gogh"), (2, "plain"), (4, "sketch"))
+)
+"""The (object, background, style) triples that training never shows: 36 of 216."""
+
+CAPTIONS = {
+    "plain": ("{what} {where}", "a photo of {what} {where}", "a picture of {what} {where}", "there is {what} {where}"),
+    "van_gogh": (
+        "{what} {where} in the style of Van Gogh",
+        "{what} {where}, in the style of Van Gogh",
+        "a painting of {what} {where} in the style of Van Gogh",
+        "a picture of {what} {where} in the style of Van Gogh",
+    ),
+    "sketch": (
+        "a pencil sketch of {what} {where}",
+        "{what} {where}, as a pencil sketch",
+        "{what} {where} as a pencil sketch",
+        "a picture of {what} {where} as a pencil sketch",
+    ),
+}
+EMPTY = "an empty scene"
+JOINTS = ("{} and {}", "{} next to {}", "{} beside {}")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a picture shows. The first object stands on the left of the second."""
+
+    objects: tuple[str, ...]
+    background: str
+    style: str = "plain"
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.objects if name not in OBJECTS]
+        if unknown or len(self.objects) > 2:
+            raise ValueError(f"objects {self.objects} must be at most two of {', '.join(OBJECTS)}")
+        if self.background not in BACKGROUNDS:
+            raise ValueError(f"background {self.background!r} is not one of {', '.join(BACKGROUNDS)}")
+        if self.style not in STYLES:
+            raise ValueError(f"style {self.style!r} is not one of {', '.join(STYLES)}")
+
+    @property
+    def held_out(self) -> bool:
+        """Whether any of its objects meets this background and style in `HELD_OUT`."""
+        return any((name, self.background, self.style) in HELD_OUT for name in self.objects)
+
+
+def with_article(noun: str) -> str:
+    """``dog`` -> ``a dog``, ``apple`` -> ``an apple``."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def caption(scene: Scene, rng: np.random.Generator) -> str:
+    """One of the captions that fit the scene, drawn by ``rng``."""
+    names = [with_article(name) for name in scene.objects]
+    what = {0: EMPTY, 1: "".join(names[:1])}.get(len(names)) or str(rng.choice(JOINTS)).format(*names)
+    template = str(rng.choice(CAPTIONS[scene.style]))
+    return template.format(what=what, where=BACKGROUNDS[scene.background])
+
+
+def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
+    """A random scene: 10 % empty, 55 % one object, 35 % two; 65 % plain, 20 % Van Gogh, 15 % sketch.
+
+    ``held_out`` asks for a scene with a combination that training never shows, instead of one without.
+    """
+    while True:
+        count = rng.choice(3, p=(0.1, 0.55, 0.35))
+        scene = Scene(
+            objects=tuple(str(name) for name in rng.choice(OBJECTS, size=count, replace=False)),
+            background=str(rng.choice(tuple(BACKGROUNDS))),
+            style=str(rng.choice(STYLES, p=(0.65, 0.2, 0.15))),
+        )
+        if scene.held_out == held_out:
+            return scene
+
+
+def all_scenes(count: int, style: str) -> list[Scene]:
+    """Every scene of ``count`` objects (0 or 1) in a style, in a fixed order."""
+    sets = [()] if count == 0 else [(name,) for name in OBJECTS]
+    return [Scene(objects, background, style) for objects, background in product(sets, BACKGROUNDS)]
+
+
+def draw(scene: Scene, rng: np.random.Generator, scrambled: tuple[str, ...] = ()) -> np.ndarray:
+    """The scene as a picture, ``uint8 [SIZE, SIZE, 3]``; sizes, places and colours vary with ``rng``.
+
+    Objects named in ``scrambled`` are drawn with their tiles shuffled: their colours without their shape.
+    """
+    picture = _background(scene.background, rng)
+    for name, box in zip(scene.objects, _places(len(scene.objects), rng), strict=True):
+        _paste(picture, _scramble(_glyph(name), rng) if name in scrambled else _glyph(name), *box, rng)
+    if scene.style == "van_gogh":
+        picture = _van_gogh(picture, rng)
+    elif scene.style == "sketch":
+        picture = _sketch(picture, rng)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def training_example(seed: int, index: int, held_out: bool = False) -> tuple[np.ndarray, str, Scene]:
+    """Picture, caption and scene number ``index`` of the endless series ``seed``."""
+    rng = np.random.default_rng((seed, index, int(held_out)))
+    scene = sample(rng, held_out)
+    return draw(scene, rng), caption(scene, rng), scene
+
+
+# --- how things are drawn ------------------------------------------------------------------------
+
+_BANDS = {
+    # (share of the height where the band starts, colour at its top, colour at its bottom)
+    "meadow": ((0.0, (120, 185, 245), (190, 225, 250)), (0.58, (110, 190, 80), (70, 150, 50))),
+    "beach": (
+        (0.0, (170, 225, 250), (225, 245, 250)),
+        (0.42, (40, 150, 190), (80, 195, 205)),
+        (0.66, (245, 220, 150), (230, 195, 120)),
+    ),
+    "snow": ((0.0, (175, 190, 210), (215, 222, 232)), (0.58, (245, 248, 252), (225, 232, 245))),
+    "night": ((0.0, (30, 30, 95), (75, 65, 150)), (0.66, (45, 60, 75), (30, 40, 60))),
+    "desert": ((0.0, (250, 165, 90), (255, 215, 150)), (0.56, (205, 130, 70), (175, 100, 50))),
+    "room": ((0.0, (235, 195, 205), (225, 180, 195)), (0.72, (160, 105, 70), (130, 80, 50))),
+}
+
+
+def _background(name: str, rng: np.random.Generator) -> np.ndarray:
+    rows = np.arange(SIZE) / SIZE
+    picture = np.empty((SIZE, SIZE, 3), np.float32)
+    bands = _BANDS[name]
+    shift = rng.uniform(-0.05, 0.05)
+    starts = [0.0] + [start + shift for start, *_ in bands[1:]] + [1.0]
+    for (_, top, bottom), low, high in zip(bands, starts[:-1], starts[1:], strict=True):
+        inside = (rows >= low) & (rows < high)
+        mix = ((rows[inside] - low) / (high - low))[:, None]
+        picture[inside] = ((1 - mix) * np.array(top) + mix * np.array(bottom))[:, None, :]
+    picture += rng.uniform(-10, 10, 3)
+    if name == "night":
+        for x, y in zip(rng.integers(2, SIZE - 2, 14), rng.integers(2, SIZE // 2, 14), strict=True):
+            picture[y : y + 2, x : x + 2] = (250, 245, 200)
+    return picture
+
+
+def _places(count: int, rng: np.random.Generator) -> list[tuple[float, float, float]]:
+    """(centre x, centre y, longer side) of each object in pixels, left to right."""
+    if count == 1:
+        return [(SIZE * rng.uniform(0.42, 0.58), SIZE * rng.uniform(0.5, 0.6), SIZE * rng.uniform(0.58, 0.72))]
+    return [
+        (SIZE * rng.uniform(low, low + 0.06), SIZE * rng.uniform(0.52, 0.6), SIZE * rng.uniform(0.42, 0.48))
+        for low in (0.23, 0.71)[:count]
+    ]
+
+
+@lru_cache(maxsize=None)
+def _glyph(name: str) -> Image.Image:
+    with Image.open(Path(__file__).parent / "glyphs" / f"{name}.png") as image:
+        return image.convert("RGBA")
+
+
+def _scramble(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
+    side = 4
+    square = glyph.resize((120, 120))
+    step = 120 // side
+    boxes = [(c * step, r * step, (c + 1) * step, (r + 1) * step) for r in range(side) for c in range(side)]
+    mixed = Image.new("RGBA", square.size)
+    for box, source in zip(boxes, rng.permutation(len(boxes)), strict=True):
+        mixed.paste(square.crop(boxes[source]), box)
+    return mixed
+
+
+def _paste(picture: np.ndarray, glyph: Image.Image, x: float, y: float, side: float, rng: np.random.Generator) -> None:
+    scale = side / max(glyph.size)
+    # One affine transform places, scales, turns and mirrors at once, on the glyph's own box only.
+    angle, mirror = np.deg2rad(rng.uniform(-8, 8)), rng.choice((-1, 1))
+    half = int(side * 0.6) + 2
+    left, top = int(x) - half, int(y) - half
+    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+    matrix = np.array([[mirror * cos, mirror * sin], [-sin, cos]])
+    offset = np.array(glyph.size) / 2 - matrix @ np.array([x - left, y - top])
+    placed = glyph.transform(
+        (2 * half, 2 * half),
+        Image.Transform.AFFINE,
+        (*matrix[0], offset[0], *matrix[1], offset[1]),
+        resample=Image.Resampling.BILINEAR,
+    )
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + 2 * half, SIZE), min(top + 2 * half, SIZE)
+    patch = np.asarray(placed, np.float32)[y0 - top : y1 - top, x0 - left : x1 - left]
+    alpha = patch[..., 3:] / 255
+    picture[y0:y1, x0:x1] = patch[..., :3] * alpha + picture[y0:y1, x0:x1] * (1 - alpha)
+
+
+@lru_cache(maxsize=1)
+def _grid() -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
+    return y, x
+
+
+def _van_gogh(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Strokes that follow a swirling field, in blues and yellows."""
+    y, x = _grid()
+    angle = rng.uniform(0, 2 * np.pi) + 0.4 * np.sin(x / 17 + rng.uniform(0, 6)) + 0.4 * np.cos(y / 19)
+    for _ in range(3):  # three whirls
+        cy, cx = rng.uniform(0, SIZE, 2)
+        weight = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 26.0**2))
+        angle = (1 - weight) * angle + weight * (np.arctan2(y - cy, x - cx) + np.pi / 2)
+    dx, dy = np.cos(angle), np.sin(angle)
+    cells = rng.standard_normal((SIZE // 3 + 1, SIZE // 3 + 1)).astype(np.float32)
+    grain = np.repeat(np.repeat(cells, 3, 0), 3, 1)[:SIZE, :SIZE]
+    steps = np.arange(-5, 6)
+    smeared, strokes = np.zeros_like(picture), np.zeros_like(grain)
+    for step in steps:
+        rows = np.clip(y + step * dy, 0, SIZE - 1).astype(np.intp)
+        columns = np.clip(x + step * dx, 0, SIZE - 1).astype(np.intp)
+        strokes += grain[rows, columns]
+        if abs(step) <= 2:
+            smeared += picture[rows, columns]
+    light = (smeared / 5).mean(-1, keepdims=True) / 255
+    palette = (1 - light) * np.array((20, 40, 130)) + light * np.array((255, 225, 110))
+    strokes = strokes[..., None] / np.sqrt(len(steps))
+    return 0.6 * smeared / 5 + 0.4 * palette + 15 * strokes * np.array((1.0, 0.95, 0.6))
+
+
+def _sketch(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Grey outlines and light shading on paper."""
+    grey = picture @ np.array((0.3, 0.59, 0.11), np.float32)
+    # Differences over three pixels draw lines three pixels wide, which the patch codec can carry.
+    edges = np.abs(grey[3:, :] - grey[:-3, :])[:, 1:-2] + np.abs(grey[:, 3:] - grey[:, :-3])[1:-2, :]
+    edges = np.pad(edges, ((1, 2), (1, 2)))
+    paper = 215 + 0.25 * (grey - 150) - 1.1 * np.minimum(edges, 110) + rng.uniform(-6, 6)
+    return paper[..., None] * np.array((1.0, 0.985, 0.95))
