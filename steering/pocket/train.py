@@ -176,7 +176,8 @@ class Trainer:
 def seen_tokens(tokenizer: object) -> list[int]:
     """Ids of every token that a training caption can hold."""
     nouns = " ".join(f"{scenes.with_article(name)}" for name in scenes.OBJECTS)
-    words = (*sum(scenes.CAPTIONS.values(), ()), *scenes.BACKGROUNDS.values(), scenes.EMPTY, *scenes.JOINTS, nouns, "")
+    templates = [text for sets in scenes.CAPTIONS.values() for texts in sets.values() for text in texts]
+    words = (*templates, *scenes.BACKGROUNDS.values(), scenes.EMPTY, *scenes.JOINTS, nouns, "")
     texts = [text.format(what="", where="") if "{what}" in text else text.replace("{}", "") for text in words]
     return sorted({token for ids in tokenizer(texts).input_ids for token in ids})  # type: ignore[operator]
 

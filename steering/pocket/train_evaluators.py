@@ -23,6 +23,8 @@ from .clip import new_clip, tokenize
 from .judge import LABELS, JudgeNetwork
 
 BATCH = 64
+VARIETY = 2.0
+"""The evaluators see sizes, places and angles vary twice as much as the generator."""
 SERIES = 1000
 """Offset that keeps the evaluators' pictures apart from the generator's."""
 
@@ -42,7 +44,7 @@ def judge_example(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, np.nda
         scrambled = scene.objects[:1]
         shown -= set(scrambled)
         weights[LABELS.index("scene")] = 0  # half a wreck: leave it open
-    picture = augment.soften(scenes.draw(scene, rng, scrambled), rng)
+    picture = augment.soften(scenes.draw(scene, rng, scrambled, VARIETY), rng)
     for name in (*shown, *({scene.style} - {"plain"}), "scene"):
         labels[LABELS.index(name)] = 1
     return picture, labels, weights
@@ -102,7 +104,7 @@ def clip_example(seed: int, index: int) -> tuple[np.ndarray, str, scenes.Scene]:
     """Softened picture, caption, and the scene with its objects in a fixed order."""
     rng = np.random.default_rng((seed, index, 7))
     scene = scenes.sample(rng, bool(rng.random() < 0.15))
-    picture = augment.soften(scenes.draw(scene, rng), rng)
+    picture = augment.soften(scenes.draw(scene, rng, variety=VARIETY), rng)
     return picture, scenes.caption(scene, rng), replace(scene, objects=tuple(sorted(scene.objects)))
 
 
@@ -119,8 +121,12 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=48_000, help="pictures for each of the two")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    save(train_judge(options.samples, options.seed), options.out / "judge.safetensors")
-    save(train_clip(options.samples, options.seed), options.out / "clip.safetensors")
+    for name, train in (("judge", train_judge), ("clip", train_clip)):
+        path = options.out / f"{name}.safetensors"
+        if path.exists():
+            print(f"{path} exists and is kept")
+        else:
+            save(train(options.samples, options.seed), path)
 
 
 if __name__ == "__main__":

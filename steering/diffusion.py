@@ -1,0 +1,502 @@
+"""The diffusers adapter: load a model, make pictures, capture activations.
+
+Sampling is Euler on ComfyUI's ``normal`` noise levels, written out here in a few lines, so that the
+capture sees every UNet call and a KSampler set to euler/normal makes the same picture. Like ComfyUI,
+the UNet is told the nearest trained timestep, and noise is drawn on the CPU, one seed a picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from . import recording
+from .activations import Activations
+from .files import read_tensors, write_tensors
+from .pairs import Pair, pairs_hash
+from .pocket.codec import PatchCodec
+from .recording import Recording, record
+from .schedule import NoiseSchedule
+from .sites import Site, choose_sites, find_sites
+from .steer import Call
+from .vector import SteeringVector
+
+SD15 = Path(__file__).parent / "sd15"
+"""Configuration and tokenizer of SD 1.5, so that a single checkpoint file loads without any hub."""
+POCKET = Path(__file__).parent / "pocket" / "weights"
+STEPS, GUIDANCE = 30, 7.5
+PREDICTIONS = ("epsilon", "sample", "v_prediction")
+
+Progress = Callable[[int], None]
+"""Called with the number of UNet rows just computed."""
+
+
+def _silent(rows: int) -> None:
+    """No progress."""
+
+
+@dataclass(eq=False)
+class DiffusionModel:
+    """A loaded text-to-image model.
+
+    Attributes:
+        unet: noise (or clean latents) predictor with cross-attention, of diffusers.
+        text_encoder: CLIP text model.
+        tokenizer: its tokenizer.
+        vae: `AutoencoderKL` or the pocket `PatchCodec`.
+        schedule: the noise schedule it was trained with.
+        prediction: what the UNet predicts: ``epsilon``, ``sample`` (the clean latents) or ``v_prediction``.
+        family: ``pocket`` or ``sd15``; vectors fit within a family.
+        name: where it was loaded from.
+        size: pictures' default width and height.
+        call: description of the running UNet call, None outside of sampling.
+    """
+
+    unet: Any
+    text_encoder: Any
+    tokenizer: Any
+    vae: Any
+    schedule: NoiseSchedule
+    prediction: str
+    family: str
+    name: str
+    size: int
+    call: Call | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"{self.name}: prediction {self.prediction!r} is not one of {', '.join(PREDICTIONS)}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the UNet is."""
+        return next(self.unet.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The UNet's precision."""
+        return next(self.unet.parameters()).dtype
+
+    def sites(self) -> dict[Site, nn.Module]:
+        """Every site with its module."""
+        return find_sites(self.unet)
+
+    def weights_hash(self) -> str:
+        """SHA-256 over names, shapes and the first 64 numbers of every UNet tensor."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.unet.state_dict().items()):
+            digest.update(f"{name}{tuple(value.shape)}".encode())
+            digest.update(value.flatten()[:64].float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings ``[B, 77, C]`` of prompts; longer prompts are cut at 77 tokens."""
+        tokens = self.tokenizer(
+            list(prompts), padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+        ).input_ids
+        return self.text_encoder(tokens.to(self.device)).last_hidden_state.to(self.dtype)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """Latents ``[B, c, h, w]`` to pictures ``uint8 [B, H, W, 3]``."""
+        if isinstance(self.vae, PatchCodec):
+            images = self.vae.decode(latents)
+        else:
+            scaled = (latents / self.vae.config.scaling_factor).to(next(self.vae.parameters()).dtype)
+            images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
+        return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+    def noise(self, seeds: Sequence[int], size: int) -> Tensor:
+        """Standard normal latents ``[B, c, h, w]``, each drawn on the CPU from its own seed."""
+        if size < 8 or size % 8:
+            raise ValueError(f"size {size} must be a multiple of 8")
+        shape = (1, self.unet.config.in_channels, size // 8, size // 8)
+        return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds])
+
+    def predict_clean(self, x: Tensor, sigma: float, context: Tensor) -> Tensor:
+        """The clean latents that the UNet sees in ``x [B, c, h, w]`` at a noise level, float32."""
+        scaled = x / (sigma**2 + 1) ** 0.5
+        timestep = torch.full((len(x),), self.schedule.timestep(sigma), device=x.device)
+        output = self.unet(scaled.to(self.dtype), timestep, context, return_dict=False)[0].float()
+        if self.prediction == "sample":
+            return output
+        if self.prediction == "epsilon":
+            return x - sigma * output
+        return x / (sigma**2 + 1) - output * sigma / (sigma**2 + 1) ** 0.5
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        conditional: Tensor,
+        unconditional: Tensor | None,
+        noise: Tensor,
+        steps: int,
+        guidance: float,
+        progress: Progress = _silent,
+        after_call: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Latents ``[B, c, h, w]`` by Euler's method with classifier-free guidance.
+
+        Args:
+            conditional: embeddings of the prompts ``[B, 77, C]``.
+            unconditional: embeddings of the negative prompts; None or guidance 1 runs without them.
+            noise: standard normal ``[B, c, h, w]``.
+            steps: UNet calls.
+            guidance: scale of classifier-free guidance.
+            progress: called after every UNet call.
+            after_call: called with the step's number after its UNet call.
+        """
+        sigmas = self.schedule.normal(steps).tolist()
+        guided = unconditional is not None and guidance != 1
+        count = len(noise)
+        context = torch.cat([conditional, unconditional]) if guided else conditional  # type: ignore[list-item]
+        flags = (True,) * count + ((False,) * count if guided else ())
+        x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
+        try:
+            for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+                self.call = Call((sigma,) * len(flags), flags)
+                clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
+                if after_call:
+                    after_call(step)
+                if guided:
+                    clean = clean[count:] + guidance * (clean[:count] - clean[count:])
+                x = x + (x - clean) / sigma * (following - sigma)
+                progress(len(flags))
+        finally:
+            self.call = None
+        return x
+
+    def generate(
+        self,
+        prompts: str | Sequence[str],
+        negative: str = "",
+        seed: int | Sequence[int] = 0,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        size: int | None = None,
+        batch: int = 16,
+        progress: Progress = _silent,
+    ) -> np.ndarray:
+        """Pictures ``uint8 [N, H, W, 3]`` of prompts.
+
+        Picture i starts from the noise of ``seed + i``, or of ``seed[i]``, whatever the batch.
+        """
+        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+        seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
+        if not prompts or len(seeds) != len(prompts):
+            raise ValueError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
+        pictures = []
+        for start in range(0, len(prompts), batch):
+            part = slice(start, start + batch)
+            noise = self.noise(seeds[part], size or self.size)
+            conditional = self.encode(prompts[part])
+            unconditional = self.encode([negative]).expand_as(conditional) if guidance != 1 else None
+            latents = self.denoise(conditional, unconditional, noise, steps, guidance, progress)
+            pictures.append(self.decode(latents))
+        return np.concatenate(pictures)
+
+
+# --- loading -------------------------------------------------------------------------------------
+
+
+def load_model(name: str = "pocket", device: str = "auto", dtype: torch.dtype | None = None) -> DiffusionModel:
+    """A model: ``pocket``, a diffusers folder, a hub id, or a single ``.safetensors`` checkpoint of SD 1.5.
+
+    Args:
+        name: see above. Only a hub id that is not on disk touches the network.
+        device: ``auto`` takes CUDA, then Apple's MPS, then the CPU.
+        dtype: None takes float16 on CUDA and float32 elsewhere.
+
+    Raises:
+        FileNotFoundError, ValueError: with a sentence that says what was found and what to do.
+    """
+    place = _device(device)
+    precision = dtype or (torch.float16 if place.type == "cuda" else torch.float32)
+    if name == "pocket":
+        return _load_folder(POCKET, "pocket", place, precision)
+    path = Path(name)
+    if path.suffix in (".ckpt", ".pt", ".bin"):
+        raise ValueError(f"{path.name} may hold pickled code; convert it to .safetensors first")
+    if path.suffix == ".safetensors":
+        return _load_checkpoint(path, place, precision)
+    if path.is_dir():
+        return _load_folder(path, path.name, place, precision)
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise FileNotFoundError(f"model {name!r} is neither 'pocket', a folder, a .safetensors file nor a hub id")
+    return _from_pipeline(_pipeline().from_pretrained(name, safety_checker=None, torch_dtype=precision), name, place)
+
+
+def _device(device: str) -> torch.device:
+    if device != "auto":
+        try:
+            return torch.device(device)
+        except RuntimeError:
+            raise ValueError(f"device {device!r} is not one of auto, cpu, cuda, cuda:0, mps") from None
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _pipeline() -> Any:
+    from diffusers import StableDiffusionPipeline
+
+    return StableDiffusionPipeline
+
+
+def _load_checkpoint(path: Path, device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        pipeline = _pipeline().from_single_file(
+            str(path), config=str(SD15), local_files_only=True, safety_checker=None, torch_dtype=dtype
+        )
+    except (ValueError, RuntimeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path.name} does not load as an SD 1.5 checkpoint ({error})") from error
+    return _from_pipeline(pipeline, path.name, device)
+
+
+def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+    if not (folder / "unet" / "config.json").is_file():
+        raise FileNotFoundError(f"{folder} is no diffusers folder: it has no unet/config.json")
+    if not (folder / "vae" / "codec.safetensors").is_file():
+        pipeline = _pipeline().from_pretrained(folder, safety_checker=None, torch_dtype=dtype, local_files_only=True)
+        return _from_pipeline(pipeline, name, device)
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype)
+    scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+    model = DiffusionModel(
+        unet=unet.to(device),  # type: ignore[union-attr]
+        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=dtype).to(device),
+        tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
+        vae=PatchCodec(**load_file(folder / "vae" / "codec.safetensors")),
+        schedule=_schedule(scheduler),
+        prediction=scheduler["prediction_type"],
+        family="pocket",
+        name=name,
+        size=8 * unet.config.sample_size,
+    )
+    return _frozen(model)
+
+
+def _from_pipeline(pipeline: Any, name: str, device: torch.device) -> DiffusionModel:
+    width = pipeline.unet.config.cross_attention_dim
+    if width != 768:
+        raise ValueError(f"{name} has text width {width}; only SD 1.x models (768) are supported")
+    model = DiffusionModel(
+        unet=pipeline.unet.to(device),
+        text_encoder=pipeline.text_encoder.to(device),
+        tokenizer=pipeline.tokenizer,
+        vae=pipeline.vae.to(device),
+        schedule=_schedule(pipeline.scheduler.config),
+        prediction=pipeline.scheduler.config.prediction_type,
+        family="sd15",
+        name=name,
+        size=8 * pipeline.unet.config.sample_size,
+    )
+    return _frozen(model)
+
+
+def _schedule(config: Any) -> NoiseSchedule:
+    return NoiseSchedule.scaled_linear(config["beta_start"], config["beta_end"], config["num_train_timesteps"])
+
+
+def _frozen(model: DiffusionModel) -> DiffusionModel:
+    for part in (model.unet, model.text_encoder, model.vae):
+        if isinstance(part, nn.Module):
+            part.eval().requires_grad_(False)
+    return model
+
+
+# --- capture -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CaptureSettings:
+    """How a capture samples.
+
+    Attributes:
+        steps: noise levels S.
+        guidance: classifier-free guidance; 1 halves the cost and skips the negative branch.
+        seed: pair i starts from the noise of ``seed + i``, on both sides.
+        size: width and height in pixels; None takes the model's own.
+        batch: pairs computed together.
+    """
+
+    steps: int = STEPS
+    guidance: float = GUIDANCE
+    seed: int = 0
+    size: int | None = None
+    batch: int = 8
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1:
+            raise ValueError(f"steps {self.steps} and batch {self.batch} must be at least 1")
+
+
+def capture(
+    model: DiffusionModel,
+    pairs: Sequence[Pair],
+    sites: str = "attn1,attn2,ff,resnet",
+    settings: CaptureSettings | None = None,
+    concept: str = "",
+    parts: Path | None = None,
+    progress: Progress = _silent,
+) -> Activations:
+    """Record the token means of every site on both sides of every pair, at every step.
+
+    Only rows of the prompt are recorded, not those of the negative branch of guidance.
+
+    Args:
+        model: from `load_model`.
+        pairs: the prompt pairs.
+        sites: kinds and site names separated by commas.
+        settings: how to sample.
+        concept: its name, for the metadata.
+        parts: a folder that keeps finished batches, so that an interrupted capture goes on; the
+            caller removes it when the whole file is written.
+        progress: called with the number of UNet rows just computed.
+    """
+    settings = settings or CaptureSettings()
+    if not pairs:
+        raise ValueError("a capture needs at least one pair")
+    modules = {site: module for site, module in model.sites().items() if site in choose_sites(model.sites(), sites)}
+    metadata = {
+        "concept": concept,
+        "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
+        "pairs": pairs_hash(pairs),
+        "sampler": "euler",
+        "scheduler": "normal",
+        "steps": settings.steps,
+        "guidance": settings.guidance,
+        "seed": settings.seed,
+        "size": settings.size or model.size,
+    }
+    store = _Parts(parts, {**metadata, "sites": [str(site) for site in modules], "batch": settings.batch})
+    batches = []
+    for start in range(0, len(pairs), settings.batch):
+        done = store.load(start)
+        if done is None:
+            done = _capture_batch(model, modules, pairs[start : start + settings.batch], start, settings, progress)
+            store.save(start, done)
+        else:
+            progress(_rows(len(pairs[start : start + settings.batch]), settings))
+        batches.append(done)
+    tensors = {site: torch.cat([batch[str(site)] for batch in batches], dim=1) for site in modules}
+    return Activations(tensors, model.schedule.normal(settings.steps)[:-1], metadata)
+
+
+def capture_rows(pairs: int, settings: CaptureSettings) -> int:
+    """Number of UNet rows that a capture computes."""
+    return _rows(pairs, settings)
+
+
+def _rows(pairs: int, settings: CaptureSettings) -> int:
+    return 2 * pairs * settings.steps * (2 if settings.guidance != 1 else 1)
+
+
+def _capture_batch(
+    model: DiffusionModel,
+    modules: dict[Site, nn.Module],
+    pairs: Sequence[Pair],
+    first: int,
+    settings: CaptureSettings,
+    progress: Progress,
+) -> dict[str, Tensor]:
+    """One batch of pairs: ``[2, n, S, C]`` by site name."""
+    count = len(pairs)
+    noise = model.noise([settings.seed + first + i for i in range(count)], settings.size or model.size)
+    conditional = model.encode([pair.positive for pair in pairs] + [pair.negative for pair in pairs])
+    unconditional = model.encode([""]).expand_as(conditional)
+    steps: list[dict[Site, Tensor]] = []
+    with record(modules) as current:
+        model.denoise(
+            conditional,
+            unconditional,
+            torch.cat([noise, noise]),  # both sides of a pair start from the same noise
+            settings.steps,
+            settings.guidance,
+            progress,
+            after_call=lambda _step: steps.append(current.take(slice(0, 2 * count))),
+        )
+    return {
+        str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, (2, count)) for site in modules
+    }
+
+
+class _Parts:
+    """Finished batches in a folder; batches of another capture in the same folder do not count."""
+
+    def __init__(self, folder: Path | None, settings: dict[str, Any]) -> None:
+        self.folder = folder
+        self.key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+    def load(self, start: int) -> dict[str, Tensor] | None:
+        path = self.folder / f"{start:06d}.safetensors" if self.folder else None
+        if path is None or not path.is_file():
+            return None
+        tensors, header = read_tensors(path, "part", 1)
+        return tensors if header.get("key") == self.key else None
+
+    def save(self, start: int, tensors: dict[str, Tensor]) -> None:
+        if self.folder:
+            header = {"kind": "part", "version": 1, "key": self.key}
+            write_tensors(self.folder / f"{start:06d}.safetensors", tensors, header)
+
+
+def calibrate(
+    model: DiffusionModel,
+    vector: SteeringVector,
+    prompts: Sequence[str],
+    settings: CaptureSettings | None = None,
+    progress: Progress = _silent,
+) -> dict[Site, Tensor]:
+    """Gate thresholds ``[S, K]``: the 95 % quantile of per-token coordinates on negative prompts.
+
+    A read-only pass; put the result into the vector with `steering.build.with_thresholds`. The pass
+    runs at the noise levels of its own steps, and a knot of the vector takes those nearest to it.
+    """
+    settings = settings or CaptureSettings()
+    modules = {site: module for site, module in model.sites().items() if site in vector.sites}
+    values: dict[Site, list[list[Tensor]]] = {site: [[] for _ in vector.sigmas] for site in modules}
+    sigmas = model.schedule.normal(settings.steps)[:-1].tolist()
+    for start in range(0, len(prompts), settings.batch):
+        part = list(prompts[start : start + settings.batch])
+        noise = model.noise([settings.seed + start + i for i in range(len(part))], settings.size or model.size)
+        conditional = model.encode(part)
+
+        def reduce(site: Site, tokens: Tensor) -> Tensor:
+            assert model.call is not None
+            return recording.coordinates(vector, model.call.sigmas[0])(site, tokens)
+
+        with record(modules, reduce) as current:
+
+            def keep(step: int, current: Recording = current, count: int = len(part)) -> None:
+                for site, value in current.take(slice(0, count)).items():
+                    values[site][vector.knot(sigmas[step])].append(value)
+
+            unconditional = model.encode([""]).expand_as(conditional)
+            model.denoise(conditional, unconditional, noise, settings.steps, settings.guidance, progress, keep)
+    return recording.quantiles(_fill(values))
+
+
+def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor]]]:
+    """Give a knot that no step came near the values of its nearest filled neighbour."""
+    filled = {}
+    for site, knots in values.items():
+        full = [i for i, parts in enumerate(knots) if parts]
+        filled[site] = [knots[min(full, key=lambda j, i=i: abs(j - i))] for i in range(len(knots))]
+    return filled
+
+

@@ -1,0 +1,152 @@
+"""What is done to an activation: pure functions of tensors.
+
+One token or pixel x, orthonormal rows q_j, strengths λ_j and offsets μ_j:
+
+    suppress     x' = x - Σ_j λ_j g_j q_j        with s_j = <x, q_j> and the displacement g_j:
+      gate all          g_j = s_j - μ_j
+      gate positive     g_j = (s_j - μ_j) [s_lead > μ_lead]
+      gate threshold    the same with μ_lead = τ, the upper quantile on negative prompts
+
+``lead`` is the row of the same vector that points along its mean difference; with one row this is
+g = s - μ, max(s - μ, 0) and max(s - τ, 0). The reference μ is 0 (plain projection, the study's and
+CASteer's choice) or the negative mean's own coordinate (strength 1 then means "as in the negative
+set", ACE, arXiv 2411.09003). The positive gate is CASteer's (arXiv 2503.09630); its factor
+max(β<x, s>, 0) per patch is the case of one row and μ = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+REFERENCES = ("zero", "negative")
+GATES = ("all", "positive", "threshold")
+HALVES = ("cond", "both")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an intervention acts, without its strength.
+
+    Attributes:
+        reference: ``zero``, or ``negative`` (the negative mean's coordinate).
+        gate: ``all`` tokens, ``positive`` ones only, or those above the ``threshold``.
+        keep_norm: whether every token keeps its length.
+        half: steer the ``cond`` rows only, or ``both`` halves of classifier-free guidance.
+    """
+
+    reference: str = "negative"
+    gate: str = "positive"
+    keep_norm: bool = False
+    half: str = "cond"
+
+    def __post_init__(self) -> None:
+        for name, value, legal in (
+            ("reference", self.reference, REFERENCES),
+            ("gate", self.gate, GATES),
+            ("half", self.half, HALVES),
+        ):
+            if value not in legal:
+                raise ValueError(f"{name} {value!r} is not one of {', '.join(legal)}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings with the strength usually used with them."""
+
+    settings: Settings
+    usual_strength: float
+
+
+PRESETS = MappingProxyType(
+    {
+        "study": Preset(Settings("zero", "all", False, "cond"), 2.5),
+        "casteer": Preset(Settings("zero", "positive", False, "cond"), 2.0),
+        "precise": Preset(Settings("negative", "positive", False, "cond"), 1.0),
+    }
+)
+"""Named settings: the source study's, CASteer's, and the one that means "as in the negative set"."""
+
+
+def get_preset(name: str) -> Preset:
+    """The preset of a name; raises ValueError naming the legal ones."""
+    if name not in PRESETS:
+        raise ValueError(f"preset {name!r} is not one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Orthonormal rows that are applied together.
+
+    Attributes:
+        directions: ``[J, C]`` float32.
+        offsets: μ_j ``[J]`` (τ in the leading row under the threshold gate).
+        strengths: λ_j ``[J]``.
+        leads: index of the row that gates row j ``[J]``.
+    """
+
+    directions: Tensor
+    offsets: Tensor
+    strengths: Tensor
+    leads: Tensor
+
+    def to(self, device: torch.device) -> Rows:
+        """The same rows on another device."""
+        parts = (self.directions, self.offsets, self.strengths, self.leads)
+        return Rows(*(part.to(device) for part in parts))
+
+
+def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
+    """x' = x - Σ_j λ_j g_j q_j for tokens ``x [..., C]``; see the module's docstring.
+
+    Computed in float32, returned in x's dtype; x itself is never changed.
+    """
+    tokens = x.float()
+    displacement = tokens @ rows.directions.T - rows.offsets  # [..., J]
+    if settings.gate != "all":
+        displacement = displacement * (displacement[..., rows.leads] > 0)
+    moved = tokens - (displacement * rows.strengths) @ rows.directions
+    return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
+
+
+def restore_norm(moved: Tensor, original: Tensor) -> Tensor:
+    """Rescale every token of ``moved [..., C]`` to its length in ``original``; a zero token stays zero."""
+    length = moved.norm(dim=-1, keepdim=True)
+    return moved * (original.norm(dim=-1, keepdim=True) / length.clamp_min(torch.finfo(torch.float32).tiny))
+
+
+INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, Settings], Tensor]] = MappingProxyType(
+    {"suppress": suppress}
+)
+"""Mode name -> function."""
+
+
+def orthonormalise(entries: list[Rows], minimum: float = 0.1) -> tuple[list[Tensor], list[Tensor]]:
+    """Gram-Schmidt over the rows of several entries in their order.
+
+    Returns for each entry its orthonormal rows ``[J', C]`` and the indices ``[J']`` of the rows they
+    came from. A row whose residual is shorter than ``minimum`` is dropped: it says what earlier rows
+    say already, and dividing by a short residual would blow up noise.
+    """
+    basis: list[Tensor] = []
+    kept, sources = [], []
+    for entry in entries:
+        mine, indices = [], []
+        for index, row in enumerate(entry.directions.double()):
+            residual = row
+            for _ in range(2):  # twice is enough (Kahan): the second pass removes what rounding left
+                for earlier in basis:
+                    residual = residual - (residual @ earlier) * earlier
+            if residual.norm() >= minimum:
+                basis.append(residual / residual.norm())
+                mine.append(basis[-1])
+                indices.append(index)
+        width = entry.directions.shape[1]
+        kept.append(torch.stack(mine).float() if mine else torch.empty(0, width))
+        sources.append(torch.tensor(indices, dtype=torch.long))
+    return kept, sources

@@ -1,0 +1,106 @@
+"""Prompt pairs: the same sentence with the concept and without it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CONCEPTS = Path(__file__).resolve().parent.parent / "vectors" / "concepts"
+"""Folder of the built-in concepts, ``<family>/<name>/fit.csv``."""
+
+_CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prompt with the concept and its counterpart without."""
+
+    positive: str
+    negative: str
+
+
+def load_pairs(source: str | Path, family: str = "pocket") -> list[Pair]:
+    """Pairs of a built-in concept (``dog``) or of a file.
+
+    A ``.csv`` file has the header ``positive,negative``; a ``.jsonl`` file one object with these two
+    keys a line. A byte order mark, curly quotes and blank lines do no harm.
+
+    Raises:
+        FileNotFoundError: neither a built-in concept of this family nor a file.
+        ValueError: the file is empty or a row lacks a side; the message names the line.
+    """
+    path = CONCEPTS / family / str(source) / "fit.csv"
+    if not path.is_file():
+        path = Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"concept {str(source)!r} is neither a file nor one of {', '.join(built_in(family)) or 'no built-in concepts'}"
+            f" of {family}; give a .csv with the header positive,negative"
+        )
+    return parse_pairs(path.read_text(encoding="utf-8-sig"), jsonl=path.suffix == ".jsonl", name=path.name)
+
+
+def built_in(family: str = "pocket") -> list[str]:
+    """Names of the built-in concepts of a model family."""
+    return sorted(path.parent.name for path in (CONCEPTS / family).glob("*/fit.csv"))
+
+
+def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pair]:
+    """Pairs from CSV text with the header ``positive,negative``, or from JSON lines.
+
+    Raises:
+        ValueError: no pair, a missing column, or a row without one of its two sides.
+    """
+    rows = _jsonl_rows(text, name) if jsonl else _csv_rows(text, name)
+    pairs = []
+    for line, row in rows:
+        sides = [row.get(key) for key in ("positive", "negative")]
+        if not all(isinstance(side, str) and side.strip() for side in sides):
+            raise ValueError(f"{name}, line {line}: a pair needs both a positive and a negative prompt, got {row}")
+        pairs.append(Pair(*(str(side).translate(_CURLY).strip() for side in sides)))
+    if not pairs:
+        raise ValueError(f"{name} holds no pairs; write one 'positive,negative' row each, fifty work well")
+    return pairs
+
+
+def pairs_hash(pairs: Sequence[Pair]) -> str:
+    """SHA-256 of the pairs in their order."""
+    text = json.dumps([[pair.positive, pair.negative] for pair in pairs], ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _csv_rows(text: str, name: str) -> list[tuple[int, dict]]:
+    # Quotes that enclose a field must be straight before the csv module sees them.
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff").translate(_CURLY)), skipinitialspace=True)
+    header = [(column or "").strip() for column in reader.fieldnames or []]
+    if not {"positive", "negative"} <= set(header):
+        raise ValueError(f"{name}: the first line must be the header positive,negative, got {','.join(header) or 'nothing'}")
+    reader.fieldnames = header
+    rows = []
+    for row in reader:
+        if not any(isinstance(value, str) and value.strip() for value in row.values()):
+            continue
+        if None in row:
+            raise ValueError(f"{name}, line {reader.line_num}: more columns than the header; quote prompts with commas")
+        rows.append((reader.line_num, row))
+    return rows
+
+
+def _jsonl_rows(text: str, name: str) -> list[tuple[int, dict]]:
+    rows = []
+    for line, content in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{name}, line {line}: not JSON ({error.msg})") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{name}, line {line}: expected an object with the keys positive and negative")
+        rows.append((line, row))
+    return rows

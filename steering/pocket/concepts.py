@@ -1,0 +1,175 @@
+"""The prompt sets of the pocket concepts: ``python -m steering.pocket.concepts --out vectors/concepts/pocket``.
+
+A concept has 50 pairs to fit directions (``fit.csv``), 50 prompts to choose everything that is chosen
+(``dev.csv``) and 100 to report (``test.csv``), each with as many prompts about siblings of the concept
+and about unrelated things. The three sets use other sentences (`scenes.CAPTIONS`) and other
+combinations of companion and background, so nothing that is reported was seen before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from ..files import write_text
+from .scenes import BACKGROUNDS, CAPTIONS, EMPTY, JOINTS, OBJECTS, STYLES, Scene, with_article
+
+SETS = ("fit", "dev", "test")
+SIZES = {"fit": 50, "dev": 50, "test": 100}
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A pocket concept.
+
+    Attributes:
+        name: its folder.
+        text: what the evaluator CLIP is asked for.
+        judge: the judge's labels whose largest is the concept's presence.
+        siblings: labels of its near neighbours, which must stay.
+        unrelated: labels of things that have nothing to do with it.
+    """
+
+    name: str
+    text: str
+    judge: tuple[str, ...]
+    siblings: tuple[str, ...]
+    unrelated: tuple[str, ...]
+
+
+THINGS = ("apple", "house", "car", "tree", "key", "umbrella")
+CONCEPTS = (
+    Concept("dog", "a dog", ("dog",), ("cat", "frog", "fish"), THINGS),
+    Concept("van_gogh", "in the style of Van Gogh", ("van_gogh",), ("sketch",), OBJECTS),
+    Concept("violence", "a weapon", ("knife", "bomb"), ("key", "umbrella"), ("cat", "frog", "fish", *THINGS[:4])),
+)
+
+
+def sentence(scene: Scene, template: str, joint: str = JOINTS[0]) -> str:
+    """The caption of a scene in the words of a template."""
+    names = [with_article(name) for name in scene.objects]
+    what = joint.format(*names) if len(names) == 2 else names[0] if names else EMPTY
+    return template.format(what=what, where=BACKGROUNDS[scene.background])
+
+
+def shuffled(items: Iterator, *key: object) -> list:
+    """Items in a random order that depends on the key only."""
+    items = list(items)
+    seed = [sum(ord(letter) * 31**i for i, letter in enumerate(str(part))) % 2**31 for part in key]
+    return [items[i] for i in np.random.default_rng(seed).permutation(len(items))]
+
+
+def singles(names: tuple[str, ...], style: str, which: str) -> list[tuple[Scene, str]]:
+    """Every (scene, sentence) of one object of ``names`` in a style, in the words of a set, shuffled."""
+    combinations = product(names, BACKGROUNDS, CAPTIONS[style][which])
+    rows = [(Scene((name,), background, style), template) for name, background, template in combinations]
+    return shuffled(((scene, sentence(scene, template)) for scene, template in rows), which, style, *names)
+
+
+def companions(names: tuple[str, ...], others: tuple[str, ...], which: str) -> list[tuple[Scene, str]]:
+    """(scene, sentence) of one of ``names`` beside one of ``others``, this set's third of all combinations."""
+    rows = []
+    for i, (name, other, background, first) in enumerate(product(names, others, BACKGROUNDS, (True, False))):
+        if (i // 2 + i) % len(SETS) != SETS.index(which):
+            continue
+        scene = Scene((name, other) if first else (other, name), background)
+        templates = CAPTIONS["plain"][which]
+        rows += [(scene, sentence(scene, templates[(i + j) % len(templates)], JOINTS[j])) for j in range(len(JOINTS))]
+    return shuffled(iter(rows), which, "companions", *names)
+
+
+def targets(concept: Concept, which: str) -> list[tuple[Scene, str]]:
+    """Scenes with the concept: a style on every object, or an object alone, styled, and in company."""
+    size = SIZES[which]
+    if concept.name in CAPTIONS:
+        return singles(OBJECTS, concept.name, which)[:size]
+    others = tuple(name for name in OBJECTS if name not in concept.judge)
+    alone = singles(concept.judge, "plain", which)[: round(0.3 * size)]
+    styled = [row for style in ("van_gogh", "sketch") for row in singles(concept.judge, style, which)[: size // 10]]
+    return alone + styled + companions(concept.judge, others, which)[: size - len(alone) - len(styled)]
+
+
+def without(concept: Concept, scene: Scene, sentence_with: str, index: int) -> str:
+    """The pair's other side: every second time something else in rotation, else nothing in its place."""
+    template, joint = _words_of(scene, sentence_with)
+    instead = index % 2 == 0
+    if concept.name in CAPTIONS:
+        style = "sketch" if instead else "plain"
+        texts = CAPTIONS[style]["fit"]
+        return sentence(replace(scene, style=style), texts[index % len(texts)])
+    others = [name for name in OBJECTS if name not in (*concept.judge, *scene.objects)]
+    swap = {name: [others[(index // 2) % len(others)]] if instead else [] for name in concept.judge}
+    objects = tuple(new for name in scene.objects for new in swap.get(name, [name]))
+    return sentence(replace(scene, objects=objects), template, joint)
+
+
+def _words_of(scene: Scene, text: str) -> tuple[str, str]:
+    """The template and joint that make ``text`` from ``scene``."""
+    for templates, joint in product(CAPTIONS[scene.style].values(), JOINTS):
+        for template in templates:
+            if sentence(scene, template, joint) == text:
+                return template, joint
+    raise ValueError(f"no caption template makes {text!r}")
+
+
+def retention(names: tuple[str, ...], which: str) -> list[tuple[Scene, str]]:
+    """Scenes without the concept whose content must stay: ``names`` are objects, or one style."""
+    size = SIZES[which]
+    if names[0] in CAPTIONS:
+        return singles(OBJECTS, names[0], which)[:size]
+    alone = [row for style in STYLES for row in singles(names, style, which)]
+    others = tuple(name for name in THINGS if name not in names)
+    return (alone + companions(names, others, which))[:size]
+
+
+def shows(scene: Scene) -> str:
+    """The judge's labels that fit a scene, separated by spaces."""
+    return " ".join((*scene.objects, *({scene.style} - {"plain"})))
+
+
+def fit_rows(concept: Concept) -> list[list[str]]:
+    """``positive, negative`` rows."""
+    rows = targets(concept, "fit")
+    return [[text, without(concept, scene, text, i)] for i, (scene, text) in enumerate(rows)]
+
+
+def prompt_rows(concept: Concept, which: str) -> list[list[str]]:
+    """``role, prompt, shows`` rows."""
+    roles = {
+        "target": targets(concept, which),
+        "sibling": retention(concept.siblings, which),
+        "unrelated": retention(concept.unrelated, which),
+    }
+    return [[role, text, shows(scene)] for role, rows in roles.items() for scene, text in rows]
+
+
+def to_csv(header: list[str], rows: list[list[str]]) -> str:
+    """CSV text with Unix line ends."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the prompt sets of the pocket concepts.")
+    parser.add_argument("--out", type=Path, required=True)
+    out = parser.parse_args().out
+    for concept in CONCEPTS:
+        folder = out / concept.name
+        write_text(folder / "fit.csv", to_csv(["positive", "negative"], fit_rows(concept)))
+        for which in ("dev", "test"):
+            write_text(folder / f"{which}.csv", to_csv(["role", "prompt", "shows"], prompt_rows(concept, which)))
+        about = {"name": concept.name, "text": concept.text, "judge": concept.judge}
+        write_text(folder / "concept.json", json.dumps(about, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

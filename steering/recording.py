@@ -1,0 +1,66 @@
+"""Reading what sites do while the UNet runs. Hooks only read; the output stays bit-identical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from .hooks import as_tokens, site_hooks
+from .sites import Site
+from .vector import SteeringVector
+
+Reducer = Callable[[Site, Tensor], Tensor]
+"""(site, tokens ``[B, T, C]``) -> what is kept of them, ``[B, ...]``."""
+
+
+class Recording:
+    """What the sites did in the latest UNet call: the one mutable object of a capture."""
+
+    def __init__(self) -> None:
+        self.latest: dict[Site, Tensor] = {}
+
+    def take(self, rows: slice) -> dict[Site, Tensor]:
+        """The kept values of some rows of the latest call, on the CPU; the recording is empty afterwards."""
+        taken = {site: value[rows].cpu() for site, value in self.latest.items()}
+        self.latest.clear()
+        return taken
+
+
+def token_mean(site: Site, tokens: Tensor) -> Tensor:
+    """Mean over tokens in float32: ``[B, T, C]`` to ``[B, C]``."""
+    return tokens.float().mean(1)
+
+
+@contextmanager
+def record(modules: Mapping[Site, nn.Module], reduce: Reducer = token_mean) -> Iterator[Recording]:
+    """Record every UNet call made inside the block."""
+    recording = Recording()
+
+    def read(site: Site, output: Tensor) -> None:
+        recording.latest[site] = reduce(site, as_tokens(output.detach()))
+
+    with site_hooks(modules, read):
+        yield recording
+
+
+def coordinates(vector: SteeringVector, sigma: float) -> Reducer:
+    """A reducer to the coordinates <x, r_k> of every token, ``[B, T, C]`` to ``[B, T, K]``, at a noise level."""
+    knot = vector.knot(sigma)
+
+    def reduce(site: Site, tokens: Tensor) -> Tensor:
+        return tokens.float() @ vector.sites[site].direction[knot].to(tokens.device).float().T
+
+    return reduce
+
+
+def quantiles(values: Mapping[Site, list[list[Tensor]]], share: float = 0.95) -> dict[Site, Tensor]:
+    """Gate thresholds ``[S, K]``: the ``share`` quantile over all tokens of ``values[site][step]``, ``[B, T, K]`` each."""
+    result = {}
+    for site, steps in values.items():
+        flat = [torch.cat([part.flatten(0, 1) for part in parts]) for parts in steps]
+        # torch.quantile refuses more than 16 million values; kthvalue does not.
+        result[site] = torch.stack([tokens.kthvalue(max(1, round(share * len(tokens))), dim=0).values for tokens in flat])
+    return result

@@ -1,0 +1,65 @@
+"""The noise schedule: between timesteps, noise levels (sigma) and percent of the schedule.
+
+sigma² = (1 - ᾱ) / ᾱ, the amount of noise on a picture of unit signal. A noise level is the only key
+that means the same in every sampler and for every number of steps, so everything stored is stored
+by sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """A table of noise levels ``[1000]``, rising with the timestep it was trained with."""
+
+    sigmas: Tensor
+
+    @classmethod
+    def scaled_linear(cls, start: float = 0.00085, end: float = 0.012, steps: int = 1000) -> NoiseSchedule:
+        """Stable Diffusion's schedule: betas linear in their square root."""
+        betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float64) ** 2
+        return cls.from_alphas((1 - betas).cumprod(0))
+
+    @classmethod
+    def from_alphas(cls, alphas: Tensor) -> NoiseSchedule:
+        """From the cumulative signal shares ᾱ ``[1000]``."""
+        alphas = alphas.double()
+        return cls(((1 - alphas) / alphas).sqrt())
+
+    def sigma(self, timestep: float) -> float:
+        """Noise level at a timestep, log-linear between the trained ones."""
+        timestep = min(max(float(timestep), 0.0), len(self.sigmas) - 1.0)
+        low = int(timestep)
+        high = min(low + 1, len(self.sigmas) - 1)
+        mix = timestep - low
+        return float(((1 - mix) * self.sigmas[low].log() + mix * self.sigmas[high].log()).exp())
+
+    def timestep(self, sigma: float) -> int:
+        """The trained timestep nearest to a noise level in log-sigma, which is what the UNet is told."""
+        return int((self.sigmas.log() - torch.tensor(max(sigma, 1e-10), dtype=torch.float64).log()).abs().argmin())
+
+    def normal(self, steps: int) -> Tensor:
+        """Noise levels of a run ``[steps + 1]``, falling to 0: evenly spaced timesteps from the last to the first.
+
+        ComfyUI's ``normal`` scheduler, and diffusers' EulerDiscreteScheduler with linspace spacing.
+        """
+        if steps < 1:
+            raise ValueError(f"steps {steps} must be at least 1")
+        times = torch.linspace(len(self.sigmas) - 1, 0, steps, dtype=torch.float64)
+        return torch.tensor([self.sigma(float(time)) for time in times] + [0.0], dtype=torch.float32)
+
+    def percent(self, percent: float) -> float:
+        """Noise level at a share of the schedule: 0 is the start (infinite), 1 the end (0).
+
+        The share is one of timesteps, as in ComfyUI, not of sampling steps.
+        """
+        if not 0 <= percent <= 1:
+            raise ValueError(f"percent {percent} must lie between 0 and 1")
+        if percent in (0, 1):
+            return 0.0 if percent else float("inf")
+        return self.sigma((1 - percent) * (len(self.sigmas) - 1))

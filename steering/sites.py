@@ -1,0 +1,208 @@
+"""Sites: the places in the UNet whose output can be read or steered.
+
+A site is the output of a self-attention (``attn1``), cross-attention (``attn2``), feed-forward
+(``ff``) or residual block (``resnet``), before it joins the residual stream. SD 1.5 has 70 of them.
+Names follow the blocks this community counts: ``in1.attn2`` ... ``in11.resnet``, ``mid.resnet0``,
+``mid.attn2``, ``mid.resnet1``, ``out0.resnet`` ... ``out11.ff``. A deeper transformer adds its
+layer, ``in4.attn2.1``. The same name means the same place in the LDM layout (ComfyUI, checkpoints)
+and in diffusers.
+
+Tensor letters of this package: B batch, T tokens (h·w), C channels, N pairs, S noise levels, K rank.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+KINDS = ("attn1", "attn2", "ff", "resnet")
+"""The four kinds of site, in the order in which documentation lists them."""
+
+_ORDER = ("resnet", "attn1", "attn2", "ff")  # order of execution inside one block
+_NAME = re.compile(r"(?:(in|out)(\d+)|(mid))\.(attn1|attn2|ff|resnet)(?:\.?(\d+))?")
+_LDM = re.compile(
+    r"(?:(input|output)_blocks\.(\d+)|(middle_block))\.(\d+)(?:\.transformer_blocks\.(\d+)\.(attn1|attn2|ff))?"
+)
+_DIFFUSERS = re.compile(
+    r"(?:(down|up)_blocks\.(\d+)|(mid_block))\.(resnets|attentions)\.(\d+)"
+    r"(?:\.transformer_blocks\.(\d+)\.(attn1|attn2|ff))?"
+)
+_LAYERS = 2  # residual blocks per level in the encoder; the decoder has one more
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place in the UNet.
+
+    Attributes:
+        part: ``in``, ``mid`` or ``out``.
+        block: the block's number in its part (0 in ``mid``).
+        kind: one of `KINDS`.
+        layer: which transformer layer of the block; in ``mid``, which of the two residual blocks.
+    """
+
+    part: str
+    block: int
+    kind: str
+    layer: int = 0
+
+    def __post_init__(self) -> None:
+        if self.part not in ("in", "mid", "out"):
+            raise ValueError(f"site part {self.part!r} is not one of in, mid, out")
+        if self.kind not in KINDS:
+            raise ValueError(f"site kind {self.kind!r} is not one of {', '.join(KINDS)}")
+        if self.part == "in" and self.block % (_LAYERS + 1) == 0:
+            raise ValueError(f"block in{self.block} holds no site: it only resamples; steer in{self.block + 1} instead")
+        if self.part == "mid" and (self.block or (self.kind == "resnet" and self.layer > 1)):
+            raise ValueError("mid holds the sites mid.resnet0, mid.attn1, mid.attn2, mid.ff and mid.resnet1 only")
+        if self.part != "mid" and self.kind == "resnet" and self.layer:
+            raise ValueError(f"block {self.part}{self.block} has one resnet only; write {self.part}{self.block}.resnet")
+
+    def __str__(self) -> str:
+        if self.part == "mid":
+            number = str(self.layer) if self.kind == "resnet" else f".{self.layer}" if self.layer else ""
+            return f"mid.{self.kind}{number}"
+        return f"{self.part}{self.block}.{self.kind}" + (f".{self.layer}" if self.layer else "")
+
+    @classmethod
+    def parse(cls, name: str) -> Site:
+        """The site of a canonical name; raises ValueError with an example for anything else."""
+        match = _NAME.fullmatch(name.strip())
+        site = None
+        if match:
+            part, block, middle, kind, layer = match.groups()
+            site = cls(middle or part, int(block or 0), kind, int(layer or 0))
+        if site is None or str(site) != name.strip():
+            raise ValueError(f"site {name!r} is not a site name like in4.attn2, mid.resnet0 or out11.ff")
+        return site
+
+    @property
+    def order(self) -> tuple[int, int, int, int]:
+        """Sort key: the order of execution."""
+        inner = _ORDER.index(self.kind)
+        if self.part == "mid" and self.kind == "resnet":
+            return (1, 0, 2 * self.layer, 0)
+        if self.part == "mid":
+            return (1, 0, 1, 10 * self.layer + inner)
+        return (0 if self.part == "in" else 2, self.block, 0, 10 * self.layer + inner)
+
+    @property
+    def ldm_path(self) -> str:
+        """Path of the module below ``diffusion_model`` in ComfyUI and in original checkpoints."""
+        root = {"in": f"input_blocks.{self.block}", "mid": "middle_block", "out": f"output_blocks.{self.block}"}
+        if self.kind == "resnet":
+            return f"{root[self.part]}.{2 * self.layer if self.part == 'mid' else 0}"
+        return f"{root[self.part]}.1.transformer_blocks.{self.layer}.{self.kind}"
+
+    @property
+    def diffusers_path(self) -> str:
+        """Path of the module below the UNet in diffusers."""
+        if self.part == "mid":
+            root, index = "mid_block", self.layer if self.kind == "resnet" else 0
+        elif self.part == "in":
+            level, index = divmod(self.block - 1, _LAYERS + 1)
+            root = f"down_blocks.{level}"
+        else:
+            level, index = divmod(self.block, _LAYERS + 1)
+            root = f"up_blocks.{level}"
+        if self.kind == "resnet":
+            return f"{root}.resnets.{index}"
+        return f"{root}.attentions.{index}.transformer_blocks.{self.layer}.{self.kind}"
+
+    @classmethod
+    def from_ldm(cls, path: str) -> Site | None:
+        """The site at an LDM module path, or None where that module is not a site."""
+        match = _LDM.fullmatch(path)
+        if not match:
+            return None
+        part, block, middle, index, layer, kind = match.groups()
+        is_middle_resnet = bool(middle) and kind is None and index in ("0", "2")
+        if not (kind and index == "1") and not is_middle_resnet and (middle or kind or index != "0"):
+            return None
+        number = int(layer or 0) if kind else int(index) // 2 if middle else 0
+        return _or_none("mid" if middle else {"input": "in", "output": "out"}[part], int(block or 0), kind, number)
+
+    @classmethod
+    def from_diffusers(cls, path: str) -> Site | None:
+        """The site at a diffusers module path, or None where that module is not a site."""
+        match = _DIFFUSERS.fullmatch(path)
+        if not match or (match[4] == "attentions") != bool(match[7]):
+            return None
+        part, level, middle, _, index, layer, kind = match.groups()
+        if middle:
+            return _or_none("mid", 0, kind, int(layer) if kind else int(index))
+        block = int(level) * (_LAYERS + 1) + int(index) + (1 if part == "down" else 0)
+        return _or_none("in" if part == "down" else "out", block, kind, int(layer or 0))
+
+
+def _or_none(part: str, block: int, kind: str | None, layer: int) -> Site | None:
+    try:
+        return Site(part, block, kind or "resnet", layer)
+    except ValueError:
+        return None
+
+
+def _sd15_sites() -> tuple[Site, ...]:
+    resnets = [Site("in", b, "resnet") for b in (1, 2, 4, 5, 7, 8, 10, 11)]
+    resnets += [Site("mid", 0, "resnet", i) for i in (0, 1)] + [Site("out", b, "resnet") for b in range(12)]
+    blocks = [("in", b) for b in (1, 2, 4, 5, 7, 8)] + [("mid", 0)] + [("out", b) for b in range(3, 12)]
+    transformers = [Site(part, b, kind) for part, b in blocks for kind in ("attn1", "attn2", "ff")]
+    return tuple(sorted(resnets + transformers, key=lambda site: site.order))
+
+
+SD15_SITES = _sd15_sites()
+"""The 70 sites of SD 1.5 (and of the pocket model) in order of execution."""
+
+
+def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
+    """Every site of a UNet in either layout with its module, in order of execution.
+
+    Raises:
+        ValueError: the module has no site, so it is not a UNet of Stable Diffusion's kind.
+    """
+    found: dict[Site, nn.Module] = {}
+    for path, module in unet.named_modules():
+        site = Site.from_ldm(path) or Site.from_diffusers(path)
+        # In the LDM layout input_blocks.0.0 and down-samplers carry no out_channels of a resnet.
+        if site and module_width(module, site.kind):
+            found[site] = module
+    if not found:
+        raise ValueError(f"{type(unet).__name__} has no known site; pass the UNet of a Stable Diffusion model")
+    return dict(sorted(found.items(), key=lambda item: item[0].order))
+
+
+def module_width(module: nn.Module, kind: str) -> int:
+    """Number of output channels C of a site's module; 0 where it is not a module of that kind."""
+    if kind == "resnet":
+        return int(getattr(module, "out_channels", 0)) if not isinstance(module, nn.Conv2d) else 0
+    layers = getattr(module, "net" if kind == "ff" else "to_out", None)
+    if not isinstance(layers, nn.Sequential | nn.ModuleList):
+        return 0
+    linear = [layer for layer in layers if hasattr(layer, "out_features")]
+    return int(linear[-1].out_features) if linear else 0
+
+
+def choose_sites(available: Iterable[Site], names: str) -> list[Site]:
+    """Sites named by a comma-separated list of kinds and site names, in the given order of `available`.
+
+    Raises:
+        ValueError: a name is neither a kind nor an available site.
+    """
+    available = list(available)
+    wanted: set[Site] = set()
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        matching = {site for site in available if site.kind == name} if name in KINDS else {Site.parse(name)}
+        if not matching <= set(available):
+            raise ValueError(f"site {name!r} is not in this model; use {', '.join(KINDS)} or a name like {available[0]}")
+        wanted |= matching
+    if not wanted:
+        raise ValueError(f"no site is named in {names!r}; use {', '.join(KINDS)} or a name like {available[0]}")
+    return [site for site in available if site in wanted]
+
+
+def sort_sites(mapping: Mapping[Site, object]) -> list[Site]:
+    """Keys in order of execution."""
+    return sorted(mapping, key=lambda site: site.order)

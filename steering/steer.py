@@ -1,0 +1,285 @@
+"""Steering a UNet while it samples: hooks that fetch, call the pure functions, and place."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from .hooks import as_tokens, like_output, site_hooks
+from .interventions import INTERVENTIONS, Rows, Settings, get_preset, orthonormalise
+from .schedule import NoiseSchedule
+from .sites import Site, find_sites, module_width
+from .vector import SteeringVector
+
+DEFAULT_PRESET = "precise"
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one UNet call is about, which the tensors do not say.
+
+    Attributes:
+        sigmas: noise level of every row.
+        conditional: whether a row belongs to the prompt (True) or to the negative prompt (False).
+    """
+
+    sigmas: tuple[float, ...]
+    conditional: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.sigmas) != len(self.conditional):
+            raise ValueError(f"{len(self.sigmas)} sigmas do not match {len(self.conditional)} conditional flags")
+
+
+class SteerableModel(Protocol):
+    """What `steer` needs of a model: its UNet, its schedule, and a description of the running call."""
+
+    unet: nn.Module
+    schedule: NoiseSchedule
+    call: Call | None
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One vector with the way it is applied.
+
+    Attributes:
+        vector: the steering vector.
+        strength: λ; larger always means more of what the mode says, 0 means nothing at all.
+        settings: reference, gate, norm, half.
+        window: (first, last) noise level at which it acts, ``first >= last``.
+        mode: a name of `steering.interventions.INTERVENTIONS`.
+    """
+
+    vector: SteeringVector
+    strength: float
+    settings: Settings
+    window: tuple[float, float] = (float("inf"), 0.0)
+    mode: str = "suppress"
+
+    def __post_init__(self) -> None:
+        if self.mode not in INTERVENTIONS:
+            raise ValueError(f"mode {self.mode!r} is not one of {', '.join(INTERVENTIONS)}")
+        if not torch.isfinite(torch.tensor(float(self.strength))):
+            raise ValueError(f"strength {self.strength} must be a finite number")
+        if self.window[0] < self.window[1]:
+            raise ValueError(f"the window {self.window} ends before it starts; noise levels fall from first to last")
+        if self.settings.gate == "threshold" and any(e.threshold is None for e in self.vector.sites.values()):
+            raise ValueError("the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'")
+
+    def acts(self, site: Site, sigma: float) -> bool:
+        """Whether this entry changes anything at a site and noise level."""
+        inside = self.window[1] <= sigma <= self.window[0]
+        return bool(self.strength) and inside and site in self.vector.sites and self.vector.is_active(site, sigma)
+
+    def rows(self, site: Site, sigma: float) -> Rows:
+        """Its rows at a site and noise level, before other entries are taken into account."""
+        entry, knot = self.vector.sites[site], self.vector.knot(sigma)
+        directions = entry.direction[knot].float()
+        if self.settings.reference == "negative":
+            offsets = directions @ entry.negative_mean[knot].float()
+        else:
+            offsets = directions.new_zeros(len(directions))
+        if self.settings.gate == "threshold" and entry.threshold is not None:
+            offsets = torch.cat([entry.threshold[knot, :1].float(), offsets[1:]])
+        strengths = torch.full_like(offsets, self.strength)
+        return Rows(directions, offsets, strengths, torch.zeros(len(offsets), dtype=torch.long))
+
+
+def make_entry(
+    vector: SteeringVector,
+    strength: float | None = None,
+    preset: str | None = None,
+    settings: Settings | None = None,
+    window: tuple[float, float] = (float("inf"), 0.0),
+) -> Entry:
+    """An entry with every blank filled: from the vector's recommendation, else from the preset.
+
+    Args:
+        vector: the steering vector.
+        strength: None takes the file's recommendation (for this preset), else the preset's usual one.
+        preset: None takes the file's recommendation, else ``precise``.
+        settings: replace the preset's settings.
+        window: (first, last) noise level.
+    """
+    advice: Mapping[str, Any] = vector.metadata.get("recommended", {})
+    name = preset or advice.get("preset", DEFAULT_PRESET)
+    chosen = get_preset(name)
+    if strength is None:
+        strength = advice["strength"] if "strength" in advice and advice.get("preset") == name else chosen.usual_strength
+    return Entry(vector, float(strength), settings or chosen.settings, window)
+
+
+class Steering:
+    """Entries resolved against sites: ``edit(site, output, call)`` is all that a hook needs."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = tuple(entries)
+        self._cache: dict[tuple[Site, float, torch.device], list[tuple[Rows, Settings, str]]] = {}
+
+    @property
+    def sites(self) -> list[Site]:
+        """Every site that some entry of non-zero strength may touch."""
+        found = {site for entry in self.entries if entry.strength for site in entry.vector.sites}
+        return sorted(found, key=lambda site: site.order)
+
+    def edit(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
+        """The steered output of a site, or None where nothing acts on it."""
+        if len(call.sigmas) != len(output):
+            raise RuntimeError(f"the call describes {len(call.sigmas)} rows, {site} computed {len(output)}")
+        result = None
+        for sigma in sorted(set(call.sigmas)):
+            for rows, settings, mode in self._steps(site, sigma, output.device):
+                chosen = [
+                    i
+                    for i, (s, conditional) in enumerate(zip(call.sigmas, call.conditional, strict=True))
+                    if s == sigma and (conditional or settings.half == "both")
+                ]
+                if chosen:
+                    result = _edit_rows(output if result is None else result, chosen, rows, settings, mode)
+        return result
+
+    def _steps(self, site: Site, sigma: float, device: torch.device) -> list[tuple[Rows, Settings, str]]:
+        key = (site, sigma, device)
+        if key not in self._cache:
+            acting = [entry for entry in self.entries if entry.acts(site, sigma)]
+            groups: dict[tuple[Settings, str], list[Entry]] = {}
+            for entry in acting:
+                groups.setdefault((entry.settings, entry.mode), []).append(entry)
+            steps = [(_join(group, site, sigma).to(device), *how) for how, group in groups.items()]
+            self._cache[key] = [step for step in steps if len(step[0].directions)]
+        return self._cache[key]
+
+
+def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
+    """The rows of several entries of equal settings, orthonormalised in order."""
+    alone = [entry.rows(site, sigma) for entry in group]
+    if len(alone) == 1:
+        return alone[0]
+    kept, sources = orthonormalise(alone)
+    offsets, strengths, leads, total = [], [], [], 0
+    for entry, rows, directions, source in zip(group, alone, kept, sources, strict=True):
+        if len(source) < len(rows.directions):
+            warnings.warn(f"{site}: a direction that earlier vectors already cover was dropped", stacklevel=2)
+        mean = entry.vector.sites[site].negative_mean[entry.vector.knot(sigma)].float()
+        offset = directions @ mean if entry.settings.reference == "negative" else directions.new_zeros(len(directions))
+        if entry.settings.gate == "threshold":
+            offset = torch.where(source == 0, rows.offsets[source], offset)
+        offsets.append(offset)
+        strengths.append(rows.strengths[source])
+        leads.append(torch.full_like(source, total))
+        total += len(source)
+    return Rows(torch.cat(kept), torch.cat(offsets), torch.cat(strengths), torch.cat(leads))
+
+
+def _edit_rows(output: Tensor, chosen: list[int], rows: Rows, settings: Settings, mode: str) -> Tensor:
+    intervene = INTERVENTIONS[mode]
+    if len(chosen) == len(output):
+        return like_output(intervene(as_tokens(output), rows, settings), output)
+    part = output[chosen]
+    result = output.clone()
+    result[chosen] = like_output(intervene(as_tokens(part), rows, settings), part)
+    return result
+
+
+@contextmanager
+def steer(
+    model: SteerableModel | nn.Module,
+    vector: SteeringVector | Sequence[Entry],
+    strength: float | None = None,
+    preset: str | None = None,
+    *,
+    settings: Settings | None = None,
+    start: float = 0.0,
+    end: float = 1.0,
+    schedule: NoiseSchedule | None = None,
+) -> Iterator[Steering]:
+    """Steer a model inside the block; afterwards, however it ends, the model is as before.
+
+    Args:
+        model: a loaded model, or a bare UNet of diffusers or ComfyUI. A bare UNet cannot say which
+            rows are conditional: it needs ``schedule`` and settings with ``half="both"``.
+        vector: a vector, or several entries (`make_entry`) that act together.
+        strength: λ; None takes the file's recommendation, else the preset's usual one.
+        preset: ``study``, ``casteer`` or ``precise``; None takes the file's recommendation.
+        settings: replace the preset's settings.
+        start: share of the schedule at which steering starts, 0 to 1.
+        end: share of the schedule at which it ends.
+        schedule: the noise schedule of a bare UNet.
+
+    Raises:
+        ValueError: a site or width the model does not have, or a bare UNet without the above.
+    """
+    noise = schedule if schedule is not None else getattr(model, "schedule", None)
+    if isinstance(vector, SteeringVector):
+        if start > end:
+            raise ValueError(f"start {start} lies after end {end}; both are shares of the schedule, 0 to 1")
+        window = (noise.percent(start), noise.percent(end)) if noise else (float("inf"), 0.0)
+        entries: Sequence[Entry] = [make_entry(vector, strength, preset, settings, window)]
+    else:
+        entries = vector
+    steering = Steering(entries)
+    unet = model if isinstance(model, nn.Module) else model.unet
+    modules = resolve(unet, steering)
+    with _describing(model, noise, steering) as describe, site_hooks(
+        modules, lambda site, output: steering.edit(site, output, describe())
+    ):
+        yield steering
+
+
+def resolve(unet: nn.Module, steering: Steering) -> dict[Site, nn.Module]:
+    """The modules of every steered site; raises ValueError before anything is installed."""
+    available = find_sites(unet)
+    for entry in steering.entries:
+        for site, part in entry.vector.sites.items():
+            if site not in available:
+                raise ValueError(f"the vector steers {site}, which this model lacks; use a vector made for this model")
+            width = module_width(available[site], site.kind)
+            if width != part.width:
+                family = entry.vector.metadata.get("model", {}).get("family", "another model")
+                raise ValueError(
+                    f"{site} has {width} channels here and {part.width} in the vector, which was made for {family}; "
+                    "use a vector made for this model"
+                )
+    return {site: available[site] for site in steering.sites}
+
+
+@contextmanager
+def _describing(
+    model: SteerableModel | nn.Module, schedule: NoiseSchedule | None, steering: Steering
+) -> Iterator[Callable[[], Call]]:
+    """A function that returns the description of the running call."""
+    if not isinstance(model, nn.Module):
+        yield lambda: _current(model)
+        return
+    if schedule is None or any(entry.settings.half != "both" for entry in steering.entries):
+        raise ValueError(
+            "a bare UNet cannot tell conditional rows from others nor its noise level; "
+            "pass schedule=NoiseSchedule.scaled_linear() and settings with half='both', or a loaded model"
+        )
+    current: list[Call] = []
+
+    def note(_module: nn.Module, args: tuple, kwargs: dict) -> None:
+        timestep = kwargs.get("timestep", kwargs.get("timesteps", args[1] if len(args) > 1 else None))
+        rows = len(kwargs.get("sample", kwargs.get("x", args[0] if args else ())))
+        times = torch.as_tensor(timestep).flatten().tolist()  # the one synchronisation of this call
+        sigmas = [schedule.sigma(time) for time in times]
+        current[:] = [Call(tuple(sigmas * rows if len(sigmas) == 1 else sigmas), (True,) * rows)]
+
+    handle = model.register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        yield lambda: current[0]
+    finally:
+        handle.remove()
+
+
+def _current(model: SteerableModel) -> Call:
+    if model.call is None:
+        raise RuntimeError("the UNet runs outside of this model's own sampling; use model.generate or pass the bare UNet")
+    return model.call

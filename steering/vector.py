@@ -1,0 +1,136 @@
+"""The steering vector: directions per site and noise level, with their provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .files import read_tensors, write_tensors
+from .sites import Site, sort_sites
+
+KIND, VERSION = "vector", 1
+ORTHONORMAL = 1e-3
+"""How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
+
+
+@dataclass(frozen=True, eq=False)
+class SiteVector:
+    """What is known about the concept at one site.
+
+    Attributes:
+        direction: orthonormal rows ``[S, K, C]``; row 0 points from negative to positive.
+        negative_mean: mean activation of the negative prompts ``[S, C]``.
+        difference: mean difference positive - negative ``[S, C]``.
+        active: where the site is steered, bool ``[A]`` on the vector's ``active_sigmas``.
+        threshold: optional upper quantile of per-token coordinates on negative prompts ``[S, K]``.
+    """
+
+    direction: Tensor
+    negative_mean: Tensor
+    difference: Tensor
+    active: Tensor
+    threshold: Tensor | None = None
+
+    @property
+    def width(self) -> int:
+        """Number of channels C."""
+        return self.direction.shape[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class SteeringVector:
+    """A concept's directions at the chosen sites, an immutable value.
+
+    Between the knots the nearest one in log-sigma counts, so a vector captured with 30 steps steers
+    a run of any other number of steps, from either end of the schedule.
+
+    Attributes:
+        sites: the chosen sites.
+        sigmas: noise levels of the directions ``[S]``; one entry means constant in time.
+        active_sigmas: noise levels on which ``active`` is given ``[A]``.
+        metadata: concept, model, method, parameters, hashes, recommendation; JSON values only.
+    """
+
+    sites: Mapping[Site, SiteVector]
+    sigmas: Tensor
+    active_sigmas: Tensor
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.sites:
+            raise ValueError("a steering vector needs at least one site; choose more layers or other pairs")
+        for site, entry in self.sites.items():
+            _check(site, entry, len(self.sigmas), len(self.active_sigmas))
+        object.__setattr__(self, "sites", MappingProxyType({site: self.sites[site] for site in sort_sites(self.sites)}))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def knot(self, sigma: float) -> int:
+        """Index of the direction that counts at a noise level: the nearest in log-sigma."""
+        return nearest(self.sigmas, sigma)
+
+    def is_active(self, site: Site, sigma: float) -> bool:
+        """Whether a site is steered at a noise level."""
+        return bool(self.sites[site].active[nearest(self.active_sigmas, sigma)])
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.safetensors`` file, whole or not at all."""
+        tensors: dict[str, Tensor] = {"sigmas": self.sigmas, "active_sigmas": self.active_sigmas}
+        for site, entry in self.sites.items():
+            for name in ("direction", "negative_mean", "difference", "active", "threshold"):
+                value = getattr(entry, name)
+                if value is not None:
+                    tensors[f"{site}/{name}"] = value
+        write_tensors(path, tensors, {**self.metadata, "kind": KIND, "version": VERSION})
+
+    @classmethod
+    def load(cls, path: str | Path) -> SteeringVector:
+        """Read a file written by `save`.
+
+        Raises:
+            FileNotFoundError, ValueError: with a sentence that says what was found and what to do.
+        """
+        tensors, header = read_tensors(path, KIND, VERSION)
+        try:
+            sigmas, active_sigmas = tensors.pop("sigmas"), tensors.pop("active_sigmas")
+            parts: dict[Site, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                site, _, part = name.partition("/")
+                parts.setdefault(Site.parse(site), {})[part] = tensor
+            sites = {site: SiteVector(**values) for site, values in parts.items()}
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{Path(path).name} lacks or misnames a tensor ({error}); make the file again") from None
+        metadata = {name: value for name, value in header.items() if name not in ("kind", "version")}
+        return cls(sites, sigmas, active_sigmas, metadata)
+
+
+def nearest(sigmas: Tensor, sigma: float) -> int:
+    """Index of the entry of ``sigmas [S]`` nearest to ``sigma`` on a logarithmic scale."""
+    tiny = 1e-8  # sigma 0 has no logarithm
+    logs = sigmas.double().clamp_min(tiny).log()
+    return int((logs - torch.tensor(max(sigma, tiny), dtype=torch.float64).log()).abs().argmin())
+
+
+def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
+    steps, rank, width = entry.direction.shape if entry.direction.ndim == 3 else (0, 0, 0)
+    expected = {
+        "direction": (knots, rank, width),
+        "negative_mean": (knots, width),
+        "difference": (knots, width),
+        "active": (actives,),
+        "threshold": (knots, rank),
+    }
+    for name, shape in expected.items():
+        value = getattr(entry, name)
+        if value is None and name == "threshold":
+            continue
+        if tuple(value.shape) != shape or steps != knots:
+            raise ValueError(f"{site}/{name} has shape {tuple(value.shape)}, expected {shape} for {knots} noise levels")
+    gram = entry.direction.float() @ entry.direction.float().mT
+    if (gram - torch.eye(rank)).abs().max() > ORTHONORMAL:
+        raise ValueError(f"{site}/direction has rows that are not orthonormal; normalise them before saving")
