@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ class DiffusionModel:
         flags = (True,) * count + ((False,) * count if guided else ())
         x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
         try:
-            for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+            for step, (sigma, following) in enumerate(pairwise(sigmas)):
                 self.call = Call((sigma,) * len(flags), flags)
                 clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
                 if after_call:
@@ -248,7 +249,7 @@ def _device(device: str) -> torch.device:
 
 
 def _pipeline() -> Any:
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
     return StableDiffusionPipeline
 
@@ -271,14 +272,15 @@ def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dty
     if not (folder / "vae" / "codec.safetensors").is_file():
         pipeline = _pipeline().from_pretrained(folder, safety_checker=None, torch_dtype=dtype, local_files_only=True)
         return _from_pipeline(pipeline, name, device)
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype)
+    unet: Any = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=dtype, low_cpu_mem_usage=False)
+    text_encoder: Any = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=dtype)
     scheduler = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     model = DiffusionModel(
-        unet=unet.to(device),  # type: ignore[union-attr]
-        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=dtype).to(device),
+        unet=unet.to(device),
+        text_encoder=text_encoder.to(device),
         tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
         vae=PatchCodec(**load_file(folder / "vae" / "codec.safetensors")),
         schedule=_schedule(scheduler),
@@ -430,9 +432,7 @@ def _capture_batch(
             progress,
             after_call=lambda _step: steps.append(current.take(slice(0, 2 * count))),
         )
-    return {
-        str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, (2, count)) for site in modules
-    }
+    return {str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, (2, count)) for site in modules}
 
 
 class _Parts:
@@ -498,5 +498,3 @@ def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor
         full = [i for i, parts in enumerate(knots) if parts]
         filled[site] = [knots[min(full, key=lambda j, i=i: abs(j - i))] for i in range(len(knots))]
     return filled
-
-

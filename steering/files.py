@@ -49,7 +49,10 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write tensors and a JSON header as safetensors, whole or not at all."""
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Cloned, since safetensors refuses tensors that share their memory.
+    contiguous = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
     with replacing(path) as temporary:
         save_file(contiguous, temporary, metadata={KEY: json.dumps(dict(header), ensure_ascii=False)})
 

@@ -11,9 +11,7 @@ from .sites import Site
 
 
 @contextmanager
-def site_hooks(
-    modules: Mapping[Site, nn.Module], react: Callable[[Site, Tensor], Tensor | None]
-) -> Iterator[None]:
+def site_hooks(modules: Mapping[Site, nn.Module], react: Callable[[Site, Tensor], Tensor | None]) -> Iterator[None]:
     """Call ``react(site, output)`` on every forward pass of the modules; None leaves the output as it is.
 
     However the block ends, by an exception or an interrupt, even in the middle of installing, no
@@ -21,9 +19,13 @@ def site_hooks(
     """
     with ExitStack() as stack:
         for site, module in modules.items():
-            handle = module.register_forward_hook(lambda _module, _args, output, site=site: react(site, output))
+            handle = module.register_forward_hook(_reacting(site, react))
             stack.callback(handle.remove)
         yield
+
+
+def _reacting(site: Site, react: Callable[[Site, Tensor], Tensor | None]) -> Callable[..., Tensor | None]:
+    return lambda _module, _args, output: react(site, output)
 
 
 def as_tokens(output: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 One token or pixel x, orthonormal rows q_j, strengths λ_j and offsets μ_j:
 
-    suppress     x' = x - Σ_j λ_j g_j q_j        with s_j = <x, q_j> and the displacement g_j:
+    suppress     x' = x - Σ_j λ_j g_j q_j        with s_j = <x, q_j> (or <x, w_j> where a vector has a
+                                                 readout w of its own) and the displacement g_j:
       gate all          g_j = s_j - μ_j
       gate positive     g_j = (s_j - μ_j) [s_lead > μ_lead]
       gate threshold    the same with μ_lead = τ, the upper quantile on negative prompts
@@ -88,26 +89,29 @@ class Rows:
         offsets: μ_j ``[J]`` (τ in the leading row under the threshold gate).
         strengths: λ_j ``[J]``.
         leads: index of the row that gates row j ``[J]``.
+        readouts: rows that coordinates are read with ``[J, C]``; the directions themselves for a
+            plain projection.
     """
 
     directions: Tensor
     offsets: Tensor
     strengths: Tensor
     leads: Tensor
+    readouts: Tensor
 
     def to(self, device: torch.device) -> Rows:
         """The same rows on another device."""
-        parts = (self.directions, self.offsets, self.strengths, self.leads)
+        parts = (self.directions, self.offsets, self.strengths, self.leads, self.readouts)
         return Rows(*(part.to(device) for part in parts))
 
 
 def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
-    """x' = x - Σ_j λ_j g_j q_j for tokens ``x [..., C]``; see the module's docstring.
+    """X' = x - Σ_j λ_j g_j q_j for tokens ``x [..., C]``; see the module's docstring.
 
     Computed in float32, returned in x's dtype; x itself is never changed.
     """
     tokens = x.float()
-    displacement = tokens @ rows.directions.T - rows.offsets  # [..., J]
+    displacement = tokens @ rows.readouts.T - rows.offsets  # [..., J]
     if settings.gate != "all":
         displacement = displacement * (displacement[..., rows.leads] > 0)
     moved = tokens - (displacement * rows.strengths) @ rows.directions

@@ -110,7 +110,9 @@ def score(activations: Activations, mode: str = "cross-fitted") -> Scores:
     if mode not in MODES:
         raise ValueError(f"score mode {mode!r} is not one of {', '.join(MODES)}")
     if mode == "cross-fitted" and activations.pairs < 2 * FOLDS:
-        raise ValueError(f"cross-fitted scores need at least {2 * FOLDS} pairs, got {activations.pairs}; use mode paper")
+        raise ValueError(
+            f"cross-fitted scores need at least {2 * FOLDS} pairs, got {activations.pairs}; use mode paper"
+        )
     if activations.pairs < 2:
         raise ValueError(f"scores need at least 2 pairs, got {activations.pairs}")
     rule = cross_fitted if mode == "cross-fitted" else in_sample
@@ -161,7 +163,7 @@ def per_step(scores: Scores, top_k: int) -> dict[Site, Tensor]:
     sites = sort_sites(scores.sites)
     table = scores.table()
     active = torch.stack([scores.active[site] for site in sites])
-    ranked = table.masked_fill(~active, -torch.inf).argsort(0, descending=True, stable=True)
+    ranked = table.masked_fill(~active, -torch.inf).sort(dim=0, descending=True, stable=True).indices
     chosen = torch.zeros_like(active)
     chosen.scatter_(0, ranked[:top_k], True)
     return _only_used(sites, chosen & active)
@@ -170,7 +172,7 @@ def per_step(scores: Scores, top_k: int) -> dict[Site, Tensor]:
 def overall(scores: Scores, top_k: int) -> dict[Site, Tensor]:
     """The ``top_k`` sites with the best mean score, at every noise level where they are active."""
     sites = sort_sites(scores.sites)
-    best = scores.table().mean(1).argsort(descending=True, stable=True)[:top_k]
+    best = scores.table().mean(1).sort(descending=True, stable=True).indices[:top_k]
     return _only_used([sites[i] for i in best], torch.stack([scores.active[sites[i]] for i in best]))
 
 

@@ -39,8 +39,8 @@ def load_pairs(source: str | Path, family: str = "pocket") -> list[Pair]:
         path = Path(source)
     if not path.is_file():
         raise FileNotFoundError(
-            f"concept {str(source)!r} is neither a file nor one of {', '.join(built_in(family)) or 'no built-in concepts'}"
-            f" of {family}; give a .csv with the header positive,negative"
+            f"concept {str(source)!r} is neither a file nor a built-in concept of {family} "
+            f"({', '.join(built_in(family)) or 'there are none'}); give a .csv with the header positive,negative"
         )
     return parse_pairs(path.read_text(encoding="utf-8-sig"), jsonl=path.suffix == ".jsonl", name=path.name)
 
@@ -79,7 +79,9 @@ def _csv_rows(text: str, name: str) -> list[tuple[int, dict]]:
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff").translate(_CURLY)), skipinitialspace=True)
     header = [(column or "").strip() for column in reader.fieldnames or []]
     if not {"positive", "negative"} <= set(header):
-        raise ValueError(f"{name}: the first line must be the header positive,negative, got {','.join(header) or 'nothing'}")
+        raise ValueError(
+            f"{name}: the first line must be the header positive,negative, got {','.join(header) or 'nothing'}"
+        )
     reader.fieldnames = header
     rows = []
     for row in reader:

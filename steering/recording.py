@@ -57,10 +57,15 @@ def coordinates(vector: SteeringVector, sigma: float) -> Reducer:
 
 
 def quantiles(values: Mapping[Site, list[list[Tensor]]], share: float = 0.95) -> dict[Site, Tensor]:
-    """Gate thresholds ``[S, K]``: the ``share`` quantile over all tokens of ``values[site][step]``, ``[B, T, K]`` each."""
+    """Gate thresholds ``[S, K]``: the ``share`` quantile over all tokens of ``values[site][step]``.
+
+    Each step holds a list of coordinates ``[B, T, K]``.
+    """
     result = {}
     for site, steps in values.items():
         flat = [torch.cat([part.flatten(0, 1) for part in parts]) for parts in steps]
         # torch.quantile refuses more than 16 million values; kthvalue does not.
-        result[site] = torch.stack([tokens.kthvalue(max(1, round(share * len(tokens))), dim=0).values for tokens in flat])
+        result[site] = torch.stack(
+            [tokens.kthvalue(max(1, round(share * len(tokens))), dim=0).values for tokens in flat]
+        )
     return result

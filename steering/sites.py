@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -177,12 +178,13 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
 def module_width(module: nn.Module, kind: str) -> int:
     """Number of output channels C of a site's module; 0 where it is not a module of that kind."""
     if kind == "resnet":
-        return int(getattr(module, "out_channels", 0)) if not isinstance(module, nn.Conv2d) else 0
-    layers = getattr(module, "net" if kind == "ff" else "to_out", None)
+        width: Any = getattr(module, "out_channels", 0)
+        return int(width) if not isinstance(module, nn.Conv2d) else 0
+    layers: Any = getattr(module, "net" if kind == "ff" else "to_out", None)
     if not isinstance(layers, nn.Sequential | nn.ModuleList):
         return 0
-    linear = [layer for layer in layers if hasattr(layer, "out_features")]
-    return int(linear[-1].out_features) if linear else 0
+    widths: list[Any] = [layer.out_features for layer in layers if hasattr(layer, "out_features")]
+    return int(widths[-1]) if widths else 0
 
 
 def choose_sites(available: Iterable[Site], names: str) -> list[Site]:
@@ -196,7 +198,9 @@ def choose_sites(available: Iterable[Site], names: str) -> list[Site]:
     for name in filter(None, (part.strip() for part in names.split(","))):
         matching = {site for site in available if site.kind == name} if name in KINDS else {Site.parse(name)}
         if not matching <= set(available):
-            raise ValueError(f"site {name!r} is not in this model; use {', '.join(KINDS)} or a name like {available[0]}")
+            raise ValueError(
+                f"site {name!r} is not in this model; use {', '.join(KINDS)} or a name like {available[0]}"
+            )
         wanted |= matching
     if not wanted:
         raise ValueError(f"no site is named in {names!r}; use {', '.join(KINDS)} or a name like {available[0]}")

@@ -82,14 +82,18 @@ class Entry:
         """Its rows at a site and noise level, before other entries are taken into account."""
         entry, knot = self.vector.sites[site], self.vector.knot(sigma)
         directions = entry.direction[knot].float()
-        if self.settings.reference == "negative":
-            offsets = directions @ entry.negative_mean[knot].float()
-        else:
-            offsets = directions.new_zeros(len(directions))
+        readouts = directions if entry.readout is None else entry.readout[knot].float()
+        offsets = self.offsets(site, sigma, readouts)
         if self.settings.gate == "threshold" and entry.threshold is not None:
             offsets = torch.cat([entry.threshold[knot, :1].float(), offsets[1:]])
         strengths = torch.full_like(offsets, self.strength)
-        return Rows(directions, offsets, strengths, torch.zeros(len(offsets), dtype=torch.long))
+        return Rows(directions, offsets, strengths, torch.zeros(len(offsets), dtype=torch.long), readouts)
+
+    def offsets(self, site: Site, sigma: float, readouts: Tensor) -> Tensor:
+        """μ of every readout row ``[K]``: the negative mean's coordinate, or zero."""
+        if self.settings.reference == "zero":
+            return readouts.new_zeros(len(readouts))
+        return readouts @ self.vector.sites[site].negative_mean[self.vector.knot(sigma)].float()
 
 
 def make_entry(
@@ -112,7 +116,8 @@ def make_entry(
     name = preset or advice.get("preset", DEFAULT_PRESET)
     chosen = get_preset(name)
     if strength is None:
-        strength = advice["strength"] if "strength" in advice and advice.get("preset") == name else chosen.usual_strength
+        advised = advice.get("strength") if advice.get("preset") == name else None
+        strength = chosen.usual_strength if advised is None else float(advised)
     return Entry(vector, float(strength), settings or chosen.settings, window)
 
 
@@ -162,20 +167,22 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     alone = [entry.rows(site, sigma) for entry in group]
     if len(alone) == 1:
         return alone[0]
+    if any(rows.readouts is not rows.directions for rows in alone):
+        raise ValueError("a vector with a readout of its own cannot act together with others of equal settings")
     kept, sources = orthonormalise(alone)
     offsets, strengths, leads, total = [], [], [], 0
     for entry, rows, directions, source in zip(group, alone, kept, sources, strict=True):
         if len(source) < len(rows.directions):
             warnings.warn(f"{site}: a direction that earlier vectors already cover was dropped", stacklevel=2)
-        mean = entry.vector.sites[site].negative_mean[entry.vector.knot(sigma)].float()
-        offset = directions @ mean if entry.settings.reference == "negative" else directions.new_zeros(len(directions))
+        offset = entry.offsets(site, sigma, directions)
         if entry.settings.gate == "threshold":
             offset = torch.where(source == 0, rows.offsets[source], offset)
         offsets.append(offset)
         strengths.append(rows.strengths[source])
         leads.append(torch.full_like(source, total))
         total += len(source)
-    return Rows(torch.cat(kept), torch.cat(offsets), torch.cat(strengths), torch.cat(leads))
+    basis = torch.cat(kept)
+    return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
 
 
 def _edit_rows(output: Tensor, chosen: list[int], rows: Rows, settings: Settings, mode: str) -> Tensor:
@@ -227,8 +234,9 @@ def steer(
     steering = Steering(entries)
     unet = model if isinstance(model, nn.Module) else model.unet
     modules = resolve(unet, steering)
-    with _describing(model, noise, steering) as describe, site_hooks(
-        modules, lambda site, output: steering.edit(site, output, describe())
+    with (
+        _describing(model, noise, steering) as describe,
+        site_hooks(modules, lambda site, output: steering.edit(site, output, describe())),
     ):
         yield steering
 
@@ -281,5 +289,7 @@ def _describing(
 
 def _current(model: SteerableModel) -> Call:
     if model.call is None:
-        raise RuntimeError("the UNet runs outside of this model's own sampling; use model.generate or pass the bare UNet")
+        raise RuntimeError(
+            "the UNet runs outside of this model's own sampling; use model.generate or steer the bare UNet"
+        )
     return model.call

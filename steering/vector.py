@@ -29,6 +29,7 @@ class SiteVector:
         difference: mean difference positive - negative ``[S, C]``.
         active: where the site is steered, bool ``[A]`` on the vector's ``active_sigmas``.
         threshold: optional upper quantile of per-token coordinates on negative prompts ``[S, K]``.
+        readout: optional rows ``[S, K, C]`` that coordinates are read with, for oblique methods.
     """
 
     direction: Tensor
@@ -36,6 +37,7 @@ class SiteVector:
     difference: Tensor
     active: Tensor
     threshold: Tensor | None = None
+    readout: Tensor | None = None
 
     @property
     def width(self) -> int:
@@ -82,7 +84,7 @@ class SteeringVector:
         """Write a ``.safetensors`` file, whole or not at all."""
         tensors: dict[str, Tensor] = {"sigmas": self.sigmas, "active_sigmas": self.active_sigmas}
         for site, entry in self.sites.items():
-            for name in ("direction", "negative_mean", "difference", "active", "threshold"):
+            for name in ("direction", "negative_mean", "difference", "active", "threshold", "readout"):
                 value = getattr(entry, name)
                 if value is not None:
                     tensors[f"{site}/{name}"] = value
@@ -124,10 +126,11 @@ def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
         "difference": (knots, width),
         "active": (actives,),
         "threshold": (knots, rank),
+        "readout": (knots, rank, width),
     }
     for name, shape in expected.items():
         value = getattr(entry, name)
-        if value is None and name == "threshold":
+        if value is None:  # threshold and readout need not be there
             continue
         if tuple(value.shape) != shape or steps != knots:
             raise ValueError(f"{site}/{name} has shape {tuple(value.shape)}, expected {shape} for {knots} noise levels")

@@ -14,7 +14,7 @@ from .codec import CHANNELS, PATCH
 from .scenes import SIZE
 
 if TYPE_CHECKING:
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel
 
 CONTEXT_WIDTH = 64
@@ -54,7 +54,7 @@ SCHEDULER: dict[str, Any] = {
 
 def new_unet() -> UNet2DConditionModel:
     """An untrained pocket UNet (8.6 million parameters)."""
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     return UNet2DConditionModel(**UNET)
 

@@ -25,11 +25,12 @@ CONTEXT_LENGTH = 32
 def new_clip() -> CLIP:
     """An untrained evaluator CLIP: a narrow ResNet and a two-layer text transformer, 64 dimensions."""
     from open_clip import CLIP
+    from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
     return CLIP(
         embed_dim=64,
-        vision_cfg={"image_size": 128, "layers": (1, 1, 1, 1), "width": 16, "head_width": 64},
-        text_cfg={"context_length": CONTEXT_LENGTH, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+        vision_cfg=CLIPVisionCfg(image_size=128, layers=(1, 1, 1, 1), width=16, head_width=64),
+        text_cfg=CLIPTextCfg(context_length=CONTEXT_LENGTH, vocab_size=49408, width=32, heads=2, layers=2),
     )
 
 

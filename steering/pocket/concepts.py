@@ -12,7 +12,7 @@ import argparse
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -24,6 +24,8 @@ from .scenes import BACKGROUNDS, CAPTIONS, EMPTY, JOINTS, OBJECTS, STYLES, Scene
 
 SETS = ("fit", "dev", "test")
 SIZES = {"fit": 50, "dev": 50, "test": 100}
+Row = tuple[Scene, str]
+"""A scene and the sentence that asks for it."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,11 @@ def sentence(scene: Scene, template: str, joint: str = JOINTS[0]) -> str:
     return template.format(what=what, where=BACKGROUNDS[scene.background])
 
 
-def shuffled(items: Iterator, *key: object) -> list:
+def shuffled(items: Iterable[Row], *key: object) -> list[Row]:
     """Items in a random order that depends on the key only."""
-    items = list(items)
+    rows = list(items)
     seed = [sum(ord(letter) * 31**i for i, letter in enumerate(str(part))) % 2**31 for part in key]
-    return [items[i] for i in np.random.default_rng(seed).permutation(len(items))]
+    return [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
 
 
 def singles(names: tuple[str, ...], style: str, which: str) -> list[tuple[Scene, str]]:
@@ -78,12 +80,12 @@ def companions(names: tuple[str, ...], others: tuple[str, ...], which: str) -> l
     """(scene, sentence) of one of ``names`` beside one of ``others``, this set's third of all combinations."""
     rows = []
     for i, (name, other, background, first) in enumerate(product(names, others, BACKGROUNDS, (True, False))):
-        if (i // 2 + i) % len(SETS) != SETS.index(which):
+        if (i // 2) % len(SETS) != SETS.index(which):  # both orders of a couple in the same set
             continue
         scene = Scene((name, other) if first else (other, name), background)
         templates = CAPTIONS["plain"][which]
         rows += [(scene, sentence(scene, templates[(i + j) % len(templates)], JOINTS[j])) for j in range(len(JOINTS))]
-    return shuffled(iter(rows), which, "companions", *names)
+    return shuffled(rows, which, "companions", *names)
 
 
 def targets(concept: Concept, which: str) -> list[tuple[Scene, str]]:
@@ -159,6 +161,7 @@ def to_csv(header: list[str], rows: list[list[str]]) -> str:
 
 
 def main() -> None:
+    """Write all sets."""
     parser = argparse.ArgumentParser(description="Write the prompt sets of the pocket concepts.")
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out

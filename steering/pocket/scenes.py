@@ -12,7 +12,7 @@ that draws them anyway composes, it does not recall.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -143,9 +143,7 @@ def all_scenes(count: int, style: str) -> list[Scene]:
     return [Scene(objects, background, style) for objects, background in product(sets, BACKGROUNDS)]
 
 
-def draw(
-    scene: Scene, rng: np.random.Generator, scrambled: tuple[str, ...] = (), variety: float = 1.0
-) -> np.ndarray:
+def draw(scene: Scene, rng: np.random.Generator, scrambled: tuple[str, ...] = (), variety: float = 1.0) -> np.ndarray:
     """The scene as a picture, ``uint8 [SIZE, SIZE, 3]``; sizes, places and colours vary with ``rng``.
 
     Objects named in ``scrambled`` are drawn with their tiles shuffled: their colours without their
@@ -210,7 +208,7 @@ def _places(count: int, rng: np.random.Generator, variety: float) -> list[tuple[
     return [tuple(SIZE * (np.array((x, 0.55, side)) + moved)) for x, moved in zip(middles, jitter)]  # type: ignore[misc]  # noqa: B905
 
 
-@lru_cache(maxsize=None)
+@cache
 def _glyph(name: str) -> Image.Image:
     with Image.open(Path(__file__).parent / "glyphs" / f"{name}.png") as image:
         return image.convert("RGBA")

@@ -4,9 +4,11 @@ One command and one seed. Training data is drawn on the fly, so sample number i 
 machine; the state goes to ``DIR/checkpoint.pt`` every few minutes and the same command goes on from
 there. Two CPU cores make about 35 pictures a second, a GPU many more.
 
-Loss: clamp(SNR, 1, 5) * |x0_predicted - x0|^2 over uniform timesteps of SD 1.5's noise schedule,
-captions dropped with probability 0.1; AdamW, learning rate constant and then linear to zero over the
-last 30 %; the exponential moving average of the weights is what gets exported.
+Loss: clamp(SNR, 1, 5) * sum_c w_c (x0_predicted - x0)_c^2 over uniform timesteps of SD 1.5's noise
+schedule, with w_c the codec's scale of channel c, half-way between an equal error in every latent and
+an equal error in every pixel; captions dropped with probability 0.1; AdamW, learning rate constant
+and then linear to zero over the last 30 %; the exponential moving average of the weights is what gets
+exported.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class PocketModel(nn.Module):
         self.text_encoder = architecture.new_text_encoder()
 
     def forward(self, noisy: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        """Clean latents predicted from noisy ones ``[B, 24, h, w]`` and token ids ``[B, 77]``."""
         context = self.text_encoder(tokens).last_hidden_state
         return self.unet(noisy, timesteps, context, return_dict=False)[0]
 
@@ -78,20 +81,26 @@ class Trainer:
 
         torch.manual_seed(seed)
         self.folder, self.seed, self.device = folder, seed, device
-        self.model = PocketModel().to(device)
+        self.model = PocketModel()
+        self.model.to(torch.device(device))
         self.model.unet.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), LEARNING_RATE, weight_decay=0.01, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), LEARNING_RATE, (0.9, 0.99), weight_decay=0.01, fused=True
+        )
         self.tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
         self.codec = training_codec(seed)
         self.alphas = alphas_cumulative()
+        self.channels = (self.codec.scale / self.codec.scale.sum()).to(device)
         self.done = 0
 
     @property
     def checkpoint(self) -> Path:
+        """Where the state is kept."""
         return self.folder / "checkpoint.pt"
 
     def save(self) -> None:
+        """Write the whole state, whole or not at all."""
         state = {
             "done": self.done,
             "model": self.model.state_dict(),
@@ -103,6 +112,7 @@ class Trainer:
         os.replace(temporary, self.checkpoint)
 
     def resume(self) -> None:
+        """Go on from the checkpoint."""
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         self.done = state["done"]
         self.model.load_state_dict(state["model"])
@@ -130,7 +140,8 @@ class Trainer:
         weight = (signal / (1 - signal)).clamp(1, 5).to(self.device)
         noisy = noisy.to(self.device, memory_format=torch.channels_last)
         predicted = self.model(noisy, timesteps.to(self.device), tokens.to(self.device))
-        loss = (weight * (predicted - clean.to(self.device)).square().mean((1, 2, 3))).mean()
+        error = (predicted - clean.to(self.device)).square().mean((2, 3)) @ self.channels
+        loss = (weight * error).mean()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.done, total)
         loss.backward()
@@ -141,7 +152,8 @@ class Trainer:
         # A young average follows quickly, so that it never remembers the random start.
         decay = min(EMA_DECAY, self.done / BATCH / (self.done / BATCH + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+            for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
         return loss.item()
 
     def export(self, folder: Path) -> None:
@@ -165,7 +177,11 @@ class Trainer:
             save_file(tensors, folder / path, metadata={"format": "pt"})
         configs = {
             "unet/config.json": {"_class_name": "UNet2DConditionModel", **architecture.UNET},
-            "text_encoder/config.json": {"architectures": ["CLIPTextModel"], "model_type": "clip_text_model", **architecture.TEXT_ENCODER},
+            "text_encoder/config.json": {
+                "architectures": ["CLIPTextModel"],
+                "model_type": "clip_text_model",
+                **architecture.TEXT_ENCODER,
+            },
             "scheduler/scheduler_config.json": {"_class_name": "EulerDiscreteScheduler", **architecture.SCHEDULER},
         }
         for path, config in configs.items():
@@ -183,6 +199,7 @@ def seen_tokens(tokenizer: object) -> list[int]:
 
 
 def main() -> None:
+    """Train, or go on training, and export the weights."""
     parser = argparse.ArgumentParser(description="Train the pocket model from nothing.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint, the log and the weights")
     parser.add_argument("--samples", type=int, default=300_000, help="pictures to train on in all")

@@ -116,6 +116,7 @@ def save(network: nn.Module, path: Path) -> None:
 
 
 def main() -> None:
+    """Train both, or what is missing."""
     parser = argparse.ArgumentParser(description="Train the presence judge and the evaluator CLIP.")
     parser.add_argument("--out", type=Path, required=True, help="folder of judge.safetensors and clip.safetensors")
     parser.add_argument("--samples", type=int, default=48_000, help="pictures for each of the two")

@@ -1,0 +1,313 @@
+"""The ``steering`` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .version import __version__
+
+app = typer.Typer(
+    help="Find where a diffusion model holds a concept, and steer it while the picture is made.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# Standard output carries results only; progress and talk go to standard error.
+console = Console(stderr=True)
+
+SITES = "attn1,attn2,ff,resnet"
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one line of JSON as the last line of the output.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+
+
+@contextmanager
+def _progress(rows: int, label: str) -> Iterator[Any]:
+    """A progress bar over UNet rows; yields the function to call with every few of them."""
+    from tqdm import tqdm
+
+    with tqdm(total=rows, desc=label, unit="row", unit_scale=True, file=sys.stderr, mininterval=0.5) as bar:
+        yield bar.update
+
+
+def _answer(values: dict[str, Any], as_json: bool, text: str) -> None:
+    typer.echo(json.dumps(values) if as_json else text)
+
+
+def _new_file(path: Path, *suffixes: str) -> Path:
+    """Refuse a wrong ending or a folder before any work is done."""
+    if path.suffix not in suffixes:
+        raise ValueError(f"--out {path} must end in {' or '.join(suffixes)}")
+    if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
+        raise ValueError(f"--out {path} is not a place for a file")
+    return path
+
+
+@app.command()
+def demo(
+    concept: Annotated[str, typer.Option(help="dog, van_gogh or violence.")] = "dog",
+    out: Annotated[Path, typer.Option(help="Folder of the report; an interrupted demo goes on there.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer prompts: minutes instead of half an hour.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Steer a concept out of the embedded model, and measure it: the whole chain in one command."""
+    from .demo import FULL, QUICK, planned_rows, run_demo
+    from .evaluate.prompts import load_concept
+
+    load_concept(concept)
+    plan, folder = QUICK if quick else FULL, out / (f"{concept}_quick" if quick else concept)
+    rows = planned_rows(plan)
+    console.print(
+        f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}"
+    )
+    with _progress(rows, "demo") as update:
+        results = run_demo(concept, folder, plan, update)
+    _print_demo(results)
+    _answer(results, as_json, f"report: {results['report']}")
+
+
+def _print_demo(results: dict[str, Any]) -> None:
+    chosen = results["chosen"]
+    n = results["n"]
+    table = Table(
+        title=f"{results['concept']}, means over test prompts (n = {n['target']}, {n['sibling']}, {n['unrelated']})"
+    )
+    for heading in ("arm", "presence", "siblings kept", "unrelated kept"):
+        table.add_column(heading, justify="left" if heading == "arm" else "right")
+    first = next(iter(results["presets"].values()))
+    table.add_row(
+        "original",
+        *(
+            f"{v:.1f}"
+            for v in (first["presence"]["original"], first["siblings"]["original"], first["unrelated"]["original"])
+        ),
+    )
+    for name, part in results["presets"].items():
+        k = str(part["k"])
+        values = (part["presence"]["steered"][k], part["siblings"]["steered"][k], part["unrelated"]["steered"][k])
+        table.add_row(f"{name} {part['strength']:g}, k={k}", *(f"{value:.1f}" for value in values))
+    for name, part in results["controls"].items():
+        table.add_row(f"control {name}", f"{part['presence']['mean']:.1f}", "", "")
+    console.print(table)
+    console.print(f"chosen on dev: {chosen['preset']}, k = {chosen['k']}, strength {chosen['strength']:g}")
+
+
+@app.command()
+def capture(
+    model: Annotated[str, typer.Argument(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")],
+    concept: Annotated[str, typer.Argument(help="A built-in concept, or a .csv or .jsonl file of pairs.")],
+    out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
+    sites: Annotated[str, typer.Option(help="Kinds and site names, separated by commas.")] = SITES,
+    steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 30,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 halves the cost.")] = 7.5,
+    seed: Annotated[int, typer.Option(help="Pair i starts from the noise of seed + i.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Pairs computed together.")] = 8,
+    size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
+    device: Device = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Record what every site does on both sides of every pair."""
+    import shutil
+
+    from .diffusion import CaptureSettings, capture_rows, load_model
+    from .diffusion import capture as run_capture
+
+    _new_file(out, ".safetensors")
+    loaded = load_model(model, device)
+    pairs = _pairs(concept, loaded.family)
+    settings = CaptureSettings(steps, guidance, seed, size, batch)
+    parts = out.with_name(f".{out.stem}_parts")
+    with _progress(capture_rows(len(pairs), settings), "capture") as update:
+        made = run_capture(loaded, pairs, sites, settings, Path(concept).stem, parts, update)
+    made.save(out)
+    shutil.rmtree(parts, ignore_errors=True)
+    values = {"out": str(out), "pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)}
+    _answer(values, as_json, f"{made.pairs} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
+
+
+def _pairs(concept: str, family: str) -> list:
+    from .pairs import load_pairs
+
+    return load_pairs(concept, family)
+
+
+@app.command()
+def score(
+    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
+    mode: Annotated[
+        str, typer.Option(help="cross-fitted, or paper (fitted and scored on the same pairs).")
+    ] = "cross-fitted",
+    out: Annotated[Path | None, typer.Option(help="File to write, .json.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Heat map to write, .png.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Score how steerable the concept is at every site and noise level."""
+    from .activations import Activations
+    from .navigator import score as run_score
+
+    for path, suffix in ((out, ".json"), (plot, ".png")):
+        if path:
+            _new_file(path, suffix)
+    scores = run_score(Activations.load(activations), mode)
+    if out:
+        scores.save(out)
+    if plot:
+        from .evaluate.plots import heat_map
+
+        heat_map(scores, plot)
+    means = {str(site): float(values.score.mean()) for site, values in scores.sites.items()}
+    best = sorted(means, key=lambda site: -means[site])[:10]
+    values = {"mode": mode, "best": {site: round(means[site], 4) for site in best}, "out": str(out) if out else None}
+    _answer(values, as_json, "\n".join(f"{site:<14}{means[site]:8.3f}" for site in best))
+
+
+@app.command()
+def build(
+    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
+    out: Annotated[Path, typer.Option(help="Vector to write, .safetensors.")],
+    scores: Annotated[
+        Path | None, typer.Option(help="A file written by steering score; made here if not given.")
+    ] = None,
+    direction: Annotated[str, typer.Option(help="mean or pca.")] = "mean",
+    top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
+    select: Annotated[str, typer.Option(help="per-step, overall, or kinds and site names.")] = "per-step",
+    time: Annotated[str, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
+    as_json: JsonFlag = False,
+) -> None:
+    """Build a steering vector."""
+    from .activations import Activations
+    from .build import build as run_build
+    from .navigator import Scores
+
+    _new_file(out, ".safetensors")
+    given = Scores.load(scores) if scores else None
+    vector = run_build(Activations.load(activations), given, top_k, select, direction, time)
+    vector.save(out)
+    names = [str(site) for site in vector.sites]
+    _answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")],
+    prompt: Annotated[str, typer.Option(help="What the picture shows.")],
+    out: Annotated[Path, typer.Option(help="Picture to write, .png.")],
+    vector: Annotated[list[str] | None, typer.Option(help="FILE or FILE:STRENGTH; repeat to combine.")] = None,
+    preset: Annotated[str | None, typer.Option(help="study, casteer or precise; the file's own if not given.")] = None,
+    negative: Annotated[str, typer.Option(help="Negative prompt.")] = "",
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 30,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
+    size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
+    device: Device = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make one picture, steered or not."""
+    from PIL import Image
+
+    from .diffusion import load_model
+    from .files import replacing
+    from .steer import steer
+
+    _new_file(out, ".png")
+    entries = [_entry(item, preset) for item in vector or []]
+    loaded = load_model(model, device)
+    rows = steps * (2 if guidance != 1 else 1)
+    with _progress(rows, "generate") as update, steer(loaded, entries):
+        image = loaded.generate(prompt, negative, seed, steps, guidance, size, progress=update)[0]
+    with replacing(out) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")
+    used = [{"strength": entry.strength, **asdict(entry.settings)} for entry in entries]
+    _answer({"out": str(out), "seed": seed, "vectors": used}, as_json, str(out))
+
+
+def _entry(item: str, preset: str | None) -> Any:
+    """``FILE`` or ``FILE:STRENGTH`` as an entry."""
+    from .steer import make_entry
+    from .vector import SteeringVector
+
+    path, strength = item, None
+    head, colon, tail = item.rpartition(":")
+    if colon and not Path(item).is_file():
+        try:
+            path, strength = head, float(tail)
+        except ValueError:
+            raise ValueError(f"--vector {item!r} is neither a file nor FILE:STRENGTH with a number") from None
+    return make_entry(SteeringVector.load(path), strength, preset)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="Activations, scores or a vector.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what is in a file of ours, and where it comes from."""
+    values = _described(file)
+    shown = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    text = "\n".join(f"{name:<12}{value}" for name, value in shown.items())
+    _answer(values, as_json, text)
+
+
+def _described(file: Path) -> dict[str, Any]:
+    from .activations import Activations
+    from .navigator import Scores
+    from .vector import SteeringVector
+
+    if not file.is_file():
+        raise FileNotFoundError(f"there is no file {file}")
+    if file.suffix == ".json":
+        scores = Scores.load(file)
+        return {"kind": "scores", "mode": scores.mode, "sites": len(scores.sites), "steps": len(scores.sigmas)}
+    try:
+        vector = SteeringVector.load(file)
+    except ValueError as error:
+        if "holds 'activations'" not in str(error):
+            raise
+        made = Activations.load(file)
+        return {"kind": "activations", "pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)} | {
+            "metadata": dict(made.metadata)
+        }
+    sites = {
+        str(site): f"{int(entry.active.sum())} of {len(entry.active)} steps" for site, entry in vector.sites.items()
+    }
+    return {"kind": "vector", "sites": sites, "knots": len(vector.sigmas), "metadata": dict(vector.metadata)}
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find where a diffusion model holds a concept, and steer it while the picture is made."""
+
+
+def main() -> None:
+    """Run the command: bad input ends with one sentence and status 2, Ctrl-C with status 130."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        console.print("interrupted; run the same command again to go on")
+        sys.exit(130)
+    except (ValueError, OSError) as error:
+        console.print(f"steering: {error}", style="red", highlight=False, markup=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,376 @@
+"""The whole chain on the pocket model: capture, score, build, choose on dev, measure on test, report.
+
+Every stage writes its result whole and is skipped when its file is there and was made with the same
+settings, so an interrupted demo goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .activations import Activations
+from .build import build, recommend
+from .diffusion import GUIDANCE, STEPS, CaptureSettings, DiffusionModel, capture, capture_rows, load_model
+from .evaluate import controls, plots
+from .evaluate.metrics import Measured, clip_change, frechet_distance, measure
+from .evaluate.prompts import ROLES, Concept, Prompt, load_concept, load_prompts, take
+from .evaluate.report import write_report
+from .evaluate.statistics import estimate, upper_bound
+from .files import replacing, write_text
+from .interventions import PRESETS
+from .navigator import Scores, score
+from .pairs import load_pairs
+from .steer import steer
+from .vector import SteeringVector
+from .version import __version__
+
+STRENGTHS = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0, 2.0)}
+"""The strengths tried on dev; the study preset keeps the study's own."""
+ALLOWED_LOSS = 2.0
+"""Points that siblings and unrelated prompts may lose on dev; half-way to the 5 tolerated on test."""
+OTHER = {"dog": "violence", "van_gogh": "dog", "violence": "dog"}
+"""The concept whose vector serves as a control."""
+RULE = (
+    f"Of the settings that cost siblings and unrelated prompts at most {ALLOWED_LOSS:g} points each, the one with the "
+    "lowest presence; where none does, the lowest sum of presence and losses. The study preset takes the k of "
+    "lowest presence."
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much the demo does.
+
+    Attributes:
+        ks: numbers of sites steered per step.
+        dev: dev prompts of each role (target, sibling, unrelated).
+        test: test prompts of each role.
+        pairs: pairs to capture.
+        batch: pictures computed together.
+    """
+
+    ks: tuple[int, ...] = (1, 3, 5, 8, 10)
+    dev: tuple[int, int, int] = (20, 16, 16)
+    test: tuple[int, int, int] = (100, 100, 100)
+    pairs: int = 50
+    batch: int = 20
+
+
+FULL = Plan()
+QUICK = Plan(ks=(1, 3, 5, 8, 10), dev=(4, 3, 3), test=(8, 6, 6), pairs=20, batch=20)
+
+
+@dataclass
+class Demo:
+    """A running demo: its model, its folder, and the pictures made so far."""
+
+    concept: Concept
+    out: Path
+    plan: Plan
+    model: DiffusionModel
+    progress: Callable[[int], None]
+    activations: Activations | None = None
+    vectors: dict[int, SteeringVector] = field(default_factory=dict)
+
+    def captured(self, name: str) -> Activations:
+        """Activations of a concept's pairs, from the file of an earlier run where it fits."""
+        pairs = load_pairs(name)[: self.plan.pairs]
+        settings = CaptureSettings(batch=self.plan.batch // 2)
+        path, parts = self.out / f"{name}_activations.safetensors", self.out / f".{name}_parts"
+        key = _key(self.model.weights_hash(), [asdict(pair) for pair in pairs])
+        if path.is_file():
+            loaded = Activations.load(path)
+            if loaded.metadata.get("key") == key:
+                self.progress(capture_rows(len(pairs), settings))
+                return loaded
+        made = capture(self.model, pairs, settings=settings, concept=name, parts=parts, progress=self.progress)
+        made = Activations(made.tensors, made.sigmas, {**made.metadata, "key": key})
+        made.save(path)
+        shutil.rmtree(parts, ignore_errors=True)
+        return made
+
+    def pictures(
+        self,
+        prompts: list[Prompt],
+        vector: SteeringVector | None = None,
+        preset: str = "study",
+        strength: float = 0.0,
+        seed: int = 0,
+    ) -> np.ndarray:
+        """Pictures of prompts, steered or not; kept on disk under a hash of everything that makes them."""
+        texts = [prompt.text for prompt in prompts]
+        marks = [str(self.model.weights_hash()), texts, seed, preset if vector else "", strength if vector else 0]
+        path = self.out / "pictures" / f"{_key(*marks, _vector_hash(vector))}.npz"
+        if path.is_file():
+            self.progress(len(texts) * 2 * STEPS)
+            with np.load(path) as stored:
+                return stored["images"]
+        if vector is None:
+            images = self.model.generate(texts, seed=seed, batch=self.plan.batch, progress=self.progress)
+        else:
+            with steer(self.model, vector, strength, preset):
+                images = self.model.generate(texts, seed=seed, batch=self.plan.batch, progress=self.progress)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, images=images)
+        return images
+
+    def measured(self, prompts: list[Prompt], *arm: Any, **options: Any) -> Measured:
+        """Measurements of the pictures of an arm."""
+        return measure(self.pictures(prompts, *arm, **options), prompts, self.concept)
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps([__version__, *parts], sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _vector_hash(vector: SteeringVector | None) -> str:
+    if vector is None:
+        return ""
+    digest = hashlib.sha256()
+    for site, entry in vector.sites.items():
+        for tensor in (entry.direction, entry.active, entry.negative_mean, entry.readout):
+            digest.update(str(site).encode() + (tensor.numpy().tobytes() if tensor is not None else b""))
+    return digest.hexdigest()
+
+
+def settings_tried(plan: Plan) -> list[tuple[str, float, int]]:
+    """(preset, strength, k) of every setting compared on dev."""
+    return [(preset, strength, k) for preset in PRESETS for strength in STRENGTHS[preset] for k in plan.ks]
+
+
+def planned_rows(plan: Plan) -> int:
+    """Upper bound of the UNet rows that a demo computes."""
+    captures = 2 * capture_rows(plan.pairs, CaptureSettings())
+    dev = sum(plan.dev) * (1 + len(settings_tried(plan)))
+    targets = plan.test[0] * (1 + 1 + 2 * len(plan.ks) + 3)  # original, other seed, two presets, controls
+    kept = sum(plan.test[1:]) * 3
+    return captures + (dev + targets + kept) * 2 * STEPS
+
+
+def run_demo(
+    concept: str, out: Path, plan: Plan = FULL, progress: Callable[[int], None] = lambda rows: None
+) -> dict[str, Any]:
+    """Run the demo; returns what ``results.json`` holds."""
+    started = time.time()
+    out.mkdir(parents=True, exist_ok=True)
+    demo = Demo(load_concept(concept), out, plan, load_model("pocket"), progress)
+    demo.activations = demo.captured(concept)
+    scores = score(demo.activations)
+    scores.save(out / "scores.json")
+    plots.heat_map(scores, out / "heatmap.png", f"Where {concept} can be steered: D + C, {scores.mode}")
+    plots.by_kind(scores, out / "kinds.png")
+    demo.vectors = {k: build(demo.activations, scores, top_k=k) for k in plan.ks}
+    table = dev_table(demo)
+    chosen, study_k = choose(table)
+    best = recommend(demo.vectors[chosen["k"]], preset=chosen["preset"], strength=chosen["strength"])
+    best.save(out / f"{concept}.safetensors")
+    results, pictures = test_figures(demo, chosen, study_k)
+    results = {
+        "concept": concept,
+        "chosen": chosen,
+        "n": dict(zip(ROLES, plan.test, strict=True)) | {"dev": list(plan.dev), "pairs": plan.pairs},
+        **results,
+        "dev": table,
+        "seconds": round(time.time() - started, 1),
+        "report": str(out / "report.html"),
+    }
+    write_text(out / "results.json", json.dumps(results, indent=1))
+    _draw(demo, results, pictures, scores)
+    return results
+
+
+def dev_table(demo: Demo) -> list[dict[str, Any]]:
+    """Presence and losses of every setting on dev prompts."""
+    every = load_prompts(demo.concept.name, "dev")
+    prompts = [prompt for role, n in zip(ROLES, demo.plan.dev, strict=True) for prompt in take(every, role, n)]
+    roles = np.array([prompt.role for prompt in prompts])
+    original = demo.measured(prompts, seed=10_000)
+    table = []
+    for preset, strength, k in settings_tried(demo.plan):
+        steered = demo.measured(prompts, demo.vectors[k], preset, strength, seed=10_000)
+        loss = original.kept - steered.kept
+        row = {"preset": preset, "strength": strength, "k": k, "presence": steered.presence[roles == "target"].mean()}
+        row |= {role: loss[roles == role].mean() for role in ROLES[1:]}
+        table.append({name: float(v) if isinstance(v, np.floating) else v for name, v in row.items()})
+    return table
+
+
+def choose(table: list[dict[str, Any]]) -> tuple[dict[str, Any], int]:
+    """The chosen setting, and the study preset's k, by `RULE`."""
+
+    def losses(row: dict[str, Any]) -> float:
+        return max(row["sibling"], 0) + max(row["unrelated"], 0)
+
+    gentle = [row for row in table if max(row["sibling"], row["unrelated"]) <= ALLOWED_LOSS]
+    if gentle:
+        best = min(gentle, key=lambda row: (round(row["presence"], 1), losses(row)))
+    else:
+        best = min(table, key=lambda row: row["presence"] + losses(row))
+    study = min((row for row in table if row["preset"] == "study"), key=lambda row: row["presence"])
+    return {name: best[name] for name in ("preset", "k", "strength")}, study["k"]
+
+
+def test_figures(
+    demo: Demo, chosen: dict[str, Any], study_k: int
+) -> tuple[dict[str, Any], list[tuple[str, np.ndarray]]]:
+    """Every figure on test prompts, and the columns of the gallery."""
+    every = load_prompts(demo.concept.name, "test")
+    groups = {role: take(every, role, n) for role, n in zip(ROLES, demo.plan.test, strict=True)}
+    target = groups["target"]
+    original = {role: demo.measured(prompts) for role, prompts in groups.items()}
+    arms = {"study": (STRENGTHS["study"][0], study_k), chosen["preset"]: (chosen["strength"], chosen["k"])}
+    if chosen["preset"] == "study":
+        arms = {"study": (chosen["strength"], chosen["k"])}
+    presets, study, columns = {}, {}, [("original", demo.pictures(target))]
+    for preset, (strength, best) in arms.items():
+        by_k = {k: demo.measured(target, demo.vectors[k], preset, strength) for k in demo.plan.ks}
+        if preset == "study":
+            study = by_k
+        columns.append(
+            (f"{preset} {strength:g}, k={best}", demo.pictures(target, demo.vectors[best], preset, strength))
+        )
+        presets[preset] = _preset_figures(demo, groups, original, by_k, (preset, strength, best))
+    results = {
+        "presets": presets,
+        "controls": _control_figures(demo, target, original["target"], chosen, columns),
+        "clip_change": {str(k): clip_change(m.clip_prompt, original["target"].clip_prompt) for k, m in study.items()},
+        "distance": {str(k): frechet_distance(m.features, original["target"].features) for k, m in study.items()},
+    }
+    other_seed = demo.measured(target, seed=5_000)
+    results["distance"]["other_seed"] = frechet_distance(other_seed.features, original["target"].features)
+    return results, columns
+
+
+def _preset_figures(
+    demo: Demo,
+    groups: dict[str, list[Prompt]],
+    original: dict[str, Measured],
+    by_k: dict[int, Measured],
+    arm: tuple[str, float, int],
+) -> dict[str, Any]:
+    preset, strength, best = arm
+    rest = original["target"].rest - by_k[best].rest
+    figures: dict[str, Any] = {
+        "strength": strength,
+        "k": best,
+        "presence": {
+            "original": float(original["target"].presence.mean()),
+            "steered": {str(k): float(measured.presence.mean()) for k, measured in by_k.items()},
+            "interval": {
+                "original": asdict(estimate(original["target"].presence)),
+                **{str(k): asdict(estimate(measured.presence)) for k, measured in by_k.items()},
+            },
+        },
+        "rest_of_prompt": asdict(estimate(rest[~np.isnan(rest)])) if (~np.isnan(rest)).sum() > 1 else None,
+        "scene": float(by_k[best].scene.mean()),
+    }
+    for role, name in (("sibling", "siblings"), ("unrelated", "unrelated")):
+        steered = demo.measured(groups[role], demo.vectors[best], preset, strength)
+        loss = original[role].kept - steered.kept
+        figures[name] = {
+            "original": float(original[role].kept.mean()),
+            "steered": {str(best): float(steered.kept.mean())},
+            "loss": asdict(estimate(loss)),
+            "upper_bound": upper_bound(loss),
+        }
+    return figures
+
+
+def _control_figures(
+    demo: Demo,
+    target: list[Prompt],
+    original: Measured,
+    chosen: dict[str, Any],
+    columns: list[tuple[str, np.ndarray]],
+) -> dict[str, Any]:
+    vector, activations = demo.vectors[chosen["k"]], demo.activations
+    assert activations is not None
+    vectors = {
+        "sign_flip": controls.sign_flip(vector, activations),
+        "isotropic": controls.isotropic(vector),
+        "other_concept": controls.other_concept(vector, demo.captured(OTHER[demo.concept.name])),
+    }
+    figures: dict[str, Any] = {}
+    for name, control in vectors.items():
+        arm = (target, control, chosen["preset"], chosen["strength"])
+        steered = demo.measured(*arm)
+        columns.append((f"control {name}", demo.pictures(*arm)))
+        figures[name] = {
+            "presence": asdict(estimate(steered.presence)),
+            "lost": asdict(estimate(original.presence - steered.presence)),
+        }
+    return figures
+
+
+def _draw(demo: Demo, results: dict[str, Any], columns: list[tuple[str, np.ndarray]], scores: Scores) -> None:
+    presets = results["presets"]
+    target = take(load_prompts(demo.concept.name, "test"), "target", demo.plan.test[0])
+    shown = [i * len(target) // 10 for i in range(min(10, len(target)))]  # evenly spread, not picked
+    rows = [f"{target[i].text}  (seed {i})" for i in shown]
+    plots.gallery([(name, images[shown]) for name, images in columns], demo.out / "gallery.png", rows)
+    lines = {name: {int(k): v for k, v in p["presence"]["steered"].items()} for name, p in presets.items()}
+    plots.presence_by_k(lines, next(iter(presets.values()))["presence"]["original"], demo.out / "presence.png")
+    write_report(demo.out / "report.html", **_report_values(demo, results, scores))
+
+
+def _interval(figures: dict[str, Any]) -> str:
+    return f"{figures['mean']:.1f} [{figures['low']:.1f}, {figures['high']:.1f}]"
+
+
+def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[str, Any]:
+    presence, retention = [], []
+    for preset, figures in results["presets"].items():
+        intervals = figures["presence"]["interval"]
+        for k in demo.plan.ks:
+            arm = f"{preset} {figures['strength']:g}, k = {k}"
+            shown = {"original": _interval(intervals["original"]), "steered": _interval(intervals[str(k)])}
+            presence.append({"arm": arm, "n": intervals["original"]["n"], **shown})
+        for role in ("siblings", "unrelated"):
+            part = figures[role]
+            retention.append(
+                {
+                    "role": role,
+                    "n": part["loss"]["n"],
+                    "preset": f"{preset}, k = {figures['k']}",
+                    "original": f"{part['original']:.1f}",
+                    "steered": f"{part['steered'][str(figures['k'])]:.1f}",
+                    "loss": _interval(part["loss"]),
+                    "bound": f"{part['upper_bound']:.1f}",
+                }
+            )
+    study = [
+        {"k": k, **{name: f"{v:+.2f}" for name, v in results["clip_change"][k].items()}}
+        | {"distance": f"{results['distance'][k]:.4f}"}
+        for k in results["clip_change"]
+    ]
+    control_rows = [
+        {"name": name, "presence": _interval(part["presence"]), "lost": _interval(part["lost"])}
+        for name, part in results["controls"].items()
+    ]
+    return {
+        "concept": demo.concept.name,
+        "model": demo.model.name,
+        "chosen": results["chosen"],
+        "setup": (
+            f"{demo.plan.pairs} pairs, {len(scores.sites)} sites, {STEPS} steps (euler, normal), "
+            f"guidance {GUIDANCE:g}, "
+            f"{scores.mode} scores, mean-difference directions, sites chosen per step; n = {results['n']}; "
+            f"activation-steering {__version__}; weights {demo.model.weights_hash()}; {results['seconds']:.0f} s."
+        ),
+        "presence": presence,
+        "retention": retention,
+        "controls": control_rows,
+        "study": study,
+        "floor": f"{results['distance']['other_seed']:.4f}",
+        "dev": results["dev"],
+        "rule": RULE,
+    }

@@ -1,0 +1,1 @@
+"""Measuring what steering did: prompt sets, metrics, statistics, controls, pictures and the report."""

@@ -1,0 +1,52 @@
+"""Fixtures: an untrained model of the pocket's shape, made from configurations alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from steering.diffusion import SD15, DiffusionModel
+from steering.pocket import architecture
+from steering.pocket.codec import fit_codec
+from steering.schedule import NoiseSchedule
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+    np.random.seed(0)
+
+
+@pytest.fixture(scope="session")
+def toy_model() -> DiffusionModel:
+    """All 70 sites at the pocket's widths, random weights, 64x64 pictures: every theorem about plumbing holds here."""
+    from transformers import CLIPTokenizer
+
+    torch.manual_seed(1)
+    unet, text_encoder = architecture.new_unet().eval(), architecture.new_text_encoder().eval()
+    for module in unet.modules():
+        # Default initialisation leaves text almost without influence; a test of steering needs some.
+        if module.__class__.__name__ == "Attention":
+            torch.nn.init.normal_(module.to_out[0].weight, std=0.3)
+    return DiffusionModel(
+        unet=unet.requires_grad_(False),
+        text_encoder=text_encoder.requires_grad_(False),
+        tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
+        vae=fit_codec(torch.rand(40, 3, 32, 32)),
+        schedule=NoiseSchedule.scaled_linear(),
+        prediction="sample",
+        family="pocket",
+        name="toy",
+        size=64,
+    )
+
+
+def hook_count(unet: torch.nn.Module) -> int:
+    """Number of forward and pre-forward hooks anywhere in a module."""
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in unet.modules())
+
+
+@pytest.fixture
+def hooks_left(toy_model):
+    """A function that counts hooks on the toy UNet; the test fails if any is left at its end."""
+    yield lambda: hook_count(toy_model.unet)
+    assert hook_count(toy_model.unet) == 0

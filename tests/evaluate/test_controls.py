@@ -1,0 +1,37 @@
+import torch
+
+from steering.activations import Activations
+from steering.build import build
+from steering.evaluate.controls import isotropic, other_concept, sign_flip
+from steering.sites import SD15_SITES
+from steering.steer import Call, Entry, Settings, Steering
+
+
+def planted(seed):
+    torch.manual_seed(seed)
+    tensor = torch.randn(2, 20, 2, 16)
+    tensor[0] += 5 * torch.nn.functional.normalize(torch.randn(16), dim=0)
+    return Activations({SD15_SITES[0]: tensor}, torch.tensor([5.0, 1.0]))
+
+
+def test_controls_move_every_token_by_the_same_amount_along_another_direction():
+    activations, site = planted(0), SD15_SITES[0]
+    vector = build(activations, top_k=1)
+    output, call = torch.randn(1, 6, 16), Call((5.0,), (True,))
+
+    def moved(v):
+        return Steering([Entry(v, 2.5, Settings("negative", "positive"))]).edit(site, output, call) - output
+
+    size = moved(vector).norm(dim=-1)
+    assert size.max() > 0
+    for control in (sign_flip(vector, activations), isotropic(vector), other_concept(vector, planted(1))):
+        torch.testing.assert_close(moved(control).norm(dim=-1), size, atol=1e-5, rtol=1e-5)
+        assert not torch.allclose(moved(control), moved(vector))
+
+
+def test_random_controls_are_orthogonal_to_the_concept():
+    activations, site = planted(0), SD15_SITES[0]
+    vector = build(activations, top_k=1)
+    for control in (sign_flip(vector, activations), isotropic(vector)):
+        cosine = (control.sites[site].direction * vector.sites[site].direction).sum(-1)
+        assert cosine.abs().max() < 1e-6

@@ -1,0 +1,21 @@
+import numpy as np
+import torch
+from PIL import Image
+
+from steering.evaluate.plots import by_kind, gallery, heat_map, presence_by_k
+from steering.navigator import Scores, SiteScores
+from steering.sites import SD15_SITES
+
+
+def test_every_picture_is_written_whole_and_is_not_blank(tmp_path):
+    values = {site: SiteScores(*(torch.rand(4) for _ in range(3))) for site in SD15_SITES}
+    scores = Scores("paper", torch.tensor([9.0, 3, 1, 0.1]), values, {s: torch.ones(4) > 0 for s in SD15_SITES})
+    heat_map(scores, tmp_path / "a.png")
+    by_kind(scores, tmp_path / "b.png")
+    presence_by_k({"study": {1: 50.0, 3: 10.0}}, 90.0, tmp_path / "c.png")
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 3), dtype=np.uint8)
+    gallery([("original", pictures), ("steered", pictures)], tmp_path / "d.png", ["a", "b"], scale=2)
+    for name in "abcd":
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert np.asarray(image.convert("L")).std() > 5
+    assert len(list(tmp_path.iterdir())) == 4

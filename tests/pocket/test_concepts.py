@@ -1,0 +1,58 @@
+import csv
+
+import pytest
+
+from steering.pairs import CONCEPTS as FOLDER
+from steering.pairs import load_pairs
+from steering.pocket import concepts
+from steering.pocket.concepts import CONCEPTS, SIZES
+
+
+def rows(concept, which):
+    with (FOLDER / "pocket" / concept.name / f"{which}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)
+def test_the_committed_sets_are_what_the_command_writes(concept, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["concepts", "--out", str(tmp_path)])
+    concepts.main()
+    for name in ("fit.csv", "dev.csv", "test.csv", "concept.json"):
+        written, committed = tmp_path / concept.name / name, FOLDER / "pocket" / concept.name / name
+        assert written.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)
+def test_sets_have_their_sizes_and_share_no_prompt(concept):
+    assert len(rows(concept, "fit")) == SIZES["fit"]
+    for which in ("dev", "test"):
+        roles = [row["role"] for row in rows(concept, which)]
+        assert {role: roles.count(role) for role in set(roles)} == dict.fromkeys(
+            ("target", "sibling", "unrelated"), SIZES[which]
+        )
+    fit = {text for row in rows(concept, "fit") for text in row.values()}
+    dev, test = ({row["prompt"] for row in rows(concept, which)} for which in ("dev", "test"))
+    assert (len(dev), len(test)) == (3 * SIZES["dev"], 3 * SIZES["test"])
+    assert not (fit & dev or fit & test or dev & test)
+
+
+@pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)
+def test_only_targets_show_the_concept(concept):
+    for which in ("dev", "test"):
+        for row in rows(concept, which):
+            assert bool(set(row["shows"].split()) & set(concept.judge)) == (row["role"] == "target"), row
+
+
+@pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)
+def test_pairs_differ_by_the_concept(concept):
+    words = {"van_gogh": ("Van Gogh",), "violence": ("knife", "bomb"), "dog": ("dog",)}[concept.name]
+    for pair in load_pairs(concept.name):
+        assert any(word in pair.positive for word in words), pair
+        assert not any(word in pair.negative for word in words), pair
+
+
+def test_half_of_the_dogs_are_replaced_and_half_are_gone():
+    replaced = [pair for pair in load_pairs("dog") if len(pair.negative.split()) == len(pair.positive.split())]
+    gone = [pair for pair in load_pairs("dog") if "empty scene" in pair.negative or " and " not in pair.negative]
+    assert len([p for p in replaced if "empty" not in p.negative]) == 25
+    assert len(gone) >= 25

@@ -1,0 +1,111 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+
+def steering(*words, check=True):
+    done = subprocess.run([sys.executable, "-m", "steering.cli", *map(str, words)], capture_output=True, text=True)
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The chain on the command line: capture, score, build."""
+    folder = tmp_path_factory.mktemp("chain")
+    pairs = folder / "mine.csv"
+    rows = [f"a dog {w},a cat {w}" for w in ("on the beach", "in a room", "at night", "in the snow", "in the desert")]
+    pairs.write_text("positive,negative\n" + "\n".join(rows + [r.replace("a ", "a photo of a ", 1) for r in rows]))
+    acts = folder / "acts.safetensors"
+    steering("capture", "pocket", pairs, "--out", acts, "--steps", 2, "--size", 64, "--sites", "attn2,mid.resnet0")
+    steering("score", acts, "--out", folder / "scores.json", "--plot", folder / "heat.png")
+    answer = steering(
+        "build", acts, "--scores", folder / "scores.json", "--out", folder / "v.safetensors", "--top-k", 3, "--json"
+    )
+    assert json.loads(answer.stdout.splitlines()[-1])["out"].endswith("v.safetensors")
+    return folder
+
+
+def test_the_chain_leaves_its_files_and_nothing_else(made):
+    assert sorted(path.name for path in made.iterdir()) == [
+        "acts.safetensors",
+        "heat.png",
+        "mine.csv",
+        "scores.json",
+        "v.safetensors",
+    ]
+
+
+def test_a_vector_changes_the_picture_and_strength_zero_does_not(made):
+    def picture(*words):
+        steering("generate", "pocket", "--prompt", "a dog", "--steps", 2, "--size", 64, "--out", made / "p.png", *words)
+        with Image.open(made / "p.png") as image:
+            pixels = image.tobytes()
+        (made / "p.png").unlink()
+        return pixels
+
+    plain = picture()
+    assert picture("--vector", f"{made / 'v.safetensors'}:0") == plain
+    assert picture("--vector", f"{made / 'v.safetensors'}:2.5", "--preset", "study") != plain
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("acts.safetensors", "activations"), ("v.safetensors", "vector"), ("scores.json", "scores")]
+)
+def test_inspect_says_what_a_file_is(made, name, kind):
+    assert json.loads(steering("inspect", made / name, "--json").stdout)["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("capture", "nowhere", "dog", "--out", "x.safetensors"), "neither 'pocket'"),
+        (("capture", "pocket", "unicorn", "--out", "x.safetensors"), "dog, van_gogh, violence"),
+        (("capture", "pocket", "dog", "--out", "x.pt"), "must end in .safetensors"),
+        (("capture", "pocket", "dog", "--out", "x.safetensors", "--sites", "attn9"), "attn9"),
+        (("score", "missing.safetensors"), "there is no file"),
+        (("score", "{made}/v.safetensors"), "holds 'vector'"),
+        (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--direction", "x"), "mean, pca"),
+        (
+            ("generate", "pocket", "--prompt", "a", "--out", "x.png", "--vector", "v.safetensors:strong"),
+            "with a number",
+        ),
+        (("generate", "pocket", "--prompt", "a", "--out", "x.png", "--size", "60"), "multiple of 8"),
+        (("inspect", "{made}/mine.csv"), "not a safetensors"),
+        (("demo", "--concept", "unicorn"), "dog, van_gogh, violence"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence_and_status_2(made, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = steering(*(str(word).format(made=made) for word in words), check=False)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_keeps_finished_batches_and_leaves_no_half_written_file(tmp_path):
+    out = tmp_path / "acts.safetensors"
+    words = ["capture", "pocket", "dog", "--out", str(out), "--batch", "1", "--steps", "10"]
+    process = subprocess.Popen([sys.executable, "-m", "steering.cli", *words], stderr=subprocess.PIPE, text=True)
+    parts, deadline = tmp_path / ".acts_parts", time.time() + 120
+    while not (parts.is_dir() and list(parts.glob("0*.safetensors"))) and time.time() < deadline:
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert not out.exists()
+    assert list(parts.glob("0*.safetensors"))
+    assert not list(tmp_path.glob("**/*.tmp"))
+
+
+def test_version_and_help():
+    assert steering("--version").stdout.strip() == "0.1.0"
+    for command in ("demo", "capture", "score", "build", "generate", "inspect"):
+        assert command in steering("--help").stdout

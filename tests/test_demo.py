@@ -1,0 +1,98 @@
+import json
+
+import pytest
+
+from steering import demo
+from steering.demo import Plan, choose, planned_rows, run_demo
+
+TINY = Plan(ks=(1, 2), dev=(2, 1, 1), test=(3, 2, 2), pairs=10, batch=10)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, monkeypatch_module):
+    out = tmp_path_factory.mktemp("demo")
+    rows = []
+    results = run_demo("dog", out, TINY, rows.append)
+    return out, results, sum(rows)
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "STEPS", 30)
+        patch.setattr(demo, "STRENGTHS", {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,)})
+        yield patch
+
+
+def test_it_writes_everything_it_promises(finished):
+    out, results, _ = finished
+    for name in (
+        "report.html",
+        "results.json",
+        "scores.json",
+        "heatmap.png",
+        "kinds.png",
+        "gallery.png",
+        "presence.png",
+        "dog.safetensors",
+        "dog_activations.safetensors",
+    ):
+        assert (out / name).is_file(), name
+    assert json.loads((out / "results.json").read_text(encoding="utf-8")) == json.loads(json.dumps(results))
+    assert not list(out.glob("**/*.tmp"))
+
+
+def test_the_json_has_the_promised_form(finished):
+    _, results, _ = finished
+    assert set(results) >= {
+        "concept",
+        "chosen",
+        "n",
+        "presets",
+        "controls",
+        "clip_change",
+        "distance",
+        "seconds",
+        "report",
+    }
+    assert set(results["chosen"]) == {"preset", "k", "strength"}
+    assert {"study", results["chosen"]["preset"]} == set(results["presets"])
+    study = results["presets"]["study"]
+    assert set(study["presence"]["steered"]) == {"1", "2"}
+    assert 0 <= study["presence"]["original"] <= 100
+    assert set(study["siblings"]) >= {"original", "steered"}
+    assert set(results["controls"]) == {"sign_flip", "isotropic", "other_concept"}
+    assert set(results["clip_change"]["1"]) == {"weakest", "mean", "strongest"}
+
+
+def test_no_more_unet_calls_than_were_announced(finished):
+    assert finished[2] <= planned_rows(TINY) + 2 * 2 * 30 * 10  # the two captures pad to whole batches
+
+
+def test_a_second_run_computes_nothing_anew(finished, monkeypatch):
+    out, results, _ = finished
+    from steering.diffusion import DiffusionModel
+
+    monkeypatch.setattr(DiffusionModel, "denoise", lambda *a, **k: pytest.fail("the UNet ran again"))
+    again = run_demo("dog", out, TINY)
+    assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in results.items() if k != "seconds"}
+
+
+def row(preset, k, presence, sibling, unrelated):
+    return {"preset": preset, "strength": 1.0, "k": k, "presence": presence, "sibling": sibling, "unrelated": unrelated}
+
+
+def test_the_choice_prefers_gentle_settings():
+    table = [
+        row("study", 1, 1, 30, 2),
+        row("precise", 5, 8, 1, 1),
+        row("precise", 8, 20, 0, 0),
+        row("study", 3, 3, 9, 9),
+    ]
+    chosen, study_k = choose(table)
+    assert chosen == {"preset": "precise", "k": 5, "strength": 1.0}
+    assert study_k == 1
+
+
+def test_without_a_gentle_setting_the_sum_counts():
+    assert choose([row("study", 1, 1, 30, 2), row("study", 3, 20, 5, 5)])[0]["k"] == 3

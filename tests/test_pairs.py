@@ -1,0 +1,71 @@
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steering.pairs import CONCEPTS, Pair, built_in, load_pairs, pairs_hash, parse_pairs
+
+PROMPTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(
+    lambda text: not set(text) & set("\u2018\u2019\u201c\u201d\ufeff")
+)
+
+
+@given(st.lists(st.tuples(PROMPTS, PROMPTS), min_size=1, max_size=5))
+def test_whatever_csv_writes_is_read_back(rows):
+    text = io.StringIO()
+    csv.writer(text).writerows([["positive", "negative"], *rows])
+    assert parse_pairs(text.getvalue()) == [Pair(*row) for row in rows]
+
+
+@given(st.lists(st.tuples(PROMPTS, PROMPTS), min_size=1, max_size=5))
+def test_whatever_json_lines_hold_is_read_back(rows):
+    text = "\n".join(json.dumps({"positive": p, "negative": n}) for p, n in rows)
+    assert parse_pairs(text, jsonl=True) == [Pair(*row) for row in rows]
+
+
+def test_spreadsheet_habits_do_no_harm():
+    text = "\ufeffpositive,negative,note\r\n\r\n\u201ca dog, running\u201d,a cat,x\r\n  ,,\r\n"
+    text += '"it\u2019s a dog", "a, b"\r\n'
+    assert parse_pairs(text) == [Pair("a dog, running", "a cat"), Pair("it's a dog", "a, b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "header"),
+        ("prompt\na dog", "header positive,negative, got prompt"),
+        ("positive,negative\n", "holds no pairs"),
+        ("positive,negative\na dog,", "line 2"),
+        ("positive,negative\na dog, big,a cat", "quote prompts with commas"),
+    ],
+)
+def test_bad_files_are_refused_with_a_sentence(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_pairs(text)
+
+
+def test_bad_json_names_its_line():
+    with pytest.raises(ValueError, match="line 2"):
+        parse_pairs('{"positive": "a", "negative": "b"}\n{', jsonl=True)
+
+
+def test_a_file_and_a_built_in_concept_load(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("positive,negative\na dog,a cat\n", encoding="utf-8-sig")
+    assert load_pairs(path) == [Pair("a dog", "a cat")]
+    assert len(load_pairs("dog")) == 50
+
+
+def test_an_unknown_concept_names_the_known_ones():
+    with pytest.raises(FileNotFoundError, match="dog, van_gogh, violence"):
+        load_pairs("unicorn")
+    assert built_in() == ["dog", "van_gogh", "violence"]
+    assert CONCEPTS.is_dir()
+
+
+def test_the_hash_depends_on_order_and_sides():
+    a, b = Pair("a", "b"), Pair("b", "a")
+    assert len({pairs_hash([a, b]), pairs_hash([b, a]), pairs_hash([a])}) == 3

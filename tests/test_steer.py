@@ -1,0 +1,228 @@
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+import torch
+
+from steering.interventions import Settings
+from steering.recording import record
+from steering.schedule import NoiseSchedule
+from steering.sites import SD15_SITES, Site, module_width
+from steering.steer import Call, Entry, Steering, make_entry, steer
+from steering.vector import SiteVector, SteeringVector
+
+STEPS = 3
+SIGMAS = NoiseSchedule.scaled_linear().normal(STEPS)[:-1]
+BOTH = Settings("zero", "all", False, "both")
+
+
+def vector_for(model, names, seed=0, metadata=None):
+    generator = torch.Generator().manual_seed(seed)
+    modules = model.sites()
+    sites = {}
+    for name in names:
+        site = Site.parse(name)
+        width = module_width(modules[site], site.kind)
+        rows = torch.nn.functional.normalize(torch.randn(STEPS, 1, width, generator=generator), dim=-1)
+        active = torch.ones(STEPS, dtype=torch.bool)
+        sites[site] = SiteVector(rows, torch.randn(STEPS, width, generator=generator), rows[:, 0], active)
+    return SteeringVector(sites, SIGMAS, SIGMAS, metadata or {})
+
+
+ALL_KINDS = ("in4.attn2", "mid.attn1", "out5.ff", "out8.resnet")
+
+
+def pictures(model, **options):
+    return model.denoise(
+        model.encode(["a dog", "a cat"]),
+        model.encode([""]).expand(2, -1, -1),
+        model.noise([0, 1], 64),
+        STEPS,
+        7.5,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("name", ALL_KINDS)
+def test_steering_any_kind_of_site_changes_the_picture(toy_model, hooks_left, name):
+    plain = pictures(toy_model)
+    with steer(toy_model, vector_for(toy_model, [name]), 2.5, "study"):
+        steered = pictures(toy_model)
+    assert not torch.equal(plain, steered)
+    assert torch.equal(plain, pictures(toy_model))
+
+
+def test_strength_zero_is_bit_identical(toy_model, hooks_left):
+    plain = pictures(toy_model)
+    for preset in ("study", "casteer", "precise"):
+        with steer(toy_model, vector_for(toy_model, ALL_KINDS), 0.0, preset):
+            assert torch.equal(plain, pictures(toy_model))
+
+
+def test_untouched_sites_before_the_first_steered_one_are_equal(toy_model, hooks_left):
+    x, context = torch.randn(1, 24, 8, 8), torch.randn(1, 77, 64)
+    vector = vector_for(toy_model, ["mid.attn2"])
+    with torch.no_grad(), record(toy_model.sites()) as recording:
+        toy_model.unet(x, 500, context)
+        plain = recording.take(slice(None))
+    with torch.no_grad(), steer(toy_model.unet, vector, 2.5, settings=BOTH, schedule=toy_model.schedule):
+        with record(toy_model.sites()) as recording:
+            toy_model.unet(x, 500, context)
+            steered = recording.take(slice(None))
+    before = SD15_SITES.index(Site.parse("mid.attn2"))
+    assert all(torch.equal(plain[s], steered[s]) for s in SD15_SITES[:before])
+    assert not torch.equal(plain[SD15_SITES[-1]], steered[SD15_SITES[-1]])
+
+
+def test_the_unconditional_half_is_untouched(toy_model):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    entry = Entry(vector, 2.5, Settings("zero", "all", False, "cond"))
+    output = torch.randn(4, 16, 64)
+    result = Steering([entry]).edit(Site.parse("in4.attn2"), output, Call((5.0,) * 4, (False, True, False, True)))
+    assert torch.equal(result[[0, 2]], output[[0, 2]])
+    assert not torch.equal(result[[1, 3]], output[[1, 3]])
+    nobody = Steering([entry]).edit(Site.parse("in4.attn2"), output, Call((5.0,) * 4, (False,) * 4))
+    assert nobody is None
+
+
+def test_rows_of_other_noise_levels_get_their_own_direction(toy_model):
+    vector, site = vector_for(toy_model, ["in4.attn2"]), Site.parse("in4.attn2")
+    steering = Steering([Entry(vector, 1.0, BOTH)])
+    output = torch.randn(2, 16, 64)
+    levels = (float(SIGMAS[0]), float(SIGMAS[2]))
+    together = steering.edit(site, output, Call(levels, (True, True)))
+    for row, level in enumerate(levels):
+        alone = steering.edit(site, output[row : row + 1], Call((level,), (True,)))
+        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-6, rtol=0)  # batched matmul rounding
+
+
+def test_guidance_one_and_batches_steer_the_same(toy_model, hooks_left):
+    vector = vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, vector, 1.0, "study"):
+        both = toy_model.generate(["a dog", "a cat"], steps=STEPS, guidance=1.0)
+        single = [
+            toy_model.generate([p], seed=i, steps=STEPS, guidance=1.0)[0] for i, p in enumerate(("a dog", "a cat"))
+        ]
+    # Another batch size sums in another order; one grey level of 255 is what that can show.
+    assert np.abs(both.astype(int) - np.stack(single)).max() <= 1
+
+
+def test_a_window_outside_the_run_changes_nothing(toy_model, hooks_left):
+    plain, vector = pictures(toy_model), vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, vector, 2.5, start=0.2, end=0.3):
+        assert torch.equal(plain, pictures(toy_model))
+    with steer(toy_model, vector, 2.5, start=0.4, end=0.6):
+        assert not torch.equal(plain, pictures(toy_model))
+
+
+def test_inactive_steps_are_left_alone(toy_model, hooks_left):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    vector.sites[Site.parse("in4.attn2")].active[:] = False
+    plain = pictures(toy_model)
+    with steer(toy_model, vector, 2.5):
+        assert torch.equal(plain, pictures(toy_model))
+
+
+def test_nested_and_repeated_steering_leaves_nothing(toy_model, hooks_left):
+    plain = pictures(toy_model)
+    a, b = vector_for(toy_model, ["in4.attn2"]), vector_for(toy_model, ["in4.attn2", "out5.ff"], 1)
+    for _ in range(2):
+        with ExitStack() as stack:
+            stack.enter_context(steer(toy_model, a, 1.0))
+            stack.enter_context(steer(toy_model, b, 1.0))
+            assert hooks_left() == 3
+            nested = pictures(toy_model)
+        assert torch.equal(plain, pictures(toy_model))
+    assert not torch.equal(plain, nested)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupt_in_mid_sample_leaves_the_model_as_it_was(toy_model, hooks_left, error):
+    plain = pictures(toy_model)
+
+    def stop(step):
+        if step == 1:
+            raise error
+
+    with pytest.raises(error), steer(toy_model, vector_for(toy_model, ALL_KINDS), 2.5):
+        pictures(toy_model, after_call=stop)
+    assert hooks_left() == 0
+    assert toy_model.call is None
+    assert torch.equal(plain, pictures(toy_model))
+
+
+def test_several_vectors_of_equal_settings_are_orthonormalised(toy_model):
+    site = Site.parse("in4.attn2")
+    a, b = vector_for(toy_model, ["in4.attn2"], 1), vector_for(toy_model, ["in4.attn2"], 2)
+    steering = Steering([Entry(a, 1.0, BOTH), Entry(b, 1.0, BOTH)])
+    output = torch.randn(1, 16, 64)
+    out = steering.edit(site, output, Call((5.0,), (True,)))
+    knot = a.knot(5.0)
+    for vector in (a, b):  # strength 1 removes the span of both, which one after the other would not
+        assert (out @ vector.sites[site].direction[knot, 0]).abs().max() < 1e-5
+    first_only = steering.edit(site, output, Call((5.0,), (True,)))
+    assert torch.equal(out, first_only)
+
+
+def test_the_same_vector_twice_counts_once_with_a_warning(toy_model):
+    site, vector = Site.parse("in4.attn2"), vector_for(toy_model, ["in4.attn2"])
+    output, call = torch.randn(1, 16, 64), Call((5.0,), (True,))
+    once = Steering([Entry(vector, 2.5, BOTH)]).edit(site, output, call)
+    with pytest.warns(UserWarning, match="already cover"):
+        twice = Steering([Entry(vector, 2.5, BOTH), Entry(vector, 2.5, BOTH)]).edit(site, output, call)
+    torch.testing.assert_close(once, twice, atol=1e-5, rtol=0)
+
+
+def test_a_zero_entry_takes_no_part(toy_model):
+    site = Site.parse("in4.attn2")
+    a, b = vector_for(toy_model, ["in4.attn2"], 1), vector_for(toy_model, ["in4.attn2"], 2)
+    output, call = torch.randn(1, 16, 64), Call((5.0,), (True,))
+    alone = Steering([Entry(b, 1.0, BOTH)]).edit(site, output, call)
+    assert torch.equal(alone, Steering([Entry(a, 0.0, BOTH), Entry(b, 1.0, BOTH)]).edit(site, output, call))
+
+
+def test_blanks_are_filled_from_the_file_then_from_the_preset(toy_model):
+    plain = vector_for(toy_model, ["in4.attn2"])
+    advised = vector_for(toy_model, ["in4.attn2"], metadata={"recommended": {"preset": "study", "strength": 1.7}})
+    assert (make_entry(plain).strength, make_entry(plain).settings.reference) == (1.0, "negative")
+    assert (make_entry(advised).strength, make_entry(advised).settings.reference) == (1.7, "zero")
+    assert make_entry(advised, preset="casteer").strength == 2.0
+    assert make_entry(advised, 0.3).strength == 0.3
+
+
+def test_misuse_is_refused_before_anything_is_installed(toy_model, hooks_left):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    narrow = SiteVector(
+        torch.eye(1, 8)[None], torch.zeros(1, 8), torch.zeros(1, 8), torch.ones(STEPS, dtype=torch.bool)
+    )
+    wrong = SteeringVector({Site.parse("in4.attn2"): narrow}, SIGMAS[:1], SIGMAS)
+    cases = [
+        (lambda: steer(toy_model, wrong), "64 channels here and 8 in the vector"),
+        (lambda: steer(toy_model.unet, vector, settings=BOTH), "a bare UNet"),
+        (lambda: steer(toy_model.unet, vector, schedule=toy_model.schedule), "a bare UNet"),
+        (lambda: steer(toy_model, vector, preset="x"), "study, casteer, precise"),
+        (lambda: steer(toy_model, vector, start=0.5, end=0.1), "lies after end"),
+        (lambda: steer(toy_model, vector, float("nan")), "finite"),
+        (lambda: steer(toy_model, vector, settings=Settings(gate="threshold")), "no thresholds"),
+        (lambda: steer(torch.nn.Linear(1, 1), vector, settings=BOTH, schedule=toy_model.schedule), "no known site"),
+    ]
+    for make, message in cases:
+        with pytest.raises(ValueError, match=message), make():
+            pass
+        assert hooks_left() == 0
+
+
+def test_a_call_outside_of_sampling_is_refused(toy_model, hooks_left):
+    with pytest.raises(RuntimeError, match="outside of this model's own sampling"):
+        with steer(toy_model, vector_for(toy_model, ["in4.attn2"])), torch.no_grad():
+            toy_model.unet(torch.randn(1, 24, 8, 8), 5, torch.randn(1, 77, 64))
+
+
+def test_a_bare_unet_steers_like_the_loaded_model_with_both_halves(toy_model, hooks_left):
+    vector = vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, vector, 1.0, settings=BOTH):
+        loaded = pictures(toy_model)
+    with steer(toy_model.unet, vector, 1.0, settings=BOTH, schedule=toy_model.schedule):
+        bare = pictures(toy_model)
+    # The bare UNet knows the rounded timestep, not the exact noise level; the nearest knot is the same.
+    assert torch.equal(loaded, bare)

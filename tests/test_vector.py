@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from steering.files import write_tensors
+from steering.sites import Site
+from steering.vector import SiteVector, SteeringVector, nearest
+
+SITE = Site.parse("in4.attn2")
+
+
+def part(steps=3, rank=1, width=8, actives=3):
+    rows = torch.linalg.qr(torch.randn(steps, width, rank)).Q.mT.contiguous()
+    return SiteVector(
+        rows, torch.randn(steps, width), torch.randn(steps, width), torch.tensor([True, False, True][:actives])
+    )
+
+
+def some(**changes):
+    sigmas = torch.tensor([10.0, 1.0, 0.1])
+    return SteeringVector(
+        {SITE: replace(part(), **changes)}, sigmas, sigmas, {"concept": "dog", "recommended": {"preset": "study"}}
+    )
+
+
+@pytest.mark.parametrize("changes", [{}, {"threshold": torch.zeros(3, 1)}, {"readout": torch.randn(3, 1, 8)}])
+def test_files_round_trip_exactly(tmp_path, changes):
+    made = some(**changes)
+    made.save(tmp_path / "v.safetensors")
+    loaded = SteeringVector.load(tmp_path / "v.safetensors")
+    for name in ("direction", "negative_mean", "difference", "active", *changes):
+        assert torch.equal(getattr(loaded.sites[SITE], name), getattr(made.sites[SITE], name))
+    assert dict(loaded.metadata) == dict(made.metadata)
+
+
+@pytest.mark.parametrize(("sigma", "index"), [(1e9, 0), (10, 0), (3.2, 0), (3.1, 1), (0.3, 2), (0, 2)])
+def test_the_nearest_knot_is_nearest_in_log_sigma(sigma, index):
+    assert nearest(torch.tensor([10.0, 1.0, 0.1]), sigma) == index
+
+
+def test_activity_follows_sigma():
+    vector = some()
+    assert [vector.is_active(SITE, s) for s in (9, 1.1, 0.05)] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"negative_mean": torch.zeros(2, 8)},
+        {"difference": torch.zeros(3, 9)},
+        {"active": torch.ones(4, dtype=torch.bool)},
+        {"direction": torch.zeros(3, 8)},
+        {"threshold": torch.zeros(3, 2)},
+        {"direction": 2 * part().direction},
+    ],
+)
+def test_wrong_shapes_and_unnormalised_rows_are_refused(changes):
+    with pytest.raises(ValueError, match=r"shape|orthonormal"):
+        some(**changes)
+
+
+def test_a_vector_without_sites_and_a_file_without_a_tensor_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least one site"):
+        SteeringVector({}, torch.ones(1), torch.ones(1))
+    tensors = {"sigmas": torch.ones(1), "active_sigmas": torch.ones(1), "in4.attn2/direction": torch.ones(1, 1, 1)}
+    write_tensors(tmp_path / "v.safetensors", tensors, {"kind": "vector", "version": 1})
+    with pytest.raises(ValueError, match="negative_mean"):
+        SteeringVector.load(tmp_path / "v.safetensors")
