@@ -34,6 +34,24 @@ def new_clip() -> CLIP:
     )
 
 
+EMBEDDING = "token_embedding.weight"
+
+
+def pack(state: dict[str, Tensor], seen: list[int]) -> dict[str, Tensor]:
+    """The weights with the embedding reduced to the ``seen`` tokens; the other 49,000 were never trained."""
+    small = {name: value for name, value in state.items() if name != EMBEDDING}
+    return {**small, "token_embedding.rows": state[EMBEDDING][seen], "token_embedding.ids": torch.tensor(seen)}
+
+
+def unpack(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `pack`: a token never seen gets the zero vector."""
+    full = {name: value for name, value in state.items() if not name.startswith("token_embedding.")}
+    rows = state["token_embedding.rows"]
+    table = rows.new_zeros(49408, rows.shape[1])
+    table[state["token_embedding.ids"]] = rows
+    return {**full, EMBEDDING: table}
+
+
 @lru_cache(maxsize=1)
 def _tokenizer():
     from open_clip import SimpleTokenizer
@@ -50,7 +68,8 @@ def tokenize(texts: list[str]) -> Tensor:
 def load_clip() -> CLIP:
     """The trained evaluator CLIP, on the CPU in float32."""
     model = new_clip()
-    model.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()}, strict=False)
+    state = unpack(load_file(WEIGHTS))
+    model.load_state_dict({name: value.float() for name, value in state.items()}, strict=False)
     return model.eval()
 
 

@@ -121,6 +121,14 @@ def caption(scene: Scene, rng: np.random.Generator) -> str:
     return template.format(what=what, where=BACKGROUNDS[scene.background])
 
 
+def caption_words() -> list[str]:
+    """Texts that together hold every word a caption can hold, in any position."""
+    nouns = " ".join(with_article(name) for name in OBJECTS)
+    templates = [text for sets in CAPTIONS.values() for texts in sets.values() for text in texts]
+    filled = [text.format(what="", where="") for text in templates]
+    return [*filled, *BACKGROUNDS.values(), EMPTY, *(joint.format("", "") for joint in JOINTS), nouns, ""]
+
+
 def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
     """A random scene: 10 % empty, 55 % one object, 35 % two; 65 % plain, 20 % Van Gogh, 15 % sketch.
 

@@ -16,9 +16,12 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import multiprocessing
 import os
 import time
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,6 +57,12 @@ def training_codec(seed: int) -> PatchCodec:
     """The codec of this seed, from pictures of a series that training does not use."""
     pictures = [scenes.training_example(seed + 1, i)[0] for i in range(CODEC_PICTURES)]
     return fit_codec(to_tensor(pictures))
+
+
+def draw(seed: int, first: int) -> tuple[list[np.ndarray], list[str]]:
+    """Pictures and captions of one batch."""
+    examples = [scenes.training_example(seed, first + i) for i in range(BATCH)]
+    return [picture for picture, _, _ in examples], [text for _, text, _ in examples]
 
 
 def to_tensor(pictures: list[np.ndarray]) -> Tensor:
@@ -93,6 +102,8 @@ class Trainer:
         self.alphas = alphas_cumulative()
         self.channels = (self.codec.scale / self.codec.scale.sum()).to(device)
         self.done = 0
+        self.drawing = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        self.prepared: dict[int, Future[tuple[list[np.ndarray], list[str]]]] = {}
 
     @property
     def checkpoint(self) -> Path:
@@ -119,23 +130,25 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Noisy latents, timesteps, tokens and clean latents of the next batch."""
-        examples = [scenes.training_example(self.seed, self.done + i) for i in range(BATCH)]
-        clean = self.codec.encode(to_tensor([picture for picture, _, _ in examples]))
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.done)
+    def batch(self, first: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Noisy latents, timesteps, tokens and clean latents of the batch that starts at a sample."""
+        pictures, texts = self.prepared.pop(first).result() if first in self.prepared else draw(self.seed, first)
+        # The next batch is drawn by another process while the network computes.
+        self.prepared[first + BATCH] = self.drawing.submit(draw, self.seed, first + BATCH)
+        clean = self.codec.encode(to_tensor(pictures))
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + first)
         timesteps = torch.randint(0, 1000, (BATCH,), generator=generator)
         alpha = self.alphas[timesteps].view(-1, 1, 1, 1)
         noise = torch.randn(clean.shape, generator=generator)
         keep = torch.rand(BATCH, generator=generator) >= CAPTION_DROPOUT
-        captions = [text if kept else "" for (_, text, _), kept in zip(examples, keep, strict=True)]
+        captions = [text if kept else "" for text, kept in zip(texts, keep, strict=True)]
         tokens = self.tokenizer(captions, padding="max_length", max_length=77, return_tensors="pt").input_ids
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
         return noisy, timesteps, tokens, clean
 
     def step(self, total: int) -> float:
         """One optimiser step; returns the weighted loss."""
-        noisy, timesteps, tokens, clean = self.batch()
+        noisy, timesteps, tokens, clean = self.batch(self.done)
         signal = self.alphas[timesteps]
         weight = (signal / (1 - signal)).clamp(1, 5).to(self.device)
         noisy = noisy.to(self.device, memory_format=torch.channels_last)
@@ -189,13 +202,9 @@ class Trainer:
             (folder / path).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def seen_tokens(tokenizer: object) -> list[int]:
+def seen_tokens(tokenizer: Any) -> list[int]:
     """Ids of every token that a training caption can hold."""
-    nouns = " ".join(f"{scenes.with_article(name)}" for name in scenes.OBJECTS)
-    templates = [text for sets in scenes.CAPTIONS.values() for texts in sets.values() for text in texts]
-    words = (*templates, *scenes.BACKGROUNDS.values(), scenes.EMPTY, *scenes.JOINTS, nouns, "")
-    texts = [text.format(what="", where="") if "{what}" in text else text.replace("{}", "") for text in words]
-    return sorted({token for ids in tokenizer(texts).input_ids for token in ids})  # type: ignore[operator]
+    return sorted({token for ids in tokenizer(scenes.caption_words()).input_ids for token in ids})
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from . import augment, scenes
-from .clip import new_clip, tokenize
+from .clip import EMBEDDING, new_clip, pack, tokenize
 from .judge import LABELS, JudgeNetwork
 
 BATCH = 64
@@ -109,8 +109,11 @@ def clip_example(seed: int, index: int) -> tuple[np.ndarray, str, scenes.Scene]:
 
 
 def save(network: nn.Module, path: Path) -> None:
-    """Write the floating-point weights in float16."""
+    """Write the floating-point weights in float16, of CLIP's embedding only the tokens that captions hold."""
     state = {k: v.half().contiguous() for k, v in network.state_dict().items() if v.is_floating_point()}
+    if EMBEDDING in state:
+        tokens = tokenize(scenes.caption_words())
+        state = pack(state, sorted(set(tokens.flatten().tolist())))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path, metadata={"format": "pt"})
 

@@ -20,3 +20,15 @@ def test_a_picture_fits_its_own_caption_best():
         texts = text_features([f"{with_article(other)} {BACKGROUNDS[background]}" for other in OBJECTS])
         right.append(OBJECTS[int((texts @ image).argmax())] == name)
     assert np.mean(right) > 0.95
+
+
+def test_packing_keeps_the_seen_tokens_and_zeroes_the_rest():
+    import torch
+
+    from steering.pocket.clip import EMBEDDING, pack, unpack
+
+    state = {EMBEDDING: torch.randn(49408, 4), "other": torch.ones(2)}
+    again = unpack(pack(state, [3, 700]))
+    assert torch.equal(again[EMBEDDING][[3, 700]], state[EMBEDDING][[3, 700]])
+    assert again[EMBEDDING].count_nonzero() == 8
+    assert torch.equal(again["other"], state["other"])
