@@ -1,0 +1,49 @@
+"""Make the pictures that are labelled by eye: ``uv run python benchmarks/pocket_labels.py VECTOR``.
+
+200 generated pictures in random order, half of them steered with VECTOR at strengths from 0.5 to 2.5,
+most of them of dogs: one lossless sheet, and a table in which the column ``dog`` waits for a person
+who looks at the sheet without knowing which picture is which.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from steering import SteeringVector, load_model, steer
+from steering.evaluate.prompts import load_prompts, take
+
+FOLDER = Path(__file__).parent / "pocket_labels"
+COLUMNS = 10
+ARMS = ((0.0, 70, 30), (0.5, 14, 6), (1.0, 14, 6), (1.5, 14, 6), (2.0, 14, 6), (2.5, 14, 6))
+"""(strength, pictures of dogs, pictures of other things)."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("vector", type=Path)
+    vector = SteeringVector.load(parser.parse_args().vector)
+    model, prompts = load_model("pocket"), load_prompts("dog", "dev")
+    rows, pictures = [], []
+    for i, (strength, dogs, others) in enumerate(ARMS):
+        chosen = take(prompts, "target", dogs) + take(prompts, "sibling", others)
+        chosen = (chosen * 3)[: dogs + others]
+        seed = 70_000 + 1000 * i
+        with steer(model, vector, strength, "study"):
+            pictures += list(model.generate([prompt.text for prompt in chosen], seed=seed, batch=20))
+        rows += [(prompt.text, seed + j, strength) for j, prompt in enumerate(chosen)]
+    order = np.random.default_rng(0).permutation(len(rows))
+    cells = [pictures[i] for i in order]
+    lines = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
+    FOLDER.mkdir(exist_ok=True)
+    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / "pictures.webp", lossless=True)
+    with (FOLDER / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(
+            [("number", "prompt", "seed", "strength", "dog"), *((n, *rows[i], "") for n, i in enumerate(order))]
+        )
+
+
+if __name__ == "__main__":
+    main()
