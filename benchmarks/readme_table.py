@@ -12,9 +12,7 @@ def interval(part: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+")
-    print(
-        "| concept | setting | presence, original → steered | siblings lose (≤) | unrelated lose (≤) | controls a, b, c |"
-    )
+    print("| concept | setting | presence, original → steered | siblings lose | unrelated lose | controls a, b, c |")
     print("|---|---|---|---|---|---|")
     for folder in parser.parse_args().folders:
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))

@@ -83,7 +83,8 @@ class Demo:
 
     def captured(self, name: str) -> Activations:
         """Activations of a concept's pairs, from the file of an earlier run where it fits."""
-        pairs = load_pairs(name)[: self.plan.pairs]
+        every = load_pairs(name)
+        pairs = [every[i * len(every) // self.plan.pairs] for i in range(self.plan.pairs)]  # of every kind
         settings = CaptureSettings(batch=self.plan.batch // 2)
         path, parts = self.out / f"{name}_activations.safetensors", self.out / f".{name}_parts"
         key = _key(self.model.weights_hash(), [asdict(pair) for pair in pairs])

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from steering.diffusion import SD15, DiffusionModel
 from steering.pocket import architecture
 from steering.pocket.codec import fit_codec
 from steering.schedule import NoiseSchedule
+
+# A slow or busy machine is no failure of a theorem.
+settings.register_profile("steering", deadline=None)
+settings.load_profile("steering")
 
 
 @pytest.fixture(autouse=True)
