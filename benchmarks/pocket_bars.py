@@ -53,9 +53,10 @@ def clip_on_rendered(count: int) -> float:
     return 100 * float(np.mean(right))
 
 
-def generated(cases: list[tuple[Scene, str]], seed: int, batch: int = 20) -> list[dict[str, float]]:
+def generated(cases: list[tuple[Scene, str]], seed: int, guidance: float | None) -> list[dict[str, float]]:
     """The judge's probabilities for one generated picture of each case."""
-    verdict = judge(load_model("pocket").generate([text for _, text in cases], seed=seed, batch=batch))
+    model = load_model("pocket")
+    verdict = judge(model.generate([text for _, text in cases], seed=seed, guidance=guidance, batch=20))
     return [{name: float(p[i]) for name, p in verdict.probabilities.items()} for i in range(len(cases))]
 
 
@@ -104,15 +105,22 @@ def main() -> None:
     print(f"CLIP, object of a new scene          {clip_on_rendered(n // 2):6.1f} %   bar 98    n = {n // 2}")
     n = 240 // fewer
     plans = [
-        ("generated, one object", cases(n, 1, "plain", 1), lambda s: s.objects, 95),
-        ("generated, style Van Gogh", cases(n // 2, 1, "van_gogh", 2), lambda s: (s.style,), 95),
-        ("generated, style pencil sketch", cases(n // 2, 1, "sketch", 3), lambda s: (s.style,), 95),
-        ("generated, both of two objects", cases(n, 2, "plain", 4), lambda s: s.objects, 80),
-        ("generated, one object, styled", cases(n // 2, 1, "van_gogh", 5), lambda s: s.objects, None),
-        ("generated, never-shown combination", cases(n // 2, 1, "plain", 6, held_out=True), lambda s: s.objects, None),
+        ("generated, one object", cases(n, 1, "plain", 1), lambda s: s.objects, 95, None),
+        ("generated, style Van Gogh", cases(n // 2, 1, "van_gogh", 2), lambda s: (s.style,), 95, None),
+        ("generated, style pencil sketch", cases(n // 2, 1, "sketch", 3), lambda s: (s.style,), 95, None),
+        ("generated, both of two objects", cases(n, 2, "plain", 4), lambda s: s.objects, 80, None),
+        ("generated, one object in Van Gogh", cases(n // 2, 1, "van_gogh", 5), lambda s: s.objects, None, None),
+        (
+            "generated, never-shown combination",
+            cases(n // 2, 1, "plain", 6, held_out=True),
+            lambda s: s.objects,
+            None,
+            None,
+        ),
+        ("generated, one object, guidance 7.5", cases(n // 2, 1, "plain", 1), lambda s: s.objects, None, 7.5),
     ]
-    for name, plan, wanted, bar in plans:
-        rows = generated(plan, seed=90_000)
+    for name, plan, wanted, bar, guidance in plans:
+        rows = generated(plan, 90_000, guidance)
         reached = share(rows, [wanted(scene) for scene, _ in plan])
         print(f"{name:<37}{reached:6.1f} %   bar {bar or '-':<6}n = {len(plan)}")
     found = labelled_auroc()

@@ -108,9 +108,11 @@ def capture(
     out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
     sites: Annotated[str, typer.Option(help="Kinds and site names, separated by commas.")] = SITES,
     steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 30,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance; 1 halves the cost.")] = 7.5,
+    guidance: Annotated[
+        float | None, typer.Option(help="Classifier-free guidance; the model's own if not given, 1 halves the cost.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Pair i starts from the noise of seed + i.")] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Pairs computed together.")] = 8,
+    batch: Annotated[int | None, typer.Option(min=1, help="Pairs computed together; the model's usual number.")] = None,
     size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
     device: Device = "auto",
     as_json: JsonFlag = False,
@@ -206,7 +208,9 @@ def generate(
     negative: Annotated[str, typer.Option(help="Negative prompt.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 30,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 7.5,
+    guidance: Annotated[
+        float | None, typer.Option(help="Classifier-free guidance; the model's own if not given.")
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
     device: Device = "auto",
     as_json: JsonFlag = False,

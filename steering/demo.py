@@ -19,7 +19,7 @@ import numpy as np
 
 from .activations import Activations
 from .build import build, recommend
-from .diffusion import GUIDANCE, STEPS, CaptureSettings, DiffusionModel, capture, capture_rows, load_model
+from .diffusion import STEPS, CaptureSettings, DiffusionModel, capture, capture_rows, load_model
 from .evaluate import controls, plots
 from .evaluate.metrics import Measured, clip_change, frechet_distance, measure
 from .evaluate.prompts import ROLES, Concept, Prompt, load_concept, load_prompts, take
@@ -363,7 +363,7 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
         "chosen": results["chosen"],
         "setup": (
             f"{demo.plan.pairs} pairs, {len(scores.sites)} sites, {STEPS} steps (euler, normal), "
-            f"guidance {GUIDANCE:g}, "
+            f"guidance {demo.model.usual_guidance:g}, "
             f"{scores.mode} scores, mean-difference directions, sites chosen per step; n = {results['n']}; "
             f"activation-steering {__version__}; weights {demo.model.weights_hash()}; {results['seconds']:.0f} s."
         ),

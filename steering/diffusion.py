@@ -34,7 +34,7 @@ from .vector import SteeringVector
 SD15 = Path(__file__).parent / "sd15"
 """Configuration and tokenizer of SD 1.5, so that a single checkpoint file loads without any hub."""
 POCKET = Path(__file__).parent / "pocket" / "weights"
-STEPS, GUIDANCE = 30, 7.5
+STEPS = 30
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 
 Progress = Callable[[int], None]
@@ -81,6 +81,16 @@ class DiffusionModel:
     def device(self) -> torch.device:
         """Where the UNet is."""
         return next(self.unet.parameters()).device
+
+    @property
+    def usual_guidance(self) -> float:
+        """Scale of classifier-free guidance: the field's 7.5, and 3 for the pocket model, which 7.5 saturates."""
+        return 3.0 if self.family == "pocket" else 7.5
+
+    @property
+    def usual_batch(self) -> int:
+        """Pictures computed together: what 8 GB hold for SD 1.5 at 512 pixels, and more for the small one."""
+        return 16 if self.family == "pocket" else 2
 
     @property
     def dtype(self) -> torch.dtype:
@@ -183,22 +193,25 @@ class DiffusionModel:
         negative: str = "",
         seed: int | Sequence[int] = 0,
         steps: int = STEPS,
-        guidance: float = GUIDANCE,
+        guidance: float | None = None,
         size: int | None = None,
-        batch: int = 16,
+        batch: int | None = None,
         progress: Progress = _silent,
     ) -> np.ndarray:
         """Pictures ``uint8 [N, H, W, 3]`` of prompts.
 
-        Picture i starts from the noise of ``seed + i``, or of ``seed[i]``, whatever the batch.
+        Picture i starts from the noise of ``seed + i``, or of ``seed[i]``, whatever the batch; None
+        takes the model's usual one, for guidance as well.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
         if not prompts or len(seeds) != len(prompts):
             raise ValueError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
         pictures = []
-        for start in range(0, len(prompts), batch):
-            part = slice(start, start + batch)
+        together = batch or self.usual_batch
+        guidance = self.usual_guidance if guidance is None else guidance
+        for start in range(0, len(prompts), together):
+            part = slice(start, start + together)
             noise = self.noise(seeds[part], size or self.size)
             conditional = self.encode(prompts[part])
             unconditional = self.encode([negative]).expand_as(conditional) if guidance != 1 else None
@@ -330,21 +343,39 @@ class CaptureSettings:
 
     Attributes:
         steps: noise levels S.
-        guidance: classifier-free guidance; 1 halves the cost and skips the negative branch.
+        guidance: classifier-free guidance; 1 halves the cost and skips the negative branch; None takes
+            the model's usual one.
         seed: pair i starts from the noise of ``seed + i``, on both sides.
         size: width and height in pixels; None takes the model's own.
-        batch: pairs computed together.
+        batch: pairs computed together; None takes half of the model's usual batch.
     """
 
     steps: int = STEPS
-    guidance: float = GUIDANCE
+    guidance: float | None = None
     seed: int = 0
     size: int | None = None
-    batch: int = 8
+    batch: int | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1:
+        if self.steps < 1 or (self.batch is not None and self.batch < 1):
             raise ValueError(f"steps {self.steps} and batch {self.batch} must be at least 1")
+
+    def on(self, model: DiffusionModel) -> _Sampling:
+        """The same settings with every None filled in for a model."""
+        guidance = model.usual_guidance if self.guidance is None else self.guidance
+        batch = self.batch or max(1, model.usual_batch // 2)
+        return _Sampling(self.steps, guidance, self.seed, self.size or model.size, batch)
+
+
+@dataclass(frozen=True)
+class _Sampling:
+    """Capture settings without blanks."""
+
+    steps: int
+    guidance: float
+    seed: int
+    size: int
+    batch: int
 
 
 def capture(
@@ -370,7 +401,7 @@ def capture(
             caller removes it when the whole file is written.
         progress: called with the number of UNet rows just computed.
     """
-    settings = settings or CaptureSettings()
+    sampling = (settings or CaptureSettings()).on(model)
     if not pairs:
         raise ValueError("a capture needs at least one pair")
     modules = {site: module for site, module in model.sites().items() if site in choose_sites(model.sites(), sites)}
@@ -380,23 +411,24 @@ def capture(
         "pairs": pairs_hash(pairs),
         "sampler": "euler",
         "scheduler": "normal",
-        "steps": settings.steps,
-        "guidance": settings.guidance,
-        "seed": settings.seed,
-        "size": settings.size or model.size,
+        "steps": sampling.steps,
+        "guidance": sampling.guidance,
+        "seed": sampling.seed,
+        "size": sampling.size,
     }
-    store = _Parts(parts, {**metadata, "sites": [str(site) for site in modules], "batch": settings.batch})
+    store = _Parts(parts, {**metadata, "sites": [str(site) for site in modules], "batch": sampling.batch})
     batches = []
-    for start in range(0, len(pairs), settings.batch):
+    for start in range(0, len(pairs), sampling.batch):
+        part = pairs[start : start + sampling.batch]
         done = store.load(start)
         if done is None:
-            done = _capture_batch(model, modules, pairs[start : start + settings.batch], start, settings, progress)
+            done = _capture_batch(model, modules, part, start, sampling, progress)
             store.save(start, done)
         else:
-            progress(_rows(len(pairs[start : start + settings.batch]), settings))
+            progress(_rows(len(part), sampling))
         batches.append(done)
     tensors = {site: torch.cat([batch[str(site)] for batch in batches], dim=1) for site in modules}
-    return Activations(tensors, model.schedule.normal(settings.steps)[:-1], metadata)
+    return Activations(tensors, model.schedule.normal(sampling.steps)[:-1], metadata)
 
 
 def capture_rows(pairs: int, settings: CaptureSettings) -> int:
@@ -404,8 +436,8 @@ def capture_rows(pairs: int, settings: CaptureSettings) -> int:
     return _rows(pairs, settings)
 
 
-def _rows(pairs: int, settings: CaptureSettings) -> int:
-    return 2 * pairs * settings.steps * (2 if settings.guidance != 1 else 1)
+def _rows(pairs: int, sampling: CaptureSettings | _Sampling) -> int:
+    return 2 * pairs * sampling.steps * (2 if sampling.guidance != 1 else 1)
 
 
 def _capture_batch(
@@ -413,12 +445,12 @@ def _capture_batch(
     modules: dict[Site, nn.Module],
     pairs: Sequence[Pair],
     first: int,
-    settings: CaptureSettings,
+    sampling: _Sampling,
     progress: Progress,
 ) -> dict[str, Tensor]:
     """One batch of pairs: ``[2, n, S, C]`` by site name."""
     count = len(pairs)
-    noise = model.noise([settings.seed + first + i for i in range(count)], settings.size or model.size)
+    noise = model.noise([sampling.seed + first + i for i in range(count)], sampling.size)
     conditional = model.encode([pair.positive for pair in pairs] + [pair.negative for pair in pairs])
     unconditional = model.encode([""]).expand_as(conditional)
     steps: list[dict[Site, Tensor]] = []
@@ -427,8 +459,8 @@ def _capture_batch(
             conditional,
             unconditional,
             torch.cat([noise, noise]),  # both sides of a pair start from the same noise
-            settings.steps,
-            settings.guidance,
+            sampling.steps,
+            sampling.guidance,
             progress,
             after_call=lambda _step: steps.append(current.take(slice(0, 2 * count))),
         )
@@ -467,13 +499,13 @@ def calibrate(
     A read-only pass; put the result into the vector with `steering.build.with_thresholds`. The pass
     runs at the noise levels of its own steps, and a knot of the vector takes those nearest to it.
     """
-    settings = settings or CaptureSettings()
+    sampling = (settings or CaptureSettings()).on(model)
     modules = {site: module for site, module in model.sites().items() if site in vector.sites}
     values: dict[Site, list[list[Tensor]]] = {site: [[] for _ in vector.sigmas] for site in modules}
-    sigmas = model.schedule.normal(settings.steps)[:-1].tolist()
-    for start in range(0, len(prompts), settings.batch):
-        part = list(prompts[start : start + settings.batch])
-        noise = model.noise([settings.seed + start + i for i in range(len(part))], settings.size or model.size)
+    sigmas = model.schedule.normal(sampling.steps)[:-1].tolist()
+    for start in range(0, len(prompts), sampling.batch):
+        part = list(prompts[start : start + sampling.batch])
+        noise = model.noise([sampling.seed + start + i for i in range(len(part))], sampling.size)
         conditional = model.encode(part)
 
         def reduce(site: Site, tokens: Tensor) -> Tensor:
@@ -487,7 +519,7 @@ def calibrate(
                     values[site][vector.knot(sigmas[step])].append(value)
 
             unconditional = model.encode([""]).expand_as(conditional)
-            model.denoise(conditional, unconditional, noise, settings.steps, settings.guidance, progress, keep)
+            model.denoise(conditional, unconditional, noise, sampling.steps, sampling.guidance, progress, keep)
     return recording.quantiles(_fill(values))
 
 

@@ -92,7 +92,7 @@ class Trainer:
         self.folder, self.seed, self.device = folder, seed, device
         self.model = PocketModel()
         self.model.to(torch.device(device))
-        self.model.unet.to(memory_format=torch.channels_last)
+        nn.Module.to(self.model.unet, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), LEARNING_RATE, (0.9, 0.99), weight_decay=0.01, fused=True
