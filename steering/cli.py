@@ -204,7 +204,9 @@ def generate(
     prompt: Annotated[str, typer.Option(help="What the picture shows.")],
     out: Annotated[Path, typer.Option(help="Picture to write, .png.")],
     vector: Annotated[list[str] | None, typer.Option(help="FILE or FILE:STRENGTH; repeat to combine.")] = None,
-    preset: Annotated[str | None, typer.Option(help="study, casteer or precise; the file's own if not given.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="study, casteer, precise or selective; the file's own if not given.")
+    ] = None,
     negative: Annotated[str, typer.Option(help="Negative prompt.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 30,

@@ -16,27 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from .activations import Activations
-from .build import build, recommend
-from .diffusion import STEPS, CaptureSettings, DiffusionModel, capture, capture_rows, load_model
+from .build import build, recommend, with_thresholds
+from .diffusion import STEPS, CaptureSettings, DiffusionModel, calibrate, capture, capture_rows, load_model
 from .evaluate import controls, plots
 from .evaluate.metrics import Measured, clip_change, frechet_distance, measure
 from .evaluate.prompts import ROLES, Concept, Prompt, load_concept, load_prompts, take
 from .evaluate.report import write_report
 from .evaluate.statistics import estimate, upper_bound
-from .files import replacing, write_text
+from .files import read_tensors, replacing, write_tensors, write_text
 from .interventions import PRESETS
 from .navigator import Scores, score
 from .pairs import load_pairs
+from .sites import Site
 from .steer import steer
 from .vector import SteeringVector
 from .version import __version__
 
-STRENGTHS = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0, 2.0)}
+STRENGTHS = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0, 4.0)}
 """The strengths tried on dev; the study preset keeps the study's own."""
-ALLOWED_LOSS = 2.0
-"""Points that siblings and unrelated prompts may lose on dev; half-way to the 5 tolerated on test."""
+ALLOWED_LOSS = 3.0
+"""Points that siblings and unrelated prompts may lose on dev, well inside the 5 tolerated on test."""
 OTHER = {"dog": "violence", "van_gogh": "dog", "violence": "dog"}
 """The concept whose vector serves as a control."""
 RULE = (
@@ -110,7 +112,7 @@ class Demo:
         """Pictures of prompts, steered or not; kept on disk under a hash of everything that makes them."""
         texts = [prompt.text for prompt in prompts]
         marks = [str(self.model.weights_hash()), texts, seed, preset if vector else "", strength if vector else 0]
-        path = self.out / "pictures" / f"{_key(*marks, _vector_hash(vector))}.npz"
+        path = self.out / "pictures" / f"{_key(*marks, _vector_hash(vector, preset))}.npz"
         if path.is_file():
             self.progress(len(texts) * 2 * STEPS)
             with np.load(path) as stored:
@@ -133,12 +135,19 @@ def _key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps([__version__, *parts], sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _vector_hash(vector: SteeringVector | None) -> str:
+def _vector_hash(vector: SteeringVector | None, preset: str) -> str:
     if vector is None:
         return ""
+    gated = PRESETS[preset].settings.gate == "threshold"
     digest = hashlib.sha256()
     for site, entry in vector.sites.items():
-        for tensor in (entry.direction, entry.active, entry.negative_mean, entry.readout):
+        for tensor in (
+            entry.direction,
+            entry.active,
+            entry.negative_mean,
+            entry.readout,
+            entry.threshold if gated else None,
+        ):
             digest.update(str(site).encode() + (tensor.numpy().tobytes() if tensor is not None else b""))
     return digest.hexdigest()
 
@@ -150,9 +159,9 @@ def settings_tried(plan: Plan) -> list[tuple[str, float, int]]:
 
 def planned_rows(plan: Plan) -> int:
     """Upper bound of the UNet rows that a demo computes."""
-    captures = 2 * capture_rows(plan.pairs, CaptureSettings())
+    captures = 2 * capture_rows(plan.pairs, CaptureSettings()) + 50 * 2 * STEPS  # and the calibration
     dev = sum(plan.dev) * (1 + len(settings_tried(plan)))
-    targets = plan.test[0] * (1 + 1 + 2 * len(plan.ks) + 3)  # original, other seed, two presets, controls
+    targets = plan.test[0] * (1 + 1 + len(plan.ks) + 1 + 3)  # original, other seed, study, chosen, controls
     kept = sum(plan.test[1:]) * 3
     return captures + (dev + targets + kept) * 2 * STEPS
 
@@ -169,7 +178,7 @@ def run_demo(
     scores.save(out / "scores.json")
     plots.heat_map(scores, out / "heatmap.png", f"Where {concept} can be steered: D + C, {scores.mode}")
     plots.by_kind(scores, out / "kinds.png")
-    demo.vectors = {k: build(demo.activations, scores, top_k=k) for k in plan.ks}
+    demo.vectors = calibrated(demo, {k: build(demo.activations, scores, top_k=k) for k in plan.ks})
     table = dev_table(demo)
     chosen, study_k = choose(table)
     best = recommend(demo.vectors[chosen["k"]], preset=chosen["preset"], strength=chosen["strength"])
@@ -187,6 +196,30 @@ def run_demo(
     write_text(out / "results.json", json.dumps(results, indent=1))
     _draw(demo, results, pictures, scores)
     return results
+
+
+def calibrated(demo: Demo, vectors: dict[int, SteeringVector]) -> dict[int, SteeringVector]:
+    """The vectors with gate thresholds, measured once for all their sites on the negative prompts."""
+    widest = vectors[max(vectors)]
+    path, key = demo.out / "thresholds.safetensors", _vector_hash(widest, "study")
+    thresholds = _stored_thresholds(path, key)
+    if thresholds is None:
+        negatives = [pair.negative for pair in load_pairs(demo.concept.name)][:: max(1, 50 // demo.plan.pairs)]
+        settings = CaptureSettings(batch=demo.plan.batch)
+        thresholds = calibrate(demo.model, widest, negatives, settings, demo.progress)
+        header = {"kind": "thresholds", "version": 1, "key": key}
+        write_tensors(path, {str(site): value for site, value in thresholds.items()}, header)
+    # The best k sites of a step are among its best K > k, so the widest vector has every site.
+    return {
+        k: with_thresholds(vector, {site: thresholds[site] for site in vector.sites}) for k, vector in vectors.items()
+    }
+
+
+def _stored_thresholds(path: Path, key: str) -> dict[Site, Tensor] | None:
+    if not path.is_file():
+        return None
+    tensors, header = read_tensors(path, "thresholds", 1)
+    return {Site.parse(name): value for name, value in tensors.items()} if header["key"] == key else None
 
 
 def dev_table(demo: Demo) -> list[dict[str, Any]]:
@@ -233,7 +266,8 @@ def test_figures(
         arms = {"study": (chosen["strength"], chosen["k"])}
     presets, study, columns = {}, {}, [("original", demo.pictures(target))]
     for preset, (strength, best) in arms.items():
-        by_k = {k: demo.measured(target, demo.vectors[k], preset, strength) for k in demo.plan.ks}
+        ks = demo.plan.ks if preset == "study" else (best,)
+        by_k = {k: demo.measured(target, demo.vectors[k], preset, strength) for k in ks}
         if preset == "study":
             study = by_k
         columns.append(
@@ -331,9 +365,9 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
     presence, retention = [], []
     for preset, figures in results["presets"].items():
         intervals = figures["presence"]["interval"]
-        for k in demo.plan.ks:
+        for k in figures["presence"]["steered"]:
             arm = f"{preset} {figures['strength']:g}, k = {k}"
-            shown = {"original": _interval(intervals["original"]), "steered": _interval(intervals[str(k)])}
+            shown = {"original": _interval(intervals["original"]), "steered": _interval(intervals[k])}
             presence.append({"arm": arm, "n": intervals["original"]["n"], **shown})
         for role in ("siblings", "unrelated"):
             part = figures[role]

@@ -68,9 +68,11 @@ PRESETS = MappingProxyType(
         "study": Preset(Settings("zero", "all", False, "cond"), 2.5),
         "casteer": Preset(Settings("zero", "positive", False, "cond"), 2.0),
         "precise": Preset(Settings("negative", "positive", False, "cond"), 1.0),
+        "selective": Preset(Settings("negative", "threshold", False, "cond"), 2.0),
     }
 )
-"""Named settings: the source study's, CASteer's, and the one that means "as in the negative set"."""
+"""Named settings: the source study's, CASteer's, the one that means "as in the negative set", and the
+one that touches only tokens above what 95 % of the negative set's tokens reach."""
 
 
 def get_preset(name: str) -> Preset:

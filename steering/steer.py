@@ -214,7 +214,7 @@ def steer(
             rows are conditional: it needs ``schedule`` and settings with ``half="both"``.
         vector: a vector, or several entries (`make_entry`) that act together.
         strength: λ; None takes the file's recommendation, else the preset's usual one.
-        preset: ``study``, ``casteer`` or ``precise``; None takes the file's recommendation.
+        preset: ``study``, ``casteer``, ``precise`` or ``selective``; None takes the file's recommendation.
         settings: replace the preset's settings.
         start: share of the schedule at which steering starts, 0 to 1.
         end: share of the schedule at which it ends.

@@ -20,7 +20,7 @@ def finished(tmp_path_factory, monkeypatch_module):
 def monkeypatch_module():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "STEPS", 30)
-        patch.setattr(demo, "STRENGTHS", {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,)})
+        patch.setattr(demo, "STRENGTHS", {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0,)})
         yield patch
 
 

@@ -146,5 +146,5 @@ def test_presets_are_what_the_papers_say():
 def test_unknown_settings_are_refused_where_they_are_made(bad):
     with pytest.raises(ValueError, match="is not one of"):
         Settings(**bad)
-    with pytest.raises(ValueError, match="study, casteer, precise"):
+    with pytest.raises(ValueError, match="study, casteer, precise, selective"):
         get_preset("x")

@@ -200,7 +200,7 @@ def test_misuse_is_refused_before_anything_is_installed(toy_model, hooks_left):
         (lambda: steer(toy_model, wrong), "64 channels here and 8 in the vector"),
         (lambda: steer(toy_model.unet, vector, settings=BOTH), "a bare UNet"),
         (lambda: steer(toy_model.unet, vector, schedule=toy_model.schedule), "a bare UNet"),
-        (lambda: steer(toy_model, vector, preset="x"), "study, casteer, precise"),
+        (lambda: steer(toy_model, vector, preset="x"), "study, casteer, precise, selective"),
         (lambda: steer(toy_model, vector, start=0.5, end=0.1), "lies after end"),
         (lambda: steer(toy_model, vector, float("nan")), "finite"),
         (lambda: steer(toy_model, vector, settings=Settings(gate="threshold")), "no thresholds"),
