@@ -56,5 +56,6 @@ def _rewritten(vector: SteeringVector, make: Callable[[Site, Tensor], Tensor], o
         length = written.norm(dim=-1, keepdim=True)
         # Where the other concept makes no difference there is nothing to write along; the row is unused.
         written = torch.where(length > 0, normalize(written, dim=-1), lead)
-        sites[site] = replace(entry, direction=written[:, None], readout=entry.direction[:, :1], threshold=None)
+        threshold = None if entry.threshold is None else entry.threshold[:, :1]
+        sites[site] = replace(entry, direction=written[:, None], readout=entry.direction[:, :1], threshold=threshold)
     return replace(vector, sites=sites)

@@ -1,8 +1,9 @@
 import torch
 
 from steering.activations import Activations
-from steering.build import build
+from steering.build import build, with_thresholds
 from steering.evaluate.controls import isotropic, other_concept, sign_flip
+from steering.interventions import GATES
 from steering.sites import SD15_SITES
 from steering.steer import Call, Entry, Settings, Steering
 
@@ -19,14 +20,17 @@ def test_controls_move_every_token_by_the_same_amount_along_another_direction():
     vector = build(activations, top_k=1)
     output, call = torch.randn(1, 6, 16), Call((5.0,), (True,))
 
-    def moved(v):
-        return Steering([Entry(v, 2.5, Settings("negative", "positive"))]).edit(site, output, call) - output
+    vector = with_thresholds(vector, {site: torch.full((2, 1), 0.1)})
+    for gate in GATES:
 
-    size = moved(vector).norm(dim=-1)
-    assert size.max() > 0
-    for control in (sign_flip(vector, activations), isotropic(vector), other_concept(vector, planted(1))):
-        torch.testing.assert_close(moved(control).norm(dim=-1), size, atol=1e-5, rtol=1e-5)
-        assert not torch.allclose(moved(control), moved(vector))
+        def moved(v, gate=gate):
+            return Steering([Entry(v, 2.5, Settings("negative", gate))]).edit(site, output, call) - output
+
+        size = moved(vector).norm(dim=-1)
+        assert size.max() > 0
+        for control in (sign_flip(vector, activations), isotropic(vector), other_concept(vector, planted(1))):
+            torch.testing.assert_close(moved(control).norm(dim=-1), size, atol=1e-5, rtol=1e-5)
+            assert not torch.allclose(moved(control), moved(vector))
 
 
 def test_random_controls_are_orthogonal_to_the_concept():
