@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +57,7 @@ def demo(
     concept: Annotated[str, typer.Option(help="dog, van_gogh or violence.")] = "dog",
     out: Annotated[Path, typer.Option(help="Folder of the report; an interrupted demo goes on there.")] = Path("demo"),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer prompts: minutes instead of half an hour.")] = False,
+    prompts: Annotated[int | None, typer.Option(min=2, max=100, help="Test prompts of each role.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Steer a concept out of the embedded model, and measure it: the whole chain in one command."""
@@ -65,6 +66,7 @@ def demo(
 
     load_concept(concept)
     plan, folder = QUICK if quick else FULL, out / (f"{concept}_quick" if quick else concept)
+    plan = replace(plan, test=(prompts,) * 3) if prompts else plan
     rows = planned_rows(plan)
     console.print(
         f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}"

@@ -136,18 +136,15 @@ def _key(*parts: Any) -> str:
 
 
 def _vector_hash(vector: SteeringVector | None, preset: str) -> str:
+    """A hash of what decides the pictures; thresholds do only under a preset that uses them."""
     if vector is None:
         return ""
-    gated = PRESETS[preset].settings.gate == "threshold"
     digest = hashlib.sha256()
     for site, entry in vector.sites.items():
-        for tensor in (
-            entry.direction,
-            entry.active,
-            entry.negative_mean,
-            entry.readout,
-            entry.threshold if gated else None,
-        ):
+        tensors = [entry.direction, entry.active, entry.negative_mean, entry.readout]
+        if PRESETS[preset].settings.gate == "threshold":
+            tensors.append(entry.threshold)
+        for tensor in tensors:
             digest.update(str(site).encode() + (tensor.numpy().tobytes() if tensor is not None else b""))
     return digest.hexdigest()
 

@@ -1,19 +1,29 @@
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 from PIL import Image
 
+from steering.cli import main
+
 
 def steering(*words, check=True):
-    done = subprocess.run([sys.executable, "-m", "steering.cli", *map(str, words)], capture_output=True, text=True)
-    if check:
-        assert done.returncode == 0, done.stderr
-    return done
+    """Run the command in this process: its standard output, standard error and exit status."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("sys.argv", ["steering", *map(str, words)])
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    assert not check or status == 0, err.getvalue()
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -107,5 +117,11 @@ def test_ctrl_c_keeps_finished_batches_and_leaves_no_half_written_file(tmp_path)
 
 def test_version_and_help():
     assert steering("--version").stdout.strip() == "0.1.0"
-    for command in ("demo", "capture", "score", "build", "generate", "inspect"):
-        assert command in steering("--help").stdout
+    shown = steering("--help").stdout
+    assert all(command in shown for command in ("demo", "capture", "score", "build", "generate", "inspect"))
+
+
+def test_the_installed_command_ends_without_a_traceback():
+    done = subprocess.run([sys.executable, "-m", "steering.cli", "inspect", "nothing"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "steering: there is no file nothing"
