@@ -82,6 +82,7 @@ class Demo:
     progress: Callable[[int], None]
     activations: Activations | None = None
     vectors: dict[int, SteeringVector] = field(default_factory=dict)
+    counted: set[Path] = field(default_factory=set)
 
     def captured(self, name: str) -> Activations:
         """Activations of a concept's pairs, from the file of an earlier run where it fits."""
@@ -114,7 +115,8 @@ class Demo:
         marks = [str(self.model.weights_hash()), texts, seed, preset if vector else "", strength if vector else 0]
         path = self.out / "pictures" / f"{_key(*marks, _vector_hash(vector, preset))}.npz"
         if path.is_file():
-            self.progress(len(texts) * 2 * STEPS)
+            self.progress(0 if path in self.counted else len(texts) * 2 * STEPS)
+            self.counted.add(path)
             with np.load(path) as stored:
                 return stored["images"]
         if vector is None:
@@ -122,6 +124,7 @@ class Demo:
         else:
             with steer(self.model, vector, strength, preset):
                 images = self.model.generate(texts, seed=seed, batch=self.plan.batch, progress=self.progress)
+        self.counted.add(path)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images)
         return images
