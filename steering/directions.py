@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def mean_difference(positive: Tensor, negative: Tensor) -> Tensor:
-    """R = unit(mean_i (a⁺_i - a⁻_i)), one row ``[1, C]``.
+    """Mean difference: r = unit(mean_i (a⁺_i - a⁻_i)), one row ``[1, C]``.
 
     The difference of means, as in Arditi et al. (arXiv 2406.11717) and CASteer (arXiv 2503.09630).
     """

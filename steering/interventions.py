@@ -108,7 +108,7 @@ class Rows:
 
 
 def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
-    """X' = x - Σ_j λ_j g_j q_j for tokens ``x [..., C]``; see the module's docstring.
+    """Suppress: x' = x - Σ_j λ_j g_j q_j for tokens ``x [..., C]``; see the module's docstring.
 
     Computed in float32, returned in x's dtype; x itself is never changed.
     """
