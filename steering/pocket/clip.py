@@ -15,6 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from .codec import to_tensor
+
 if TYPE_CHECKING:
     from open_clip import CLIP
 
@@ -77,9 +79,8 @@ def load_clip() -> CLIP:
 def image_features(images: np.ndarray, batch: int = 64) -> np.ndarray:
     """Unit features ``float32 [N, 64]`` of pictures ``uint8 [N, 128, 128, 3]``."""
     model = load_clip()
-    pictures = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    parts = [model.encode_image(part.float() / 127.5 - 1, normalize=True) for part in pictures.split(batch)]
-    return torch.cat(parts).numpy()
+    parts = (images[i : i + batch] for i in range(0, len(images), batch))
+    return torch.cat([model.encode_image(to_tensor(part) * 2 - 1, normalize=True) for part in parts]).numpy()
 
 
 @torch.no_grad()

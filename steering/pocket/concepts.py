@@ -24,8 +24,22 @@ from .scenes import BACKGROUNDS, CAPTIONS, EMPTY, JOINTS, OBJECTS, STYLES, Scene
 
 SETS = ("fit", "dev", "test")
 SIZES = {"fit": 50, "dev": 50, "test": 100}
-Row = tuple[Scene, str]
-"""A scene and the sentence that asks for it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A scene and the words that ask for it."""
+
+    scene: Scene
+    template: str
+    joint: str = JOINTS[0]
+
+    @property
+    def text(self) -> str:
+        """The caption of the scene in these words."""
+        names = [with_article(name) for name in self.scene.objects]
+        what = self.joint.format(*names) if len(names) == 2 else names[0] if names else EMPTY
+        return self.template.format(what=what, where=BACKGROUNDS[self.scene.background])
 
 
 @dataclass(frozen=True)
@@ -55,40 +69,33 @@ CONCEPTS = (
 )
 
 
-def sentence(scene: Scene, template: str, joint: str = JOINTS[0]) -> str:
-    """The caption of a scene in the words of a template."""
-    names = [with_article(name) for name in scene.objects]
-    what = joint.format(*names) if len(names) == 2 else names[0] if names else EMPTY
-    return template.format(what=what, where=BACKGROUNDS[scene.background])
-
-
-def shuffled(items: Iterable[Row], *key: object) -> list[Row]:
+def shuffled(items: Iterable[Request], *key: object) -> list[Request]:
     """Items in a random order that depends on the key only."""
     rows = list(items)
     seed = [sum(ord(letter) * 31**i for i, letter in enumerate(str(part))) % 2**31 for part in key]
     return [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
 
 
-def singles(names: tuple[str, ...], style: str, which: str) -> list[tuple[Scene, str]]:
-    """Every (scene, sentence) of one object of ``names`` in a style, in the words of a set, shuffled."""
+def singles(names: tuple[str, ...], style: str, which: str) -> list[Request]:
+    """Every request for one object of ``names`` in a style, in the words of a set, shuffled."""
     combinations = product(names, BACKGROUNDS, CAPTIONS[style][which])
-    rows = [(Scene((name,), background, style), template) for name, background, template in combinations]
-    return shuffled(((scene, sentence(scene, template)) for scene, template in rows), which, style, *names)
+    rows = (Request(Scene((name,), background, style), template) for name, background, template in combinations)
+    return shuffled(rows, which, style, *names)
 
 
-def companions(names: tuple[str, ...], others: tuple[str, ...], which: str) -> list[tuple[Scene, str]]:
-    """(scene, sentence) of one of ``names`` beside one of ``others``, this set's third of all combinations."""
+def companions(names: tuple[str, ...], others: tuple[str, ...], which: str) -> list[Request]:
+    """Requests for one of ``names`` beside one of ``others``, this set's third of all combinations."""
     rows = []
     for i, (name, other, background, first) in enumerate(product(names, others, BACKGROUNDS, (True, False))):
         if (i // 2) % len(SETS) != SETS.index(which):  # both orders of a couple in the same set
             continue
         scene = Scene((name, other) if first else (other, name), background)
         templates = CAPTIONS["plain"][which]
-        rows += [(scene, sentence(scene, templates[(i + j) % len(templates)], JOINTS[j])) for j in range(len(JOINTS))]
+        rows += [Request(scene, templates[(i + j) % len(templates)], JOINTS[j]) for j in range(len(JOINTS))]
     return shuffled(rows, which, "companions", *names)
 
 
-def targets(concept: Concept, which: str) -> list[tuple[Scene, str]]:
+def targets(concept: Concept, which: str) -> list[Request]:
     """Scenes with the concept: a style on every object, or an object alone, styled, and in company."""
     size = SIZES[which]
     if concept.name in CAPTIONS:
@@ -99,30 +106,20 @@ def targets(concept: Concept, which: str) -> list[tuple[Scene, str]]:
     return alone + styled + companions(concept.judge, others, which)[: size - len(alone) - len(styled)]
 
 
-def without(concept: Concept, scene: Scene, sentence_with: str, index: int) -> str:
+def without(concept: Concept, request: Request, index: int) -> Request:
     """The pair's other side: every second time something else in rotation, else nothing in its place."""
-    template, joint = _words_of(scene, sentence_with)
-    instead = index % 2 == 0
+    scene, instead = request.scene, index % 2 == 0
     if concept.name in CAPTIONS:
         style = "sketch" if instead else "plain"
         texts = CAPTIONS[style]["fit"]
-        return sentence(replace(scene, style=style), texts[index % len(texts)])
+        return Request(replace(scene, style=style), texts[index % len(texts)])
     others = [name for name in OBJECTS if name not in (*concept.judge, *scene.objects)]
     swap = {name: [others[(index // 2) % len(others)]] if instead else [] for name in concept.judge}
     objects = tuple(new for name in scene.objects for new in swap.get(name, [name]))
-    return sentence(replace(scene, objects=objects), template, joint)
+    return replace(request, scene=replace(scene, objects=objects))
 
 
-def _words_of(scene: Scene, text: str) -> tuple[str, str]:
-    """The template and joint that make ``text`` from ``scene``."""
-    for templates, joint in product(CAPTIONS[scene.style].values(), JOINTS):
-        for template in templates:
-            if sentence(scene, template, joint) == text:
-                return template, joint
-    raise ValueError(f"no caption template makes {text!r}")
-
-
-def retention(names: tuple[str, ...], which: str) -> list[tuple[Scene, str]]:
+def retention(names: tuple[str, ...], which: str) -> list[Request]:
     """Scenes without the concept whose content must stay: ``names`` are objects, or one style."""
     size = SIZES[which]
     if names[0] in CAPTIONS:
@@ -139,8 +136,7 @@ def shows(scene: Scene) -> str:
 
 def fit_rows(concept: Concept) -> list[list[str]]:
     """``positive, negative`` rows."""
-    rows = targets(concept, "fit")
-    return [[text, without(concept, scene, text, i)] for i, (scene, text) in enumerate(rows)]
+    return [[row.text, without(concept, row, i).text] for i, row in enumerate(targets(concept, "fit"))]
 
 
 def prompt_rows(concept: Concept, which: str) -> list[list[str]]:
@@ -150,7 +146,7 @@ def prompt_rows(concept: Concept, which: str) -> list[list[str]]:
         "sibling": retention(concept.siblings, which),
         "unrelated": retention(concept.unrelated, which),
     }
-    return [[role, text, shows(scene)] for role, rows in roles.items() for scene, text in rows]
+    return [[role, row.text, shows(row.scene)] for role, rows in roles.items() for row in rows]
 
 
 def to_csv(header: list[str], rows: list[list[str]]) -> str:

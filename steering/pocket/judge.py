@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from .codec import to_tensor
 from .scenes import OBJECTS, STYLES
 
 LABELS = (*OBJECTS, *STYLES[1:], "scene")
@@ -77,7 +78,7 @@ def load_judge() -> JudgeNetwork:
 def judge(images: np.ndarray, batch: int = 64) -> Verdict:
     """What the judge sees in pictures ``uint8 [N, 128, 128, 3]``."""
     network = load_judge()
-    pictures = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    logits = torch.cat([network(part.float() / 255) for part in pictures.split(batch)])
+    parts = (images[i : i + batch] for i in range(0, len(images), batch))
+    logits = torch.cat([network(to_tensor(part)) for part in parts])
     probabilities = logits.sigmoid().numpy()
     return Verdict({label: probabilities[:, i] for i, label in enumerate(LABELS)})

@@ -130,12 +130,12 @@ def caption_words() -> list[str]:
 
 
 def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
-    """A random scene: 10 % empty, 55 % one object, 35 % two; 65 % plain, 20 % Van Gogh, 15 % sketch.
+    """A random scene: 10 % empty, 35 % one object, 55 % two; 65 % plain, 20 % Van Gogh, 15 % sketch.
 
     ``held_out`` asks for a scene with a combination that training never shows, instead of one without.
     """
     while True:
-        count = rng.choice(3, p=(0.1, 0.55, 0.35))
+        count = rng.choice(3, p=(0.1, 0.35, 0.55))
         scene = Scene(
             objects=tuple(str(name) for name in rng.choice(OBJECTS, size=count, replace=False)),
             background=str(rng.choice(tuple(BACKGROUNDS))),

@@ -28,8 +28,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..schedule import NoiseSchedule
 from . import architecture, scenes
-from .codec import PatchCodec, fit_codec
+from .codec import PatchCodec, fit_codec, to_tensor
 
 BATCH = 16
 LEARNING_RATE = 1e-3
@@ -65,16 +66,11 @@ def draw(seed: int, first: int) -> tuple[list[np.ndarray], list[str]]:
     return [picture for picture, _, _ in examples], [text for _, text, _ in examples]
 
 
-def to_tensor(pictures: list[np.ndarray]) -> Tensor:
-    """Pictures ``uint8 [H, W, 3]`` to ``[N, 3, H, W]`` in [0, 1]."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
-
-
 def alphas_cumulative() -> Tensor:
-    """The cumulative signal share of SD's scaled-linear schedule ``[1000]``."""
-    low, high = architecture.SCHEDULER["beta_start"] ** 0.5, architecture.SCHEDULER["beta_end"] ** 0.5
-    betas = torch.linspace(low, high, 1000, dtype=torch.float64) ** 2
-    return (1 - betas).cumprod(0).float()
+    """The signal share α = 1 / (1 + σ²) of every training timestep ``[1000]``."""
+    table = architecture.SCHEDULER
+    sigmas = NoiseSchedule.scaled_linear(table["beta_start"], table["beta_end"], table["num_train_timesteps"]).sigmas
+    return (1 / (1 + sigmas.double().square())).float()
 
 
 def learning_rate(done: int, total: int) -> float:
@@ -100,10 +96,14 @@ class Trainer:
         self.tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
         self.codec = training_codec(seed)
         self.alphas = alphas_cumulative()
-        self.channels = (self.codec.scale / self.codec.scale.sum()).to(device)
         self.done = 0
         self.drawing = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
         self.prepared: dict[int, Future[tuple[list[np.ndarray], list[str]]]] = {}
+
+    @property
+    def channels(self) -> Tensor:
+        """The loss weight of each latent channel ``[24]``, its codec scale normalised to sum 1."""
+        return (self.codec.scale / self.codec.scale.sum()).to(self.device)
 
     @property
     def checkpoint(self) -> Path:
@@ -117,6 +117,8 @@ class Trainer:
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            # The latents are the codec's: a run goes on with the one it began with, come what may.
+            "codec": vars(self.codec),
         }
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -129,6 +131,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.codec = PatchCodec(**state["codec"])
 
     def batch(self, first: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Noisy latents, timesteps, tokens and clean latents of the batch that starts at a sample."""

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from . import augment, scenes
 from .clip import EMBEDDING, new_clip, pack, tokenize
+from .codec import to_tensor
 from .judge import LABELS, JudgeNetwork
 
 BATCH = 64
@@ -50,11 +51,6 @@ def judge_example(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return picture, labels, weights
 
 
-def to_batch(pictures: list[np.ndarray]) -> Tensor:
-    """``[B, 3, H, W]`` in [0, 1]."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
-
-
 def train_judge(samples: int, seed: int) -> JudgeNetwork:
     """A judge trained on ``samples`` pictures with binary cross-entropy."""
     torch.manual_seed(seed)
@@ -64,7 +60,7 @@ def train_judge(samples: int, seed: int) -> JudgeNetwork:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.1)
     for step in range(steps):
         rows = [judge_example(SERIES + seed, step * BATCH + i) for i in range(BATCH)]
-        images = to_batch([row[0] for row in rows]).to(memory_format=torch.channels_last)
+        images = to_tensor([row[0] for row in rows]).to(memory_format=torch.channels_last)
         labels, weights = (torch.from_numpy(np.stack([row[i] for row in rows])) for i in (1, 2))
         loss = nn.functional.binary_cross_entropy_with_logits(network(images), labels, weights)
         optimizer.zero_grad()
@@ -85,7 +81,7 @@ def train_clip(samples: int, seed: int) -> nn.Module:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     for step in range(steps):
         rows = [clip_example(SERIES + seed, step * BATCH + i) for i in range(BATCH)]
-        images = model.encode_image(to_batch([row[0] for row in rows]) * 2 - 1, normalize=True)
+        images = model.encode_image(to_tensor([row[0] for row in rows]) * 2 - 1, normalize=True)
         texts = model.encode_text(tokenize([row[1] for row in rows]), normalize=True)
         same = torch.tensor([[a[2] == b[2] for b in rows] for a in rows]).float()
         target = same / same.sum(1, keepdim=True)

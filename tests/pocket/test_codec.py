@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from steering.pocket.codec import CHANNELS, fit_codec
+from steering.pocket.codec import CHANNELS, fit_codec, to_tensor
 from steering.pocket.scenes import training_example
-from steering.pocket.train import to_tensor
 
 
 @pytest.fixture(scope="module")
