@@ -4,9 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-
-def interval(part: dict) -> str:
-    return f"{part['mean']:.1f} [{part['low']:.1f}, {part['high']:.1f}]"
+from steering.evaluate.statistics import Estimate
 
 
 def main() -> None:
@@ -26,7 +24,7 @@ def main() -> None:
             )
             losses = [part[role] for role in ("siblings", "unrelated")]
             lost = [f"{loss['loss']['mean']:.1f} (≤ {loss['upper_bound']:.1f})" for loss in losses]
-            shown = f"{interval(presence['original'])} → {interval(presence[k])}"
+            shown = f"{Estimate(**presence['original'])} → {Estimate(**presence[k])}"
             row = (results["concept"], setting, shown, *lost, controls)
             print(f"| {' | '.join(row)} |")
 

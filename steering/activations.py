@@ -64,8 +64,7 @@ class Activations:
     def save(self, path: str | Path) -> None:
         """Write a ``.safetensors`` file, whole or not at all."""
         tensors = {str(site): tensor for site, tensor in self.tensors.items()}
-        header = {**self.metadata, "kind": KIND, "version": VERSION}
-        write_tensors(path, {**tensors, "sigmas": self.sigmas}, header)
+        write_tensors(path, {**tensors, "sigmas": self.sigmas}, KIND, VERSION, self.metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Activations:
@@ -74,7 +73,6 @@ class Activations:
         Raises:
             FileNotFoundError, ValueError: with a sentence that says what was found and what to do.
         """
-        tensors, header = read_tensors(path, KIND, VERSION)
+        tensors, metadata = read_tensors(path, KIND, VERSION)
         sigmas = tensors.pop("sigmas", torch.empty(0))
-        metadata = {name: value for name, value in header.items() if name not in ("kind", "version")}
         return cls({Site.parse(name): tensor for name, tensor in tensors.items()}, sigmas, metadata)

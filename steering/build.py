@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .activations import Activations
 from .directions import get_direction
-from .navigator import Scores, score, select
+from .navigator import FOLDS, Scores, score, select
 from .sites import Site
 from .vector import SiteVector, SteeringVector
 
@@ -43,13 +43,13 @@ def build(
         raise ValueError(f"time {time!r} is not one of {', '.join(TIMES)}")
     method = get_direction(direction)
     if scores is None:
-        scores = score(activations, "cross-fitted" if activations.pairs >= 10 else "paper")
+        scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
     chosen = select(scores, select_by, top_k)
     make = _constant if time == "constant" else _per_step
     sites = {site: make(activations.tensors[site], active, method) for site, active in chosen.items()}
     sigmas = activations.sigmas if time == "per-step" else _middle(activations.sigmas)
     metadata: dict[str, Any] = {
-        **activations.metadata,
+        **{name: value for name, value in activations.metadata.items() if name != "negatives"},
         "method": {"direction": direction, "select": select_by, "top_k": top_k, "time": time, "scores": scores.mode},
         "scores": {str(site): round(float(scores.sites[site].score.mean()), 4) for site in chosen},
     }

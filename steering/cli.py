@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -124,10 +124,11 @@ def capture(
 
     from .diffusion import CaptureSettings, capture_rows, load_model
     from .diffusion import capture as run_capture
+    from .pairs import load_pairs
 
     _new_file(out, ".safetensors")
     loaded = load_model(model, device)
-    pairs = _pairs(concept, loaded.family)
+    pairs = load_pairs(concept, loaded.family)
     settings = CaptureSettings(steps, guidance, seed, size, batch)
     parts = out.with_name(f".{out.stem}_parts")
     with _progress(capture_rows(len(pairs), settings), "capture") as update:
@@ -136,12 +137,6 @@ def capture(
     shutil.rmtree(parts, ignore_errors=True)
     values = {"out": str(out), "pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)}
     _answer(values, as_json, f"{made.pairs} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
-
-
-def _pairs(concept: str, family: str) -> list:
-    from .pairs import load_pairs
-
-    return load_pairs(concept, family)
 
 
 @app.command()
@@ -185,6 +180,11 @@ def build(
     top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
     select: Annotated[str, typer.Option(help="per-step, overall, or kinds and site names.")] = "per-step",
     time: Annotated[str, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
+    calibrate: Annotated[
+        str | None,
+        typer.Option(help="The captured MODEL: measures the gate thresholds that the preset selective needs."),
+    ] = None,
+    device: Device = "auto",
     as_json: JsonFlag = False,
 ) -> None:
     """Build a steering vector."""
@@ -194,10 +194,31 @@ def build(
 
     _new_file(out, ".safetensors")
     given = Scores.load(scores) if scores else None
-    vector = run_build(Activations.load(activations), given, top_k, select, direction, time)
+    captured = Activations.load(activations)
+    vector = run_build(captured, given, top_k, select, direction, time)
+    if calibrate:
+        vector = _calibrated(vector, captured.metadata, calibrate, device)
     vector.save(out)
     names = [str(site) for site in vector.sites]
     _answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")
+
+
+def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
+    """The vector with gate thresholds, measured on the negative prompts as they were captured."""
+    from .build import with_thresholds
+    from .diffusion import CaptureSettings, calibrate, load_model
+
+    missing = [name for name in ("negatives", "model", "steps", "guidance", "seed", "size") if name not in captured]
+    if missing:
+        raise ValueError(f"--calibrate needs {', '.join(missing)} of the capture, which the file lacks; capture again")
+    loaded = load_model(model, device)
+    if loaded.weights_hash() != captured["model"]["weights"]:
+        raise ValueError(f"--calibrate {model} is not the model of the capture, {captured['model']['name']}; give that")
+    settings = CaptureSettings(*(captured[name] for name in ("steps", "guidance", "seed", "size")))
+    negatives = captured["negatives"]
+    rows = len(negatives) * settings.steps * (2 if settings.guidance != 1 else 1)
+    with _progress(rows, "calibrate") as update:
+        return with_thresholds(vector, calibrate(loaded, vector, negatives, settings, update))
 
 
 @app.command()
@@ -266,28 +287,43 @@ def inspect(
 
 
 def _described(file: Path) -> dict[str, Any]:
-    from .activations import Activations
+    from .files import read_header
     from .navigator import Scores
-    from .vector import SteeringVector
 
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     if file.suffix == ".json":
         scores = Scores.load(file)
         return {"kind": "scores", "mode": scores.mode, "sites": len(scores.sites), "steps": len(scores.sigmas)}
-    try:
-        vector = SteeringVector.load(file)
-    except ValueError as error:
-        if "holds 'activations'" not in str(error):
-            raise
-        made = Activations.load(file)
-        return {"kind": "activations", "pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)} | {
-            "metadata": dict(made.metadata)
-        }
-    sites = {
-        str(site): f"{int(entry.active.sum())} of {len(entry.active)} steps" for site, entry in vector.sites.items()
+    kind = read_header(file).get("kind")
+    if kind not in _DESCRIBERS:
+        raise ValueError(f"{file.name} holds {kind!r}; inspect knows scores, {', '.join(_DESCRIBERS)}")
+    return {"kind": kind, **_DESCRIBERS[kind](file)}
+
+
+def _activations_described(file: Path) -> dict[str, Any]:
+    from .activations import Activations
+
+    made = Activations.load(file)
+    counts = {"pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)}
+    return {**counts, "metadata": dict(made.metadata)}
+
+
+def _vector_described(file: Path) -> dict[str, Any]:
+    from .vector import SteeringVector
+
+    vector = SteeringVector.load(file)
+    sites = {str(site): f"{int(part.active.sum())} of {len(part.active)} steps" for site, part in vector.sites.items()}
+    gate = "with" if all(part.threshold is not None for part in vector.sites.values()) else "without"
+    return {
+        "sites": sites,
+        "knots": len(vector.sigmas),
+        "thresholds": gate,
+        "metadata": dict(vector.metadata),
     }
-    return {"kind": "vector", "sites": sites, "knots": len(vector.sigmas), "metadata": dict(vector.metadata)}
+
+
+_DESCRIBERS = {"activations": _activations_described, "vector": _vector_described}
 
 
 def _version(value: bool) -> None:

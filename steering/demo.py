@@ -25,11 +25,11 @@ from .evaluate import controls, plots
 from .evaluate.metrics import Measured, clip_change, frechet_distance, measure
 from .evaluate.prompts import ROLES, Concept, Prompt, load_concept, load_prompts, take
 from .evaluate.report import write_report
-from .evaluate.statistics import estimate, upper_bound
+from .evaluate.statistics import Estimate, estimate, upper_bound
 from .files import read_tensors, replacing, write_tensors, write_text
 from .interventions import PRESETS
 from .navigator import Scores, score
-from .pairs import load_pairs
+from .pairs import Pair, load_pairs, spread
 from .sites import Site
 from .steer import steer
 from .vector import SteeringVector
@@ -71,6 +71,14 @@ FULL = Plan()
 QUICK = Plan(ks=(1, 3, 5, 8, 10), dev=(4, 3, 3), test=(8, 6, 6), pairs=20, batch=20)
 
 
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """Pictures ``uint8 [N, H, W, 3]`` of some prompts in one setting, and what was measured on them."""
+
+    images: np.ndarray
+    measured: Measured
+
+
 @dataclass
 class Demo:
     """A running demo: its model, its folder, and the pictures made so far."""
@@ -82,12 +90,14 @@ class Demo:
     progress: Callable[[int], None]
     activations: Activations | None = None
     vectors: dict[int, SteeringVector] = field(default_factory=dict)
-    counted: set[Path] = field(default_factory=set)
+
+    def pairs(self, name: str) -> list[Pair]:
+        """The pairs of a concept that are captured."""
+        return spread(load_pairs(name), self.plan.pairs)
 
     def captured(self, name: str) -> Activations:
         """Activations of a concept's pairs, from the file of an earlier run where it fits."""
-        every = load_pairs(name)
-        pairs = [every[i * len(every) // self.plan.pairs] for i in range(self.plan.pairs)]  # of every kind
+        pairs = self.pairs(name)
         settings = CaptureSettings(batch=self.plan.batch // 2)
         path, parts = self.out / f"{name}_activations.safetensors", self.out / f".{name}_parts"
         key = _key(self.model.weights_hash(), [asdict(pair) for pair in pairs])
@@ -102,21 +112,27 @@ class Demo:
         shutil.rmtree(parts, ignore_errors=True)
         return made
 
-    def pictures(
+    def arm(
         self,
         prompts: list[Prompt],
         vector: SteeringVector | None = None,
-        preset: str = "study",
+        preset: str = "",
         strength: float = 0.0,
         seed: int = 0,
+    ) -> Arm:
+        """Prompts drawn with the same seeds, steered or not, and measured."""
+        images = self._pictures(prompts, vector, preset, strength, seed)
+        return Arm(images, measure(images, prompts, self.concept))
+
+    def _pictures(
+        self, prompts: list[Prompt], vector: SteeringVector | None, preset: str, strength: float, seed: int
     ) -> np.ndarray:
-        """Pictures of prompts, steered or not; kept on disk under a hash of everything that makes them."""
+        """The pictures; kept on disk under a hash of everything that makes them."""
         texts = [prompt.text for prompt in prompts]
-        marks = [str(self.model.weights_hash()), texts, seed, preset if vector else "", strength if vector else 0]
+        marks = [self.model.weights_hash(), texts, seed, preset, strength]
         path = self.out / "pictures" / f"{_key(*marks, _vector_hash(vector, preset))}.npz"
         if path.is_file():
-            self.progress(0 if path in self.counted else len(texts) * 2 * STEPS)
-            self.counted.add(path)
+            self.progress(len(texts) * 2 * STEPS)
             with np.load(path) as stored:
                 return stored["images"]
         if vector is None:
@@ -124,14 +140,9 @@ class Demo:
         else:
             with steer(self.model, vector, strength, preset):
                 images = self.model.generate(texts, seed=seed, batch=self.plan.batch, progress=self.progress)
-        self.counted.add(path)
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images)
         return images
-
-    def measured(self, prompts: list[Prompt], *arm: Any, **options: Any) -> Measured:
-        """Measurements of the pictures of an arm."""
-        return measure(self.pictures(prompts, *arm, **options), prompts, self.concept)
 
 
 def _key(*parts: Any) -> str:
@@ -159,7 +170,7 @@ def settings_tried(plan: Plan) -> list[tuple[str, float, int]]:
 
 def planned_rows(plan: Plan) -> int:
     """Upper bound of the UNet rows that a demo computes."""
-    captures = 2 * capture_rows(plan.pairs, CaptureSettings()) + 50 * 2 * STEPS  # and the calibration
+    captures = 2 * capture_rows(plan.pairs, CaptureSettings()) + plan.pairs * 2 * STEPS  # and the calibration
     dev = sum(plan.dev) * (1 + len(settings_tried(plan)))
     targets = plan.test[0] * (1 + 1 + len(plan.ks) + 1 + 3)  # original, other seed, study, chosen, controls
     kept = sum(plan.test[1:]) * 3
@@ -204,11 +215,10 @@ def calibrated(demo: Demo, vectors: dict[int, SteeringVector]) -> dict[int, Stee
     path, key = demo.out / "thresholds.safetensors", _vector_hash(widest, "study")
     thresholds = _stored_thresholds(path, key)
     if thresholds is None:
-        negatives = [pair.negative for pair in load_pairs(demo.concept.name)][:: max(1, 50 // demo.plan.pairs)]
+        negatives = [pair.negative for pair in demo.pairs(demo.concept.name)]
         settings = CaptureSettings(batch=demo.plan.batch)
         thresholds = calibrate(demo.model, widest, negatives, settings, demo.progress)
-        header = {"kind": "thresholds", "version": 1, "key": key}
-        write_tensors(path, {str(site): value for site, value in thresholds.items()}, header)
+        write_tensors(path, {str(site): value for site, value in thresholds.items()}, "thresholds", 1, {"key": key})
     # The best k sites of a step are among its best K > k, so the widest vector has every site.
     return {
         k: with_thresholds(vector, {site: thresholds[site] for site in vector.sites}) for k, vector in vectors.items()
@@ -218,8 +228,8 @@ def calibrated(demo: Demo, vectors: dict[int, SteeringVector]) -> dict[int, Stee
 def _stored_thresholds(path: Path, key: str) -> dict[Site, Tensor] | None:
     if not path.is_file():
         return None
-    tensors, header = read_tensors(path, "thresholds", 1)
-    return {Site.parse(name): value for name, value in tensors.items()} if header["key"] == key else None
+    tensors, metadata = read_tensors(path, "thresholds", 1)
+    return {Site.parse(name): value for name, value in tensors.items()} if metadata["key"] == key else None
 
 
 def dev_table(demo: Demo) -> list[dict[str, Any]]:
@@ -227,10 +237,10 @@ def dev_table(demo: Demo) -> list[dict[str, Any]]:
     every = load_prompts(demo.concept.name, "dev")
     prompts = [prompt for role, n in zip(ROLES, demo.plan.dev, strict=True) for prompt in take(every, role, n)]
     roles = np.array([prompt.role for prompt in prompts])
-    original = demo.measured(prompts, seed=10_000)
+    original = demo.arm(prompts, seed=10_000).measured
     table = []
     for preset, strength, k in settings_tried(demo.plan):
-        steered = demo.measured(prompts, demo.vectors[k], preset, strength, seed=10_000)
+        steered = demo.arm(prompts, demo.vectors[k], preset, strength, seed=10_000).measured
         loss = original.kept - steered.kept
         row = {"preset": preset, "strength": strength, "k": k, "presence": steered.presence[roles == "target"].mean()}
         row |= {role: loss[roles == role].mean() for role in ROLES[1:]}
@@ -260,28 +270,27 @@ def test_figures(
     every = load_prompts(demo.concept.name, "test")
     groups = {role: take(every, role, n) for role, n in zip(ROLES, demo.plan.test, strict=True)}
     target = groups["target"]
-    original = {role: demo.measured(prompts) for role, prompts in groups.items()}
-    arms = {"study": (STRENGTHS["study"][0], study_k), chosen["preset"]: (chosen["strength"], chosen["k"])}
-    if chosen["preset"] == "study":
-        arms = {"study": (chosen["strength"], chosen["k"])}
-    presets, study, columns = {}, {}, [("original", demo.pictures(target))]
-    for preset, (strength, best) in arms.items():
+    arms = {role: demo.arm(prompts) for role, prompts in groups.items()}
+    original, base = {role: arm.measured for role, arm in arms.items()}, arms["target"].measured
+    columns = [("original", arms["target"].images)]
+    # Where the study preset is the chosen one, its chosen setting takes the place of its best k.
+    settings = {"study": (STRENGTHS["study"][0], study_k), chosen["preset"]: (chosen["strength"], chosen["k"])}
+    presets, by_preset = {}, {}
+    for preset, (strength, best) in settings.items():
         ks = demo.plan.ks if preset == "study" else (best,)
-        by_k = {k: demo.measured(target, demo.vectors[k], preset, strength) for k in ks}
-        if preset == "study":
-            study = by_k
-        columns.append(
-            (f"{preset} {strength:g}, k={best}", demo.pictures(target, demo.vectors[best], preset, strength))
-        )
-        presets[preset] = _preset_figures(demo, groups, original, by_k, (preset, strength, best))
+        by_k = {k: demo.arm(target, demo.vectors[k], preset, strength) for k in ks}
+        columns.append((f"{preset} {strength:g}, k={best}", by_k[best].images))
+        by_preset[preset] = {k: arm.measured for k, arm in by_k.items()}
+        presets[preset] = _preset_figures(demo, groups, original, by_preset[preset], (preset, strength, best))
+    study = by_preset["study"]
     results = {
         "presets": presets,
-        "controls": _control_figures(demo, target, original["target"], chosen, columns),
-        "clip_change": {str(k): clip_change(m.clip_prompt, original["target"].clip_prompt) for k, m in study.items()},
-        "distance": {str(k): frechet_distance(m.features, original["target"].features) for k, m in study.items()},
+        "controls": _control_figures(demo, target, base, chosen, columns),
+        "clip_change": {str(k): clip_change(m.clip_prompt, base.clip_prompt) for k, m in study.items()},
+        "distance": {str(k): frechet_distance(m.features, base.features) for k, m in study.items()},
     }
-    other_seed = demo.measured(target, seed=5_000)
-    results["distance"]["other_seed"] = frechet_distance(other_seed.features, original["target"].features)
+    other_seed = demo.arm(target, seed=5_000).measured
+    results["distance"]["other_seed"] = frechet_distance(other_seed.features, base.features)
     return results, columns
 
 
@@ -309,7 +318,7 @@ def _preset_figures(
         "scene": float(by_k[best].scene.mean()),
     }
     for role, name in (("sibling", "siblings"), ("unrelated", "unrelated")):
-        steered = demo.measured(groups[role], demo.vectors[best], preset, strength)
+        steered = demo.arm(groups[role], demo.vectors[best], preset, strength).measured
         loss = original[role].kept - steered.kept
         figures[name] = {
             "original": float(original[role].kept.mean()),
@@ -336,12 +345,11 @@ def _control_figures(
     }
     figures: dict[str, Any] = {}
     for name, control in vectors.items():
-        arm = (target, control, chosen["preset"], chosen["strength"])
-        steered = demo.measured(*arm)
-        columns.append((f"control {name}", demo.pictures(*arm)))
+        arm = demo.arm(target, control, chosen["preset"], chosen["strength"])
+        columns.append((f"control {name}", arm.images))
         figures[name] = {
-            "presence": asdict(estimate(steered.presence)),
-            "lost": asdict(estimate(original.presence - steered.presence)),
+            "presence": asdict(estimate(arm.measured.presence)),
+            "lost": asdict(estimate(original.presence - arm.measured.presence)),
         }
     return figures
 
@@ -349,16 +357,12 @@ def _control_figures(
 def _draw(demo: Demo, results: dict[str, Any], columns: list[tuple[str, np.ndarray]], scores: Scores) -> None:
     presets = results["presets"]
     target = take(load_prompts(demo.concept.name, "test"), "target", demo.plan.test[0])
-    shown = [i * len(target) // 10 for i in range(min(10, len(target)))]  # evenly spread, not picked
+    shown = spread(range(len(target)), 10)  # not picked
     rows = [f"{target[i].text}  (seed {i})" for i in shown]
     plots.gallery([(name, images[shown]) for name, images in columns], demo.out / "gallery.png", rows)
     lines = {name: {int(k): v for k, v in p["presence"]["steered"].items()} for name, p in presets.items()}
     plots.presence_by_k(lines, next(iter(presets.values()))["presence"]["original"], demo.out / "presence.png")
     write_report(demo.out / "report.html", **_report_values(demo, results, scores))
-
-
-def _interval(figures: dict[str, Any]) -> str:
-    return f"{figures['mean']:.1f} [{figures['low']:.1f}, {figures['high']:.1f}]"
 
 
 def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[str, Any]:
@@ -367,7 +371,7 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
         intervals = figures["presence"]["interval"]
         for k in figures["presence"]["steered"]:
             arm = f"{preset} {figures['strength']:g}, k = {k}"
-            shown = {"original": _interval(intervals["original"]), "steered": _interval(intervals[k])}
+            shown = {"original": str(Estimate(**intervals["original"])), "steered": str(Estimate(**intervals[k]))}
             presence.append({"arm": arm, "n": intervals["original"]["n"], **shown})
         for role in ("siblings", "unrelated"):
             part = figures[role]
@@ -378,7 +382,7 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
                     "preset": f"{preset}, k = {figures['k']}",
                     "original": f"{part['original']:.1f}",
                     "steered": f"{part['steered'][str(figures['k'])]:.1f}",
-                    "loss": _interval(part["loss"]),
+                    "loss": str(Estimate(**part["loss"])),
                     "bound": f"{part['upper_bound']:.1f}",
                 }
             )
@@ -388,7 +392,7 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
         for k in results["clip_change"]
     ]
     control_rows = [
-        {"name": name, "presence": _interval(part["presence"]), "lost": _interval(part["lost"])}
+        {"name": name, "presence": str(Estimate(**part["presence"])), "lost": str(Estimate(**part["lost"]))}
         for name, part in results["controls"].items()
     ]
     return {

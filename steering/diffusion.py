@@ -20,12 +20,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from . import recording
 from .activations import Activations
 from .files import read_tensors, write_tensors
 from .pairs import Pair, pairs_hash
 from .pocket.codec import PatchCodec
-from .recording import Recording, record
+from .recording import Reducer, coordinates, quantiles, record, token_mean
 from .schedule import NoiseSchedule
 from .sites import Site, choose_sites, find_sites
 from .steer import Call
@@ -160,7 +159,8 @@ class DiffusionModel:
 
         Args:
             conditional: embeddings of the prompts ``[B, 77, C]``.
-            unconditional: embeddings of the negative prompts; None or guidance 1 runs without them.
+            unconditional: embeddings of the negative prompt ``[1 or B, 77, C]``; None or guidance 1 runs
+                without it.
             noise: standard normal ``[B, c, h, w]``.
             steps: UNet calls.
             guidance: scale of classifier-free guidance.
@@ -170,7 +170,7 @@ class DiffusionModel:
         sigmas = self.schedule.normal(steps).tolist()
         guided = unconditional is not None and guidance != 1
         count = len(noise)
-        context = torch.cat([conditional, unconditional]) if guided else conditional  # type: ignore[list-item]
+        context = torch.cat([conditional, unconditional.expand_as(conditional)]) if guided else conditional  # type: ignore[union-attr]
         flags = (True,) * count + ((False,) * count if guided else ())
         x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
         try:
@@ -210,12 +210,11 @@ class DiffusionModel:
         pictures = []
         together = batch or self.usual_batch
         guidance = self.usual_guidance if guidance is None else guidance
+        unconditional = self.encode([negative]) if guidance != 1 else None
         for start in range(0, len(prompts), together):
             part = slice(start, start + together)
             noise = self.noise(seeds[part], size or self.size)
-            conditional = self.encode(prompts[part])
-            unconditional = self.encode([negative]).expand_as(conditional) if guidance != 1 else None
-            latents = self.denoise(conditional, unconditional, noise, steps, guidance, progress)
+            latents = self.denoise(self.encode(prompts[part]), unconditional, noise, steps, guidance, progress)
             pictures.append(self.decode(latents))
         return np.concatenate(pictures)
 
@@ -404,11 +403,13 @@ def capture(
     sampling = (settings or CaptureSettings()).on(model)
     if not pairs:
         raise ValueError("a capture needs at least one pair")
-    modules = {site: module for site, module in model.sites().items() if site in choose_sites(model.sites(), sites)}
+    available = model.sites()
+    modules = {site: available[site] for site in choose_sites(available, sites)}
     metadata = {
         "concept": concept,
         "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
         "pairs": pairs_hash(pairs),
+        "negatives": [pair.negative for pair in pairs],  # what gate thresholds are measured on
         "sampler": "euler",
         "scheduler": "normal",
         "steps": sampling.steps,
@@ -425,19 +426,15 @@ def capture(
             done = _capture_batch(model, modules, part, start, sampling, progress)
             store.save(start, done)
         else:
-            progress(_rows(len(part), sampling))
+            progress(capture_rows(len(part), sampling))
         batches.append(done)
     tensors = {site: torch.cat([batch[str(site)] for batch in batches], dim=1) for site in modules}
     return Activations(tensors, model.schedule.normal(sampling.steps)[:-1], metadata)
 
 
-def capture_rows(pairs: int, settings: CaptureSettings) -> int:
+def capture_rows(pairs: int, settings: CaptureSettings | _Sampling) -> int:
     """Number of UNet rows that a capture computes."""
-    return _rows(pairs, settings)
-
-
-def _rows(pairs: int, sampling: CaptureSettings | _Sampling) -> int:
-    return 2 * pairs * sampling.steps * (2 if sampling.guidance != 1 else 1)
+    return 2 * pairs * settings.steps * (2 if settings.guidance != 1 else 1)
 
 
 def _capture_batch(
@@ -449,22 +446,35 @@ def _capture_batch(
     progress: Progress,
 ) -> dict[str, Tensor]:
     """One batch of pairs: ``[2, n, S, C]`` by site name."""
-    count = len(pairs)
-    noise = model.noise([sampling.seed + first + i for i in range(count)], sampling.size)
-    conditional = model.encode([pair.positive for pair in pairs] + [pair.negative for pair in pairs])
-    unconditional = model.encode([""]).expand_as(conditional)
+    prompts = [pair.positive for pair in pairs] + [pair.negative for pair in pairs]
+    seeds = [sampling.seed + first + i for i in range(len(pairs))]  # both sides start from the same noise
+    steps = _recorded(model, modules, prompts, seeds * 2, sampling, token_mean, progress)
+    sides = (2, len(pairs))
+    return {str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, sides) for site in modules}
+
+
+def _recorded(
+    model: DiffusionModel,
+    modules: dict[Site, nn.Module],
+    prompts: list[str],
+    seeds: list[int],
+    sampling: _Sampling,
+    reduce: Reducer,
+    progress: Progress,
+) -> list[dict[Site, Tensor]]:
+    """What ``reduce`` keeps of every site on the prompts' rows, step by step."""
     steps: list[dict[Site, Tensor]] = []
-    with record(modules) as current:
+    with record(modules, reduce) as current:
         model.denoise(
-            conditional,
-            unconditional,
-            torch.cat([noise, noise]),  # both sides of a pair start from the same noise
+            model.encode(prompts),
+            model.encode([""]),
+            model.noise(seeds, sampling.size),
             sampling.steps,
             sampling.guidance,
             progress,
-            after_call=lambda _step: steps.append(current.take(slice(0, 2 * count))),
+            after_call=lambda _step: steps.append(current.take(slice(0, len(prompts)))),
         )
-    return {str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, (2, count)) for site in modules}
+    return steps
 
 
 class _Parts:
@@ -483,8 +493,7 @@ class _Parts:
 
     def save(self, start: int, tensors: dict[str, Tensor]) -> None:
         if self.folder:
-            header = {"kind": "part", "version": 1, "key": self.key}
-            write_tensors(self.folder / f"{start:06d}.safetensors", tensors, header)
+            write_tensors(self.folder / f"{start:06d}.safetensors", tensors, "part", 1, {"key": self.key})
 
 
 def calibrate(
@@ -502,25 +511,19 @@ def calibrate(
     sampling = (settings or CaptureSettings()).on(model)
     modules = {site: module for site, module in model.sites().items() if site in vector.sites}
     values: dict[Site, list[list[Tensor]]] = {site: [[] for _ in vector.sigmas] for site in modules}
-    sigmas = model.schedule.normal(sampling.steps)[:-1].tolist()
+    knots = [vector.knot(sigma) for sigma in model.schedule.normal(sampling.steps)[:-1].tolist()]
+
+    def reduce(site: Site, tokens: Tensor) -> Tensor:
+        assert model.call is not None
+        return coordinates(vector, model.call.sigmas[0])(site, tokens)
+
     for start in range(0, len(prompts), sampling.batch):
         part = list(prompts[start : start + sampling.batch])
-        noise = model.noise([sampling.seed + start + i for i in range(len(part))], sampling.size)
-        conditional = model.encode(part)
-
-        def reduce(site: Site, tokens: Tensor) -> Tensor:
-            assert model.call is not None
-            return recording.coordinates(vector, model.call.sigmas[0])(site, tokens)
-
-        with record(modules, reduce) as current:
-
-            def keep(step: int, current: Recording = current, count: int = len(part)) -> None:
-                for site, value in current.take(slice(0, count)).items():
-                    values[site][vector.knot(sigmas[step])].append(value)
-
-            unconditional = model.encode([""]).expand_as(conditional)
-            model.denoise(conditional, unconditional, noise, sampling.steps, sampling.guidance, progress, keep)
-    return recording.quantiles(_fill(values))
+        seeds = [sampling.seed + start + i for i in range(len(part))]
+        for knot, kept in zip(knots, _recorded(model, modules, part, seeds, sampling, reduce, progress), strict=True):
+            for site, value in kept.items():
+                values[site][knot].append(value)
+    return quantiles(_fill(values))
 
 
 def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor]]]:

@@ -47,43 +47,63 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON header as safetensors, whole or not at all."""
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, Tensor], kind: str, version: int, metadata: Mapping[str, Any]
+) -> None:
+    """Write tensors as safetensors with a JSON header of kind, version and metadata, whole or not at all."""
     # Cloned, since safetensors refuses tensors that share their memory.
     contiguous = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
     with replacing(path) as temporary:
-        save_file(contiguous, temporary, metadata={KEY: json.dumps(dict(header), ensure_ascii=False)})
+        header = {**metadata, "kind": kind, "version": version}
+        save_file(contiguous, temporary, metadata={KEY: json.dumps(header, ensure_ascii=False)})
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """The header of a file of ours, without its tensors: ``kind``, ``version`` and the metadata.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not safetensors, or not ours.
+    """
+    with _opened(Path(path)) as file:
+        try:
+            return json.loads((file.metadata() or {})[KEY])
+        except (KeyError, json.JSONDecodeError):
+            raise ValueError(
+                f"{Path(path).name} was not written by Activation Steering; give a file that it wrote"
+            ) from None
 
 
 def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and header of a file of ours.
+    """Tensors and metadata of a file of ours.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: not safetensors, not ours, another kind or version, or a number that is not finite.
     """
     path = Path(path)
+    metadata = read_header(path)
+    found = metadata.pop("kind", None), metadata.pop("version", None)
+    if found[0] != kind:
+        raise ValueError(f"{path.name} holds {found[0]!r}, expected {kind!r}")
+    if found[1] != version:
+        raise ValueError(f"{path.name} has format version {found[1]}, this package reads {version}; update the package")
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(f"{path.name}: {name} holds a number that is not finite; make the file again")
+    return tensors, metadata
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            yield file
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path.name} is not a safetensors file ({error}); only .safetensors files are read") from None
-    try:
-        header = json.loads(metadata[KEY])
-    except (KeyError, json.JSONDecodeError):
-        raise ValueError(f"{path.name} was not written by Activation Steering; expected {kind} made by it") from None
-    if header.get("kind") != kind:
-        raise ValueError(f"{path.name} holds {header.get('kind')!r}, expected {kind!r}")
-    if header.get("version") != version:
-        raise ValueError(
-            f"{path.name} has format version {header.get('version')}, this package reads {version}; update the package"
-        )
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ValueError(f"{path.name}: {name} holds a number that is not finite; make the file again")
-    return tensors, header

@@ -9,6 +9,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 CONCEPTS = Path(__file__).resolve().parent.parent / "vectors" / "concepts"
 """Folder of the built-in concepts, ``<family>/<name>/fit.csv``."""
@@ -66,6 +69,12 @@ def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pai
     if not pairs:
         raise ValueError(f"{name} holds no pairs; write one 'positive,negative' row each, fifty work well")
     return pairs
+
+
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """``count`` items (or all of them), spread evenly over the list so that every kind is in."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def pairs_hash(pairs: Sequence[Pair]) -> str:

@@ -13,7 +13,7 @@ Tensor letters of this package: B batch, T tokens (h·w), C channels, N pairs, S
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,12 +146,17 @@ def _or_none(part: str, block: int, kind: str | None, layer: int) -> Site | None
         return None
 
 
+def sort_sites(sites: Iterable[Site]) -> list[Site]:
+    """Sites in order of execution."""
+    return sorted(sites, key=lambda site: site.order)
+
+
 def _sd15_sites() -> tuple[Site, ...]:
     resnets = [Site("in", b, "resnet") for b in (1, 2, 4, 5, 7, 8, 10, 11)]
     resnets += [Site("mid", 0, "resnet", i) for i in (0, 1)] + [Site("out", b, "resnet") for b in range(12)]
     blocks = [("in", b) for b in (1, 2, 4, 5, 7, 8)] + [("mid", 0)] + [("out", b) for b in range(3, 12)]
     transformers = [Site(part, b, kind) for part, b in blocks for kind in ("attn1", "attn2", "ff")]
-    return tuple(sorted(resnets + transformers, key=lambda site: site.order))
+    return tuple(sort_sites(resnets + transformers))
 
 
 SD15_SITES = _sd15_sites()
@@ -172,7 +177,7 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
             found[site] = module
     if not found:
         raise ValueError(f"{type(unet).__name__} has no known site; pass the UNet of a Stable Diffusion model")
-    return dict(sorted(found.items(), key=lambda item: item[0].order))
+    return {site: found[site] for site in sort_sites(found)}
 
 
 def module_width(module: nn.Module, kind: str) -> int:
@@ -205,8 +210,3 @@ def choose_sites(available: Iterable[Site], names: str) -> list[Site]:
     if not wanted:
         raise ValueError(f"no site is named in {names!r}; use {', '.join(KINDS)} or a name like {available[0]}")
     return [site for site in available if site in wanted]
-
-
-def sort_sites(mapping: Mapping[Site, object]) -> list[Site]:
-    """Keys in order of execution."""
-    return sorted(mapping, key=lambda site: site.order)

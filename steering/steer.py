@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from .hooks import as_tokens, like_output, site_hooks
 from .interventions import INTERVENTIONS, Rows, Settings, get_preset, orthonormalise
 from .schedule import NoiseSchedule
-from .sites import Site, find_sites, module_width
+from .sites import Site, find_sites, module_width, sort_sites
 from .vector import SteeringVector
 
 DEFAULT_PRESET = "precise"
@@ -131,8 +132,7 @@ class Steering:
     @property
     def sites(self) -> list[Site]:
         """Every site that some entry of non-zero strength may touch."""
-        found = {site for entry in self.entries if entry.strength for site in entry.vector.sites}
-        return sorted(found, key=lambda site: site.order)
+        return sort_sites({site for entry in self.entries if entry.strength for site in entry.vector.sites})
 
     def edit(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
         """The steered output of a site, or None where nothing acts on it."""
@@ -141,12 +141,8 @@ class Steering:
         result = None
         for sigma in sorted(set(call.sigmas)):
             for rows, settings, mode in self._steps(site, sigma, output.device):
-                chosen = [
-                    i
-                    for i, (s, conditional) in enumerate(zip(call.sigmas, call.conditional, strict=True))
-                    if s == sigma and (conditional or settings.half == "both")
-                ]
-                if chosen:
+                chosen = _acting_rows(call, sigma, settings.half, output.device)
+                if len(chosen):
                     result = _edit_rows(output if result is None else result, chosen, rows, settings, mode)
         return result
 
@@ -160,6 +156,14 @@ class Steering:
             steps = [(_join(group, site, sigma).to(device), *how) for how, group in groups.items()]
             self._cache[key] = [step for step in steps if len(step[0].directions)]
         return self._cache[key]
+
+
+@lru_cache(maxsize=128)
+def _acting_rows(call: Call, sigma: float, half: str, device: torch.device) -> Tensor:
+    """Indices of the call's rows at a noise level that are steered; the same for all sites of a call."""
+    rows = enumerate(zip(call.sigmas, call.conditional, strict=True))
+    chosen = [i for i, (s, conditional) in rows if s == sigma and (conditional or half == "both")]
+    return torch.tensor(chosen, dtype=torch.long, device=device)
 
 
 def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
@@ -185,7 +189,7 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
 
 
-def _edit_rows(output: Tensor, chosen: list[int], rows: Rows, settings: Settings, mode: str) -> Tensor:
+def _edit_rows(output: Tensor, chosen: Tensor, rows: Rows, settings: Settings, mode: str) -> Tensor:
     intervene = INTERVENTIONS[mode]
     if len(chosen) == len(output):
         return like_output(intervene(as_tokens(output), rows, settings), output)

@@ -88,7 +88,7 @@ class SteeringVector:
                 value = getattr(entry, name)
                 if value is not None:
                     tensors[f"{site}/{name}"] = value
-        write_tensors(path, tensors, {**self.metadata, "kind": KIND, "version": VERSION})
+        write_tensors(path, tensors, KIND, VERSION, self.metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> SteeringVector:
@@ -97,7 +97,7 @@ class SteeringVector:
         Raises:
             FileNotFoundError, ValueError: with a sentence that says what was found and what to do.
         """
-        tensors, header = read_tensors(path, KIND, VERSION)
+        tensors, metadata = read_tensors(path, KIND, VERSION)
         try:
             sigmas, active_sigmas = tensors.pop("sigmas"), tensors.pop("active_sigmas")
             parts: dict[Site, dict[str, Tensor]] = {}
@@ -107,7 +107,6 @@ class SteeringVector:
             sites = {site: SiteVector(**values) for site, values in parts.items()}
         except (KeyError, TypeError) as error:
             raise ValueError(f"{Path(path).name} lacks or misnames a tensor ({error}); make the file again") from None
-        metadata = {name: value for name, value in header.items() if name not in ("kind", "version")}
         return cls(sites, sigmas, active_sigmas, metadata)
 
 

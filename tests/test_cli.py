@@ -73,6 +73,18 @@ def test_inspect_says_what_a_file_is(made, name, kind):
     assert json.loads(steering("inspect", made / name, "--json").stdout)["kind"] == kind
 
 
+def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_path):
+    acts, out, picture = made / "acts.safetensors", tmp_path / "v.safetensors", tmp_path / "p.png"
+    draw = ("generate", "pocket", "--prompt", "a dog", "--steps", 2, "--size", 64, "--out", picture, "--preset")
+    steering("build", acts, "--out", out)
+    refused = steering(*draw, "selective", "--vector", out, check=False)
+    assert refused.returncode == 2 and "threshold" in refused.stderr
+    steering("build", acts, "--out", out, "--calibrate", "pocket")
+    assert json.loads(steering("inspect", out, "--json").stdout)["thresholds"] == "with"
+    steering(*draw, "selective", "--vector", out)
+    assert picture.is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

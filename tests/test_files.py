@@ -17,7 +17,7 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_tensors_round_trip_exactly(tmp_path):
     tensors = {"a": torch.randn(3, 4), "b": torch.tensor([True, False])}
-    write_tensors(tmp_path / "x.safetensors", tensors, {"kind": "k", "version": 1, "näme": ["ü"]})
+    write_tensors(tmp_path / "x.safetensors", tensors, "k", 1, {"näme": ["ü"]})
     read, header = read_tensors(tmp_path / "x.safetensors", "k", 1)
     assert all(torch.equal(read[name], tensors[name]) for name in tensors)
     assert header["näme"] == ["ü"]
@@ -27,7 +27,7 @@ def test_tensors_round_trip_exactly(tmp_path):
     ("kind", "version", "message"), [("other", 1, "holds 'k'"), ("k", 2, "version 1, this package reads 2")]
 )
 def test_another_kind_or_version_is_refused(tmp_path, kind, version, message):
-    write_tensors(tmp_path / "x.safetensors", {"a": torch.ones(1)}, {"kind": "k", "version": 1})
+    write_tensors(tmp_path / "x.safetensors", {"a": torch.ones(1)}, "k", 1, {})
     with pytest.raises(ValueError, match=message):
         read_tensors(tmp_path / "x.safetensors", kind, version)
 
@@ -35,7 +35,7 @@ def test_another_kind_or_version_is_refused(tmp_path, kind, version, message):
 def test_foreign_broken_and_infinite_files_are_refused(tmp_path):
     save_file({"a": torch.ones(1)}, tmp_path / "foreign.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"\x80\x04pickle?")
-    write_tensors(tmp_path / "nan.safetensors", {"a": torch.tensor([torch.nan])}, {"kind": "k", "version": 1})
+    write_tensors(tmp_path / "nan.safetensors", {"a": torch.tensor([torch.nan])}, "k", 1, {})
     for name, message in (("foreign", "not written by"), ("broken", "not a safetensors"), ("nan", "not finite")):
         with pytest.raises(ValueError, match=message):
             read_tensors(tmp_path / f"{name}.safetensors", "k", 1)

@@ -1,12 +1,13 @@
 import csv
 import io
+import itertools
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.pairs import CONCEPTS, Pair, built_in, load_pairs, pairs_hash, parse_pairs
+from steering.pairs import CONCEPTS, Pair, built_in, load_pairs, pairs_hash, parse_pairs, spread
 
 PROMPTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(
     lambda text: not set(text) & set("\u2018\u2019\u201c\u201d\ufeff")
@@ -69,3 +70,13 @@ def test_an_unknown_concept_names_the_known_ones():
 def test_the_hash_depends_on_order_and_sides():
     a, b = Pair("a", "b"), Pair("b", "a")
     assert len({pairs_hash([a, b]), pairs_hash([b, a]), pairs_hash([a])}) == 3
+
+
+@given(st.lists(st.integers(), unique=True, max_size=60), st.integers(0, 80))
+def test_spread_keeps_the_order_and_takes_from_every_stretch(items, count):
+    few = spread(items, count)
+    places = [items.index(item) for item in few]
+    assert len(few) == min(count, len(items)) and places == sorted(set(places))
+    # Steps between neighbours are the same but for rounding, so no stretch is skipped.
+    gaps = {b - a for a, b in itertools.pairwise(places)}
+    assert not gaps or max(gaps) - min(gaps) <= 1

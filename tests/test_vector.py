@@ -64,6 +64,6 @@ def test_a_vector_without_sites_and_a_file_without_a_tensor_are_refused(tmp_path
     with pytest.raises(ValueError, match="at least one site"):
         SteeringVector({}, torch.ones(1), torch.ones(1))
     tensors = {"sigmas": torch.ones(1), "active_sigmas": torch.ones(1), "in4.attn2/direction": torch.ones(1, 1, 1)}
-    write_tensors(tmp_path / "v.safetensors", tensors, {"kind": "vector", "version": 1})
+    write_tensors(tmp_path / "v.safetensors", tensors, "vector", 1, {})
     with pytest.raises(ValueError, match="negative_mean"):
         SteeringVector.load(tmp_path / "v.safetensors")

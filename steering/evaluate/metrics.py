@@ -53,7 +53,8 @@ def measure(images: np.ndarray, prompts: list[Prompt], concept: Concept) -> Meas
 
 def _each(verdict, labels: list[tuple[str, ...]]) -> np.ndarray:
     """``kept`` of picture i for labels i; NaN where a prompt asks for nothing."""
-    return np.array([verdict.kept(names)[i] if names else np.nan for i, names in enumerate(labels)])
+    kept = {names: verdict.kept(names) for names in set(labels) if names}
+    return np.array([kept[names][i] if names else np.nan for i, names in enumerate(labels)])
 
 
 def percent_change(steered: np.ndarray, original: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import csv
 import json
 from dataclasses import dataclass
 
-from ..pairs import CONCEPTS, built_in
+from ..pairs import CONCEPTS, built_in, spread
 
 ROLES = ("target", "sibling", "unrelated")
 
@@ -46,7 +46,5 @@ def load_prompts(name: str, which: str, family: str = "pocket") -> list[Prompt]:
 
 
 def take(prompts: list[Prompt], role: str, count: int) -> list[Prompt]:
-    """``count`` prompts of a role (or all of them), spread evenly over the list so that every kind is in."""
-    mine = [prompt for prompt in prompts if prompt.role == role]
-    count = min(count, len(mine))
-    return [mine[i * len(mine) // count] for i in range(count)]
+    """``count`` prompts of a role (or all of them), spread evenly over the list."""
+    return spread([prompt for prompt in prompts if prompt.role == role], count)
