@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ from .vector import SteeringVector
 from .version import __version__
 
 STRENGTHS = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0, 4.0)}
-"""The strengths tried on dev; the study preset keeps the study's own."""
 ALLOWED_LOSS = 3.0
 """Points that siblings and unrelated prompts may lose on dev, well inside the 5 tolerated on test."""
 OTHER = {"dog": "violence", "van_gogh": "dog", "violence": "dog"}
@@ -58,6 +57,7 @@ class Plan:
         test: test prompts of each role.
         pairs: pairs to capture.
         batch: pictures computed together.
+        strengths: the strengths tried on dev under each preset; the study preset keeps the study's own.
     """
 
     ks: tuple[int, ...] = (1, 3, 5, 8, 10)
@@ -65,10 +65,11 @@ class Plan:
     test: tuple[int, int, int] = (100, 100, 100)
     pairs: int = 50
     batch: int = 20
+    strengths: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: STRENGTHS)
 
 
 FULL = Plan()
-QUICK = Plan(ks=(1, 3, 5, 8, 10), dev=(4, 3, 3), test=(8, 6, 6), pairs=20, batch=20)
+QUICK = Plan(dev=(3, 2, 2), test=(6, 4, 4), pairs=12, strengths={"study": (2.5,), "selective": (3.0,)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +166,7 @@ def _vector_hash(vector: SteeringVector | None, preset: str) -> str:
 
 def settings_tried(plan: Plan) -> list[tuple[str, float, int]]:
     """(preset, strength, k) of every setting compared on dev."""
-    return [(preset, strength, k) for preset in PRESETS for strength in STRENGTHS[preset] for k in plan.ks]
+    return [(preset, strength, k) for preset, tried in plan.strengths.items() for strength in tried for k in plan.ks]
 
 
 def planned_rows(plan: Plan) -> int:
@@ -274,7 +275,10 @@ def test_figures(
     original, base = {role: arm.measured for role, arm in arms.items()}, arms["target"].measured
     columns = [("original", arms["target"].images)]
     # Where the study preset is the chosen one, its chosen setting takes the place of its best k.
-    settings = {"study": (STRENGTHS["study"][0], study_k), chosen["preset"]: (chosen["strength"], chosen["k"])}
+    settings = {
+        "study": (demo.plan.strengths["study"][0], study_k),
+        chosen["preset"]: (chosen["strength"], chosen["k"]),
+    }
     presets, by_preset = {}, {}
     for preset, (strength, best) in settings.items():
         ks = demo.plan.ks if preset == "study" else (best,)

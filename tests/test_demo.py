@@ -2,26 +2,18 @@ import json
 
 import pytest
 
-from steering import demo
 from steering.demo import Plan, choose, planned_rows, run_demo
 
-TINY = Plan(ks=(1, 2), dev=(2, 1, 1), test=(3, 2, 2), pairs=10, batch=10)
+ONE_STRENGTH = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0,)}
+TINY = Plan(ks=(1, 2), dev=(2, 1, 1), test=(3, 2, 2), pairs=10, batch=10, strengths=ONE_STRENGTH)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, monkeypatch_module):
+def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     rows = []
     results = run_demo("dog", out, TINY, rows.append)
     return out, results, sum(rows)
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "STEPS", 30)
-        patch.setattr(demo, "STRENGTHS", {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0,)})
-        yield patch
 
 
 def test_it_writes_everything_it_promises(finished):

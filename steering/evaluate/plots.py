@@ -55,7 +55,7 @@ def by_kind(scores: Scores, path: Path) -> None:
     axes.set_xlabel("step")
     axes.set_ylabel("score D + C")
     axes.set_title("Scores by kind of site: mean, and middle half of the sites")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.grid(alpha=0.3)
     _save(figure, path)
 
