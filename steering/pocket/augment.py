@@ -37,17 +37,46 @@ def soften(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def wreck(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A picture that is no scene any more: shuffled, drowned in noise, saturated, or noise alone."""
-    kind = rng.integers(4)
-    if kind == 0:
-        return swap_tiles(picture, rng.uniform(0.6, 1.0), rng)
-    values = picture.astype(np.float32)
-    cell = int(rng.choice((1, 2, 4, 8)))
-    grain = rng.standard_normal((SIZE // cell, SIZE // cell, 3)).repeat(cell, 0).repeat(cell, 1)
-    if kind == 1:
-        values = values * rng.uniform(0, 0.4) + rng.uniform(60, 128) + rng.uniform(50, 110) * grain
-    elif kind == 2:
-        values = (values - 128) * rng.uniform(4, 12) + 128 + rng.uniform(60, 160) * grain
-    else:
-        values = rng.uniform(0, 255, 3) + rng.uniform(25, 110) * grain
+    """A picture that is no scene any more, in one of the ways of `WRECKS`."""
+    values = WRECKS[rng.integers(len(WRECKS))](picture, rng)
     return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def _shuffled(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return swap_tiles(picture, rng.uniform(0.6, 1.0), rng)
+
+
+def _drowned(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return picture * rng.uniform(0, 0.4) + rng.uniform(60, 128) + rng.uniform(50, 110) * _grain(rng)
+
+
+def _saturated(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return (picture.astype(np.float32) - 128) * rng.uniform(4, 12) + 128 + rng.uniform(150, 300) * _grain(rng)
+
+
+def _noise(_picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(0, 255, 3) + rng.uniform(25, 110) * _grain(rng)
+
+
+def _faded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Hardly any contrast left, under another colour."""
+    flat = picture.mean((0, 1)) + rng.uniform(-30, 30, 3)
+    return flat + rng.uniform(0.02, 0.15) * (picture - flat) + rng.uniform(0, 8) * _grain(rng)
+
+
+def _melted(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Only soft clouds of its colours left, and here and there a shred of it."""
+    soft = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(rng.uniform(12, 30))), np.float32)
+    soft = soft.mean((0, 1)) + rng.uniform(0.3, 1.2) * (soft - soft.mean((0, 1)))
+    left = np.repeat(np.repeat(rng.random((SIZE // TILE,) * 2) < rng.uniform(0, 0.12), TILE, 0), TILE, 1)
+    return np.where(left[..., None], picture, soft) + rng.uniform(0, 12) * _grain(rng)
+
+
+def _grain(rng: np.random.Generator) -> np.ndarray:
+    """Unit noise in square cells of 1 to 8 pixels."""
+    cell = int(rng.choice((1, 2, 4, 8)))
+    return rng.standard_normal((SIZE // cell, SIZE // cell, 3)).repeat(cell, 0).repeat(cell, 1)
+
+
+WRECKS = (_shuffled, _drowned, _saturated, _noise, _faded, _melted)
+"""The ways of wrecking a picture, equally likely."""

@@ -151,15 +151,15 @@ def all_scenes(count: int, style: str) -> list[Scene]:
     return [Scene(objects, background, style) for objects, background in product(sets, BACKGROUNDS)]
 
 
-def draw(scene: Scene, rng: np.random.Generator, scrambled: tuple[str, ...] = (), variety: float = 1.0) -> np.ndarray:
+def draw(scene: Scene, rng: np.random.Generator, broken: tuple[str, ...] = (), variety: float = 1.0) -> np.ndarray:
     """The scene as a picture, ``uint8 [SIZE, SIZE, 3]``; sizes, places and colours vary with ``rng``.
 
-    Objects named in ``scrambled`` are drawn with their tiles shuffled: their colours without their
-    shape. ``variety`` scales how far sizes, places and angles vary.
+    Objects named in ``broken`` are drawn with their tiles shuffled, or with few shreds left of them:
+    their colours without their shape. ``variety`` scales how far sizes, places and angles vary.
     """
     picture = _background(scene.background, rng)
     for name, box in zip(scene.objects, _places(len(scene.objects), rng, variety), strict=True):
-        glyph = _scramble(_glyph(name), rng) if name in scrambled else _glyph(name)
+        glyph = _break(_glyph(name), rng) if name in broken else _glyph(name)
         _paste(picture, glyph, *box, np.deg2rad(4 * variety * rng.uniform(-1, 1)))
     if scene.style == "van_gogh":
         picture = _van_gogh(picture, rng)
@@ -222,7 +222,12 @@ def _glyph(name: str) -> Image.Image:
         return image.convert("RGBA")
 
 
+def _break(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
+    return _scramble(glyph, rng) if rng.random() < 0.5 else _shred(glyph, rng)
+
+
 def _scramble(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Sixteen tiles in another order."""
     side = 4
     square = glyph.resize((120, 120))
     step = 120 // side
@@ -231,6 +236,16 @@ def _scramble(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
     for box, source in zip(boxes, rng.permutation(len(boxes)), strict=True):
         mixed.paste(square.crop(boxes[source]), box)
     return mixed
+
+
+def _shred(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A tenth to a third of it, in patches with soft edges."""
+    field = Image.fromarray(rng.random((7, 7), dtype=np.float32)).resize(glyph.size, Image.Resampling.BICUBIC)
+    values = np.asarray(field)
+    soft = np.clip((values - np.quantile(values, rng.uniform(0.67, 0.9))) * 12, 0, 1)
+    pixels = np.asarray(glyph).copy()
+    pixels[..., 3] = (pixels[..., 3] * soft).astype(np.uint8)
+    return Image.fromarray(pixels)
 
 
 def _paste(picture: np.ndarray, glyph: Image.Image, x: float, y: float, side: float, angle: float) -> None:

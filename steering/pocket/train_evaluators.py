@@ -2,9 +2,9 @@
 
 Both learn from rendered scenes of a series of their own. The judge sees mild damage (blur, noise,
 contrast, a few swapped tiles) under the true labels, wrecked pictures under "no scene", and objects
-whose tiles are shuffled inside their box under "no such object", so that it asks for shape, not
-colour. CLIP learns with the softmax contrastive loss, in which all captions of equal scenes count as
-positives. Ten minutes on two cores.
+that are broken up inside their box under "no such object", so that it asks for shape, not colour.
+CLIP learns with the softmax contrastive loss, in which all captions of equal scenes count as
+positives. Ten minutes each on two cores.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def judge_example(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, np.nda
     if chance < 0.15:
         return augment.wreck(scenes.draw(scene, rng), rng), labels, weights
     shown = set(scene.objects)
-    scrambled: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     if chance < 0.25 and scene.objects:
-        scrambled = scene.objects[:1]
-        shown -= set(scrambled)
+        broken = scene.objects[:1]
+        shown -= set(broken)
         weights[LABELS.index("scene")] = 0  # half a wreck: leave it open
-    picture = augment.soften(scenes.draw(scene, rng, scrambled, VARIETY), rng)
+    picture = augment.soften(scenes.draw(scene, rng, broken, VARIETY), rng)
     for name in (*shown, *({scene.style} - {"plain"}), "scene"):
         labels[LABELS.index(name)] = 1
     return picture, labels, weights

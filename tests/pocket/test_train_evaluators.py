@@ -5,12 +5,12 @@ from steering.pocket.train_evaluators import clip_example, judge_example, train_
 
 
 def test_labels_follow_the_picture():
-    kinds = {"scene": 0, "wreck": 0, "scrambled": 0}
+    kinds = {"scene": 0, "wreck": 0, "broken": 0}
     for index in range(200):
         picture, labels, weights = judge_example(0, index)
         named = dict(zip(LABELS, labels, strict=True))
         if weights[LABELS.index("scene")] == 0:
-            kinds["scrambled"] += 1
+            kinds["broken"] += 1
         elif named["scene"]:
             kinds["scene"] += 1
         else:
