@@ -14,7 +14,7 @@ from PIL import Image
 from steering import load_model
 from steering.pocket import scenes
 from steering.pocket.clip import image_features, text_features
-from steering.pocket.judge import judge
+from steering.pocket.judge import Verdict, judge
 from steering.pocket.scenes import BACKGROUNDS, CAPTIONS, OBJECTS, Scene, with_article
 
 LABELS = Path(__file__).parent / "pocket_labels"
@@ -76,8 +76,8 @@ def share(rows: list[dict[str, float]], wanted: list[tuple[str, ...]]) -> float:
     )
 
 
-def labelled_auroc() -> tuple[float, int] | None:
-    """AUROC of the judge's dog presence on pictures labelled by eye, and how many there are."""
+def labelled() -> tuple[list[dict[str, str]], Verdict] | None:
+    """Rows of the pictures labelled by eye, and what the judge says of them."""
     if not (LABELS / "labels.csv").is_file():
         return None
     with (LABELS / "labels.csv").open(encoding="utf-8", newline="") as file:
@@ -86,12 +86,27 @@ def labelled_auroc() -> tuple[float, int] | None:
         pixels = np.asarray(sheet.convert("RGB"))
     columns = pixels.shape[1] // 128
     pictures = [pixels[i // columns * 128 :, i % columns * 128 :][:128, :128] for i in range(len(rows))]
-    presence = judge(np.stack(pictures)).probabilities["dog"]
-    truth = np.array([row["dog"] == "1" for row in rows])
-    wins = (presence[truth][:, None] > presence[~truth]).mean() + (
-        presence[truth][:, None] == presence[~truth]
-    ).mean() / 2
-    return float(wins), len(rows)
+    return rows, judge(np.stack(pictures))
+
+
+def auroc(values: np.ndarray, truth: np.ndarray) -> float:
+    """Chance that a true case has the higher value; ties count half."""
+    yes, no = values[truth][:, None], values[~truth]
+    return float((yes > no).mean() + (yes == no).mean() / 2)
+
+
+def print_labelled(rows: list[dict[str, str]], verdict: Verdict) -> None:
+    """AUROC, and eye beside judge for each arm."""
+    truth, asked = (
+        np.array(values) for values in ([r["dog"] == "1" for r in rows], ["dog" in r["prompt"] for r in rows])
+    )
+    print(f"judge, AUROC on pictures labelled by eye {auroc(verdict.probabilities['dog'], truth):.4f}", end="")
+    print(f"   bar 0.97  n = {len(rows)}")
+    presence, arms = verdict.presence(("dog",)), [f"{r['preset']} {float(r['strength']):g}" for r in rows]
+    for arm in dict.fromkeys(sorted(arms, key=lambda a: (a.split()[0], float(a.split()[1])))):
+        mine = asked & (np.array(arms) == arm)
+        print(f"  asked for a dog, {arm:<12} eye {100 * truth[mine].mean():5.1f}   ", end="")
+        print(f"judge {presence[mine].mean():5.1f}   n = {mine.sum()}")
 
 
 def main() -> None:
@@ -123,9 +138,9 @@ def main() -> None:
         rows = generated(plan, 90_000, guidance)
         reached = share(rows, [wanted(scene) for scene, _ in plan])
         print(f"{name:<37}{reached:6.1f} %   bar {bar or '-':<6}n = {len(plan)}")
-    found = labelled_auroc()
+    found = labelled()
     if found:
-        print(f"judge, AUROC on pictures labelled by eye {found[0]:.4f}   bar 0.97  n = {found[1]}")
+        print_labelled(*found)
 
 
 if __name__ == "__main__":

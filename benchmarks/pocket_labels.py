@@ -1,8 +1,8 @@
 """Make the pictures that are labelled by eye: ``uv run python benchmarks/pocket_labels.py VECTOR``.
 
-200 generated pictures in random order, half of them steered with VECTOR at strengths from 0.5 to 2.5,
-most of them of dogs: one lossless sheet, and a table in which the column ``dog`` waits for a person
-who looks at the sheet without knowing which picture is which.
+200 generated pictures in random order, half of them steered with VECTOR (which needs thresholds, such
+as the demo's own), most of them of dogs: one sheet, and a table in which the column ``dog``
+waits for a person who looks at the sheet without knowing which picture is which.
 """
 
 import argparse
@@ -17,8 +17,15 @@ from steering.evaluate.prompts import load_prompts, take
 
 FOLDER = Path(__file__).parent / "pocket_labels"
 COLUMNS = 10
-ARMS = ((0.0, 70, 30), (0.5, 14, 6), (1.0, 14, 6), (1.5, 14, 6), (2.0, 14, 6), (2.5, 14, 6))
-"""(strength, pictures of dogs, pictures of other things)."""
+ARMS = (
+    ("study", 0.0, 70, 30),
+    ("study", 1.0, 14, 6),
+    ("study", 1.5, 14, 6),
+    ("study", 2.5, 14, 6),
+    ("selective", 2.0, 14, 6),
+    ("selective", 3.0, 14, 6),
+)
+"""(preset, strength, pictures of dogs, pictures of other things)."""
 
 
 def main() -> None:
@@ -27,21 +34,24 @@ def main() -> None:
     vector = SteeringVector.load(parser.parse_args().vector)
     model, prompts = load_model("pocket"), load_prompts("dog", "dev")
     rows, pictures = [], []
-    for i, (strength, dogs, others) in enumerate(ARMS):
+    for i, (preset, strength, dogs, others) in enumerate(ARMS):
         chosen = take(prompts, "target", dogs) + take(prompts, "sibling", others)
         chosen = (chosen * 3)[: dogs + others]
         seed = 70_000 + 1000 * i
-        with steer(model, vector, strength, "study"):
+        with steer(model, vector, strength, preset):
             pictures += list(model.generate([prompt.text for prompt in chosen], seed=seed, batch=20))
-        rows += [(prompt.text, seed + j, strength) for j, prompt in enumerate(chosen)]
+        rows += [(prompt.text, seed + j, preset, strength) for j, prompt in enumerate(chosen)]
     order = np.random.default_rng(0).permutation(len(rows))
     cells = [pictures[i] for i in order]
     lines = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
     FOLDER.mkdir(exist_ok=True)
-    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / "pictures.webp", lossless=True)
+    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / "pictures.webp", quality=95)
     with (FOLDER / "labels.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(
-            [("number", "prompt", "seed", "strength", "dog"), *((n, *rows[i], "") for n, i in enumerate(order))]
+            [
+                ("number", "prompt", "seed", "preset", "strength", "dog"),
+                *((n, *rows[i], "") for n, i in enumerate(order)),
+            ]
         )
 
 
