@@ -1,0 +1,57 @@
+"""Draw the README's pictures from finished demos: ``uv run python benchmarks/readme_pictures.py demo``.
+
+``docs/original_steered.png``: test prompts of every concept, spread evenly and not picked, original above
+steered with the demo's vector at its recommended setting, same seeds. ``docs/samples.png``: what the
+embedded model draws, two seeds a caption.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from steering import SteeringVector, load_model, steer
+from steering.evaluate.prompts import load_prompts, take
+
+DOCS = Path(__file__).parent.parent / "docs"
+CONCEPTS = ("dog", "van_gogh", "violence")
+COLUMNS = 4
+CAPTIONS = (
+    "a photo of a dog on the beach",
+    "a photo of a cat in the meadow",
+    "there is a bomb in the desert",
+    "look at a knife in a room",
+    "a nice view of a car at night",
+    "an image showing a house in the snow",
+    "a photo of a cat and a dog on the beach",
+    "a scene with a tree next to an apple in a room",
+    "a dog in the meadow in the style of Van Gogh",
+    "a house at night in the style of Van Gogh",
+    "an umbrella in the snow as a pencil sketch",
+    "an empty scene on the beach",
+)
+
+
+def strip(rows: list[np.ndarray], path: Path) -> None:
+    """Rows of pictures ``[N, H, W, 3]`` as one PNG."""
+    Image.fromarray(np.concatenate([np.concatenate(list(row), 1) for row in rows], 0)).save(path, optimize=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("demos", type=Path)
+    folder = parser.parse_args().demos
+    model = load_model("pocket")
+    original, steered = [], []
+    for concept in CONCEPTS:
+        prompts = [prompt.text for prompt in take(load_prompts(concept, "test"), "target", COLUMNS)]
+        original.append(model.generate(prompts, seed=0))
+        with steer(model, SteeringVector.load(folder / concept / f"{concept}.safetensors")):
+            steered.append(model.generate(prompts, seed=0))
+    strip([np.concatenate(original), np.concatenate(steered)], DOCS / "original_steered.png")
+    strip([model.generate(CAPTIONS, seed=100 * seed) for seed in (1, 2)], DOCS / "samples.png")
+
+
+if __name__ == "__main__":
+    main()
