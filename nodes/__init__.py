@@ -2,7 +2,12 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-NODES: list[type[io.ComfyNode]] = []
+from .apply import Apply
+from .comfy_files import register
+from .pocket import LoadPocket
+from .vectors import LoadVector
+
+NODES: list[type[io.ComfyNode]] = [LoadPocket, LoadVector, Apply]
 """Every node of the pack, in menu order."""
 
 
@@ -11,4 +16,5 @@ class SteeringExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The nodes."""
+        register()
         return NODES

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from .activations import Activations
 from .files import read_tensors, write_tensors
 from .pairs import Pair, pairs_hash
+from .pocket.architecture import WEIGHTS
 from .pocket.codec import PatchCodec
 from .recording import Reducer, coordinates, quantiles, record, token_mean
 from .schedule import NoiseSchedule
@@ -32,7 +33,6 @@ from .vector import SteeringVector
 
 SD15 = Path(__file__).parent / "sd15"
 """Configuration and tokenizer of SD 1.5, so that a single checkpoint file loads without any hub."""
-POCKET = Path(__file__).parent / "pocket" / "weights"
 STEPS = 30
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 
@@ -236,7 +236,7 @@ def load_model(name: str = "pocket", device: str = "auto", dtype: torch.dtype | 
     place = _device(device)
     precision = dtype or (torch.float16 if place.type == "cuda" else torch.float32)
     if name == "pocket":
-        return _load_folder(POCKET, "pocket", place, precision)
+        return _load_folder(WEIGHTS, "pocket", place, precision)
     path = Path(name)
     if path.suffix in (".ckpt", ".pt", ".bin"):
         raise ValueError(f"{path.name} may hold pickled code; convert it to .safetensors first")

@@ -8,6 +8,7 @@ has 8: heads of 4 channels would cost half of the computing time.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .codec import CHANNELS, PATCH
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel
 
+WEIGHTS = Path(__file__).parent / "weights"
+"""The trained weights, a diffusers folder with the evaluators' beside it."""
 CONTEXT_WIDTH = 64
 
 UNET: dict[str, Any] = {

@@ -1,0 +1,117 @@
+"""A real ComfyUI in this process: ``COMFYUI_PATH`` (default ``~/ComfyUI``), on the CPU."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from steering.build import build, with_thresholds
+from steering.diffusion import CaptureSettings, calibrate, capture, load_model
+from steering.pairs import load_pairs
+
+PACK = Path(__file__).parent.parent.parent
+COMFYUI = Path(os.environ.get("COMFYUI_PATH", Path.home() / "ComfyUI"))
+SIZE, STEPS, GUIDANCE = 64, 4, 3.0
+
+
+def pytest_collection_modifyitems(items):
+    if not (COMFYUI / "main.py").is_file():
+        skip = pytest.mark.skip(reason=f"no ComfyUI at {COMFYUI}; set COMFYUI_PATH to run the integration tests")
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def comfy():
+    """The node classes of ComfyUI and of the pack, by node id, and ComfyUI's own `nodes` module."""
+    # ComfyUI's `nodes.py` must win over the pack's folder of the same name, as it does in a real start.
+    sys.path.insert(0, str(COMFYUI))
+    import comfy.cli_args
+
+    comfy.cli_args.args.cpu = True
+    import nodes
+
+    assert asyncio.run(nodes.load_custom_node(str(PACK), module_parent="custom_nodes"))
+    return SimpleNamespace(nodes=nodes, **nodes.NODE_CLASS_MAPPINGS)
+
+
+class Headless:
+    """The same model on the path of the command line."""
+
+    def __init__(self):
+        self.model = load_model("pocket", "cpu")
+
+    def sample(self, text="a photo of a dog on the beach", seed=7, cfg=GUIDANCE, batch=1, steps=STEPS):
+        """Latents from the noise that ComfyUI draws for a batch: one generator for all of it."""
+        shape = (batch, self.model.unet.config.in_channels, SIZE // 8, SIZE // 8)
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        conditional = self.model.encode([text]).expand(batch, -1, -1)
+        return self.model.denoise(conditional, self.model.encode([""]), noise, steps, cfg)
+
+
+@pytest.fixture(scope="session")
+def headless():
+    return Headless()
+
+
+@pytest.fixture(scope="session")
+def vector(headless):
+    """A small dog vector at all kinds of site, with thresholds."""
+    pairs = load_pairs("dog")[:10]
+    settings = CaptureSettings(steps=STEPS, size=SIZE, batch=10)
+    activations = capture(headless.model, pairs, settings=settings)
+    made = build(activations, top_k=8)
+    negatives = [pair.negative for pair in pairs]
+    return with_thresholds(made, calibrate(headless.model, made, negatives, settings))
+
+
+class Graph:
+    """The pocket model in ComfyUI, with the few nodes that make a picture of it."""
+
+    def __init__(self, comfy, folder):
+        self.comfy, self.folder = comfy, folder
+        self.model, self.clip, self.vae = comfy.SteeringLoadPocket.execute().args
+
+    def encode(self, text):
+        return self.comfy.CLIPTextEncode().encode(self.clip, text)[0]
+
+    def bring(self, vector):
+        """The vector as the pack reads it: ComfyUI imports a copy of the engine of its own, so it goes by a file."""
+        vector.save(self.folder / "v.safetensors")
+        return sys.modules[self.comfy.SteeringLoadVector.__module__].SteeringVector.load(self.folder / "v.safetensors")
+
+    def apply(self, vector, strength, preset="study", model=None, start=0.0, end=1.0):
+        arguments = (model or self.model, self.bring(vector), strength, preset, start, end)
+        return self.comfy.SteeringApply.execute(*arguments).args[0]
+
+    def sample(self, model=None, text="a photo of a dog on the beach", seed=7, cfg=GUIDANCE, batch=1, **options):
+        """Latents of a stock KSampler set to euler, normal."""
+        settings = {"steps": STEPS, "sampler_name": "euler", "scheduler": "normal", **options}
+        latent = self.comfy.EmptyLatentImage().generate(SIZE, SIZE, batch)[0]
+        with torch.inference_mode():  # as ComfyUI's executor does
+            return (
+                self.comfy.KSampler()
+                .sample(
+                    model or self.model,
+                    seed,
+                    settings.pop("steps"),
+                    cfg,
+                    settings.pop("sampler_name"),
+                    settings.pop("scheduler"),
+                    self.encode(text),
+                    self.encode(""),
+                    latent,
+                    **settings,
+                )[0]["samples"]
+                .clone()
+            )
+
+
+@pytest.fixture(scope="session")
+def graph(comfy, tmp_path_factory):
+    return Graph(comfy, tmp_path_factory.mktemp("vectors"))

@@ -1,0 +1,161 @@
+"""Apply Steering in a real ComfyUI does what the command line does, and nothing else."""
+
+import sys
+
+import pytest
+import torch
+
+from steering.steer import make_entry, steer
+
+PRESETS = ("study", "casteer", "precise", "selective")
+
+
+def hooks(model):
+    return sum(len(module._forward_hooks) for module in model.model.diffusion_model.modules())
+
+
+def internals(comfy):
+    """The pack's `comfy_unet` module, under whatever name ComfyUI gave it."""
+    return sys.modules[comfy.SteeringApply.__module__.rsplit(".", 1)[0] + ".comfy_unet"]
+
+
+def gap(a, b):
+    """Root mean square difference, as a share of b's."""
+    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
+
+
+# Float32 noise of a step (1e-6) and sigmas 5e-5 apart, carried through guidance and steered steps.
+SAME = 1e-3
+
+
+@pytest.fixture(scope="module")
+def plain(graph):
+    return graph.sample()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_same_picture_as_headless(graph, headless, vector, plain, preset):
+    theirs = graph.sample(graph.apply(vector, 1.5, preset))
+    assert gap(theirs, plain) > 10 * SAME
+    with steer(headless.model, vector, 1.5, preset):
+        assert gap(theirs, headless.sample()) < SAME
+
+
+def test_strength_zero_is_bit_identical(graph, vector, plain):
+    assert torch.equal(graph.sample(graph.apply(vector, 0.0)), plain)
+
+
+def test_the_model_given_is_untouched(graph, vector, plain):
+    steered = graph.apply(vector, 2.5)
+    during = graph.sample(steered)
+    assert not torch.equal(during, plain)
+    assert torch.equal(graph.sample(), plain)
+    assert hooks(steered) == 0
+    assert torch.equal(graph.sample(steered), during)  # queued again
+
+
+def test_clones_steer_alike(graph, vector):
+    steered = graph.apply(vector, 1.0)
+    assert torch.equal(graph.sample(steered.clone().clone()), graph.sample(steered))
+
+
+def test_a_batch_and_another_step_count(graph, headless, vector):
+    theirs = graph.sample(graph.apply(vector, 1.5), batch=3, steps=5)
+    with steer(headless.model, vector, 1.5, "study"):
+        assert gap(theirs, headless.sample(batch=3, steps=5)) < SAME
+
+
+def test_without_guidance_every_row_is_the_prompts(graph, headless, vector):
+    theirs = graph.sample(graph.apply(vector, 1.5), cfg=1.0)
+    with steer(headless.model, vector, 1.5, "study"):
+        assert gap(theirs, headless.sample(cfg=1.0)) < SAME
+
+
+def test_consecutive_nodes_act_together_as_entries_do(graph, headless, vector):
+    first = graph.apply(vector, 1.0)
+    with pytest.warns(UserWarning, match="twice|dropped|already"):
+        both = graph.sample(graph.apply(vector, 2.0, "precise", graph.apply(vector, 1.0, "precise", first)))
+    entries = [make_entry(vector, 1.0, "study")] + [make_entry(vector, s, "precise") for s in (1.0, 2.0)]
+    with pytest.warns(UserWarning), steer(headless.model, entries):
+        assert gap(both, headless.sample()) < SAME
+
+
+def test_a_window_limits_where_it_acts(graph, vector, plain):
+    early = graph.sample(graph.apply(vector, 2.5, end=0.3))
+    late = graph.sample(graph.apply(vector, 2.5, start=0.3))
+    whole = graph.sample(graph.apply(vector, 2.5))
+    assert not any(torch.equal(a, b) for a, b in ((early, plain), (late, plain), (early, whole), (late, whole)))
+    with pytest.raises(ValueError, match="lies after"):
+        graph.apply(vector, 1.0, start=0.9, end=0.1)
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpmpp_2m"])
+def test_other_samplers_steer_too(graph, vector, sampler):
+    plain = graph.sample(sampler_name=sampler)
+    assert torch.equal(graph.sample(graph.apply(vector, 0.0), sampler_name=sampler), plain)
+    assert (graph.sample(graph.apply(vector, 2.0), sampler_name=sampler) - plain).abs().max() > 0.1
+
+
+def test_from_the_middle_of_the_schedule(graph, vector):
+    plain = graph.sample(denoise=0.5)
+    assert (graph.sample(graph.apply(vector, 2.0), denoise=0.5) - plain).abs().max() > 0.05
+
+
+def test_a_second_packs_patch_composes(graph, vector):
+    def halve(n, _options):
+        return n / 2
+
+    patched = graph.model.clone()
+    patched.set_model_attn2_output_patch(halve)
+    both = graph.sample(graph.apply(vector, 2.0, model=patched))
+    assert not torch.equal(both, graph.sample(patched))
+    assert not torch.equal(both, graph.sample(graph.apply(vector, 2.0)))
+
+
+def test_an_interrupt_in_mid_sample_leaves_nothing(graph, vector, plain):
+    from comfy.model_management import InterruptProcessingException
+
+    steered, calls = graph.apply(vector, 2.0), []
+
+    def stop(n, _options):
+        calls.append(1)
+        if len(calls) > 20:
+            raise InterruptProcessingException
+        return n
+
+    steered.set_model_attn1_output_patch(stop)
+    with pytest.raises(InterruptProcessingException):
+        graph.sample(steered)
+    assert hooks(steered) == 0
+    assert torch.equal(graph.sample(), plain)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ([1, 0], (False, False, True, True)),
+        ([0, 1], (True, True, False, False)),
+        ([0], (True, True)),
+        ([1, 0, 0], (False, False, True, True, True, True)),
+    ],
+)
+def test_rows_are_told_apart_in_any_order(comfy, chunks, expected):
+    options = {"cond_or_uncond": chunks, "sigmas": torch.tensor([2.0, 1.0])}
+    call = internals(comfy).describe(2 * len(chunks), options)
+    assert call.conditional == expected
+    assert call.sigmas == (2.0, 1.0) * len(chunks)
+
+
+def test_a_sampler_that_says_nothing_is_refused(comfy):
+    with pytest.raises(RuntimeError, match="guidance"):
+        internals(comfy).describe(2, {})
+
+
+def test_a_vector_of_another_model_is_refused_at_once(graph, vector):
+    from dataclasses import replace
+
+    site, part = next(iter(vector.sites.items()))
+    wide = {name: torch.nn.functional.pad(getattr(part, name), (0, 8)) for name in ("direction", "negative_mean")}
+    other = replace(vector, sites={site: replace(part, difference=wide["negative_mean"] + 1, **wide)})
+    with pytest.raises(ValueError, match="use a vector made for this model"):
+        graph.apply(other, 1.0)
