@@ -214,7 +214,7 @@ def main() -> None:
     """Train, or go on training, and export the weights."""
     parser = argparse.ArgumentParser(description="Train the pocket model from nothing.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint, the log and the weights")
-    parser.add_argument("--samples", type=int, default=300_000, help="pictures to train on in all")
+    parser.add_argument("--samples", type=int, default=180_000, help="pictures to train on in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-minutes", type=float, default=5)
