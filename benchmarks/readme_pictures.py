@@ -1,6 +1,6 @@
 """Draw the README's pictures from finished demos: ``uv run python benchmarks/readme_pictures.py demo``.
 
-``docs/original_steered.png``: test prompts of every concept, spread evenly and not picked, original above
+``docs/original_steered.png``: test prompts of each concept, spread evenly and not picked, original above
 steered with the demo's vector at its recommended setting, same seeds. ``docs/samples.png``: what the
 embedded model draws, two seeds a caption.
 """
@@ -15,8 +15,8 @@ from steering import SteeringVector, load_model, steer
 from steering.evaluate.prompts import load_prompts, take
 
 DOCS = Path(__file__).parent.parent / "docs"
-CONCEPTS = ("dog", "van_gogh", "violence")
-COLUMNS = 4
+CONCEPTS = ("dog", "van_gogh")
+COLUMNS = 6
 CAPTIONS = (
     "a photo of a dog on the beach",
     "a photo of a cat in the meadow",
