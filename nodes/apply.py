@@ -13,6 +13,10 @@ RECOMMENDED = "recommended"
 """The preset that the vector's file recommends."""
 
 
+def _percent(name: str, default: float, tooltip: str) -> io.Float.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.01, tooltip=tooltip)
+
+
 class Apply(io.ComfyNode):
     """A model that steers while it samples."""
 
@@ -51,22 +55,12 @@ class Apply(io.ComfyNode):
                         "the level of pictures without it. selective: only tokens far above that level."
                     ),
                 ),
-                io.Float.Input(
+                _percent(
                     "start_percent",
-                    default=0.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Where steering starts: share of the noise schedule's timesteps, not of steps; 0: at once.",
+                    0.0,
+                    "Where steering starts: share of the noise schedule's timesteps, not of steps; 0: at once.",
                 ),
-                io.Float.Input(
-                    "end_percent",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.01,
-                    tooltip="Where steering ends, in the same share; 1: at the end.",
-                ),
+                _percent("end_percent", 1.0, "Where steering ends, in the same share; 1: at the end."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler.")],
         )

@@ -26,13 +26,13 @@ from torch import Tensor, nn
 from ..steering.pocket import architecture
 from ..steering.pocket.codec import CHANNELS, PATCH, PatchCodec
 
-HEAD_WIDTH = 16
+HEAD_WIDTH = architecture.UNET["block_out_channels"][0] // architecture.UNET["attention_head_dim"][0]
 """Channels of an attention head at every level of the pocket UNet."""
 
 
 def load_pocket() -> tuple[comfy.model_patcher.ModelPatcher, comfy.sd.CLIP, comfy.sd.VAE]:
     """MODEL, CLIP and VAE of the embedded model."""
-    codec = PatchCodec(**load_file(architecture.WEIGHTS / "vae" / "codec.safetensors"))
+    codec = PatchCodec.load(architecture.WEIGHTS / "vae" / "codec.safetensors")
     return _load_model(codec), _load_clip(), PocketVAE(codec)
 
 

@@ -206,7 +206,7 @@ def build(
 def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
     """The vector with gate thresholds, measured on the negative prompts as they were captured."""
     from .build import with_thresholds
-    from .diffusion import CaptureSettings, calibrate, load_model
+    from .diffusion import CaptureSettings, calibrate, capture_rows, load_model
 
     missing = [name for name in ("negatives", "model", "steps", "guidance", "seed", "size") if name not in captured]
     if missing:
@@ -216,7 +216,7 @@ def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: st
         raise ValueError(f"--calibrate {model} is not the model of the capture, {captured['model']['name']}; give that")
     settings = CaptureSettings(*(captured[name] for name in ("steps", "guidance", "seed", "size")))
     negatives = captured["negatives"]
-    rows = len(negatives) * settings.steps * (2 if settings.guidance != 1 else 1)
+    rows = capture_rows(len(negatives), settings) // 2  # one side of every pair
     with _progress(rows, "calibrate") as update:
         return with_thresholds(vector, calibrate(loaded, vector, negatives, settings, update))
 

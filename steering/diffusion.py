@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .activations import Activations
@@ -294,7 +293,7 @@ def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dty
         unet=unet.to(device),
         text_encoder=text_encoder.to(device),
         tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
-        vae=PatchCodec(**load_file(folder / "vae" / "codec.safetensors")),
+        vae=PatchCodec.load(folder / "vae" / "codec.safetensors"),
         schedule=_schedule(scheduler),
         prediction=scheduler["prediction_type"],
         family="pocket",

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 PATCH = 8
@@ -37,6 +39,11 @@ class PatchCodec:
     basis: Tensor
     mean: Tensor
     scale: Tensor
+
+    @classmethod
+    def load(cls, path: Path) -> PatchCodec:
+        """The codec of a ``codec.safetensors``."""
+        return cls(**load_file(path))
 
     def encode(self, images: Tensor) -> Tensor:
         """Pictures ``[B, 3, H, W]`` in [0, 1] to latents; H and W must be multiples of 8."""
