@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import write_text
-from .scenes import BACKGROUNDS, CAPTIONS, EMPTY, JOINTS, OBJECTS, STYLES, Scene, with_article
+from .scenes import BACKGROUNDS, CAPTIONS, JOINTS, OBJECTS, STYLES, Scene, sentence
 
 SETS = ("fit", "dev", "test")
 SIZES = {"fit": 50, "dev": 50, "test": 100}
@@ -37,9 +37,7 @@ class Request:
     @property
     def text(self) -> str:
         """The caption of the scene in these words."""
-        names = [with_article(name) for name in self.scene.objects]
-        what = self.joint.format(*names) if len(names) == 2 else names[0] if names else EMPTY
-        return self.template.format(what=what, where=BACKGROUNDS[self.scene.background])
+        return sentence(self.scene, self.template, self.joint)
 
 
 @dataclass(frozen=True)

@@ -113,12 +113,17 @@ def with_article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
+def sentence(scene: Scene, template: str, joint: str = JOINTS[0]) -> str:
+    """The caption of a scene in the words of a template."""
+    names = [with_article(name) for name in scene.objects]
+    what = joint.format(*names) if len(names) == 2 else names[0] if names else EMPTY
+    return template.format(what=what, where=BACKGROUNDS[scene.background])
+
+
 def caption(scene: Scene, rng: np.random.Generator) -> str:
     """One of the captions that fit the scene, drawn by ``rng``."""
-    names = [with_article(name) for name in scene.objects]
-    what = {0: EMPTY, 1: "".join(names[:1])}.get(len(names)) or str(rng.choice(JOINTS)).format(*names)
-    template = str(rng.choice(sum(CAPTIONS[scene.style].values(), ())))
-    return template.format(what=what, where=BACKGROUNDS[scene.background])
+    joint = str(rng.choice(JOINTS)) if len(scene.objects) == 2 else JOINTS[0]
+    return sentence(scene, str(rng.choice(sum(CAPTIONS[scene.style].values(), ()))), joint)
 
 
 def caption_words() -> list[str]:
