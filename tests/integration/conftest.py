@@ -41,6 +41,20 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture(scope="session")
+def comfy():
+    """The node classes of ComfyUI and of the pack, by node id, and ComfyUI's own `nodes` module."""
+    # ComfyUI's `nodes.py` must win over the pack's folder of the same name, as it does in a real start.
+    sys.path.insert(0, str(COMFYUI))
+    import comfy.cli_args
+
+    comfy.cli_args.args.cpu = True
+    import nodes
+
+    assert asyncio.run(nodes.load_custom_node(str(PACK), module_parent="custom_nodes"))
+    return SimpleNamespace(nodes=nodes, **nodes.NODE_CLASS_MAPPINGS)
+
+
 class Headless:
     """The same model on the path of the command line."""
 
