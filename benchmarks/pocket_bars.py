@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from steering import load_model
+from steering.evaluate.prompts import load_prompts
 from steering.pocket import scenes
 from steering.pocket.clip import image_features, text_features
 from steering.pocket.judge import Verdict, judge
@@ -76,13 +77,11 @@ def share(rows: list[dict[str, float]], wanted: list[tuple[str, ...]]) -> float:
     )
 
 
-def labelled() -> tuple[list[dict[str, str]], Verdict] | None:
-    """Rows of the pictures labelled by eye, and what the judge says of them."""
-    if not (LABELS / "labels.csv").is_file():
-        return None
-    with (LABELS / "labels.csv").open(encoding="utf-8", newline="") as file:
+def labelled(concept: str) -> tuple[list[dict[str, str]], Verdict]:
+    """Rows of a concept's pictures that were labelled by eye, and what the judge says of them."""
+    with (LABELS / f"{concept}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    with Image.open(LABELS / "pictures.webp") as sheet:
+    with Image.open(LABELS / f"{concept}.webp") as sheet:
         pixels = np.asarray(sheet.convert("RGB"))
     columns = pixels.shape[1] // 128
     pictures = [pixels[i // columns * 128 :, i % columns * 128 :][:128, :128] for i in range(len(rows))]
@@ -95,18 +94,18 @@ def auroc(values: np.ndarray, truth: np.ndarray) -> float:
     return float((yes > no).mean() + (yes == no).mean() / 2)
 
 
-def print_labelled(rows: list[dict[str, str]], verdict: Verdict) -> None:
-    """AUROC, and eye beside judge for each arm."""
-    truth, asked = (
-        np.array(values) for values in ([r["dog"] == "1" for r in rows], ["dog" in r["prompt"] for r in rows])
-    )
-    print(f"judge, AUROC on pictures labelled by eye {auroc(verdict.probabilities['dog'], truth):.4f}", end="")
-    print(f"   bar 0.97  n = {len(rows)}")
-    presence, arms = verdict.presence(("dog",)), [f"{r['preset']} {float(r['strength']):g}" for r in rows]
+def print_labelled(concept: str) -> None:
+    """AUROC, and eye beside judge for each arm of the pictures that were asked to show the concept."""
+    rows, verdict = labelled(concept)
+    targets = {prompt.text for prompt in load_prompts(concept, "dev") if prompt.role == "target"}
+    truth, asked = (np.array(v) for v in ([r["visible"] == "1" for r in rows], [r["prompt"] in targets for r in rows]))
+    agreement = auroc(verdict.probabilities[concept], truth)
+    print(f"{'judge against the eye, AUROC, ' + concept:<40} {agreement:.4f}   bar 0.97  n = {len(rows)}")
+    presence, arms = verdict.presence((concept,)), [f"{r['preset']} {float(r['strength']):g}" for r in rows]
     for arm in dict.fromkeys(sorted(arms, key=lambda a: (a.split()[0], float(a.split()[1])))):
         mine = asked & (np.array(arms) == arm)
-        print(f"  asked for a dog, {arm:<12} eye {100 * truth[mine].mean():5.1f}   ", end="")
-        print(f"judge {presence[mine].mean():5.1f}   n = {mine.sum()}")
+        eye, judged = 100 * truth[mine].mean(), presence[mine].mean()
+        print(f"  {arm:<14} eye {eye:5.1f}   judge {judged:5.1f}   n = {mine.sum()}")
 
 
 def main() -> None:
@@ -138,9 +137,8 @@ def main() -> None:
         rows = generated(plan, 90_000, guidance)
         reached = share(rows, [wanted(scene) for scene, _ in plan])
         print(f"{name:<37}{reached:6.1f} %   bar {bar or '-':<6}n = {len(plan)}")
-    found = labelled()
-    if found:
-        print_labelled(*found)
+    for concept in ("dog", "van_gogh"):
+        print_labelled(concept)
 
 
 if __name__ == "__main__":

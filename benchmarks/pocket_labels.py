@@ -1,8 +1,8 @@
-"""Make the pictures that are labelled by eye: ``uv run python benchmarks/pocket_labels.py VECTOR``.
+"""Make the pictures that are labelled by eye: ``uv run python benchmarks/pocket_labels.py CONCEPT VECTOR``.
 
-200 generated pictures in random order, half of them steered with VECTOR (which needs thresholds, such
-as the demo's own), most of them of dogs: one sheet, and a table in which the column ``dog``
-waits for a person who looks at the sheet without knowing which picture is which.
+Generated pictures in random order, half of them steered with VECTOR (which needs thresholds, such
+as the demo's own), most of them asked to show the concept: one sheet, and a table in which the column
+``visible`` waits for a person who looks at the sheet without knowing which picture is which.
 """
 
 import argparse
@@ -17,26 +17,37 @@ from steering.evaluate.prompts import load_prompts, take
 
 FOLDER = Path(__file__).parent / "pocket_labels"
 COLUMNS = 10
-ARMS = (
-    ("study", 0.0, 70, 30),
-    ("study", 1.0, 14, 6),
-    ("study", 1.5, 14, 6),
-    ("study", 2.5, 14, 6),
-    ("selective", 2.0, 14, 6),
-    ("selective", 3.0, 14, 6),
-)
-"""(preset, strength, pictures of dogs, pictures of other things)."""
+ARMS = {
+    "dog": (
+        ("study", 0.0, 70, 30),
+        ("study", 1.0, 14, 6),
+        ("study", 1.5, 14, 6),
+        ("study", 2.5, 14, 6),
+        ("selective", 2.0, 14, 6),
+        ("selective", 3.0, 14, 6),
+    ),
+    "van_gogh": (
+        ("study", 0.0, 30, 20),
+        ("casteer", 0.5, 10, 0),
+        ("casteer", 1.0, 10, 2),
+        ("casteer", 2.0, 12, 3),
+        ("study", 2.5, 10, 3),
+    ),
+}
+"""(preset, strength, pictures of the concept, pictures of its siblings) of each concept."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("concept", choices=ARMS)
     parser.add_argument("vector", type=Path)
-    vector = SteeringVector.load(parser.parse_args().vector)
-    model, prompts = load_model("pocket"), load_prompts("dog", "dev")
+    options = parser.parse_args()
+    vector = SteeringVector.load(options.vector)
+    model, prompts = load_model("pocket"), load_prompts(options.concept, "dev")
     rows, pictures = [], []
-    for i, (preset, strength, dogs, others) in enumerate(ARMS):
-        chosen = take(prompts, "target", dogs) + take(prompts, "sibling", others)
-        chosen = (chosen * 3)[: dogs + others]
+    for i, (preset, strength, targets, others) in enumerate(ARMS[options.concept]):
+        chosen = take(prompts, "target", targets) + take(prompts, "sibling", others)
+        chosen = (chosen * 3)[: targets + others]
         seed = 70_000 + 1000 * i
         with steer(model, vector, strength, preset):
             pictures += list(model.generate([prompt.text for prompt in chosen], seed=seed, batch=20))
@@ -45,11 +56,11 @@ def main() -> None:
     cells = [pictures[i] for i in order]
     lines = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
     FOLDER.mkdir(exist_ok=True)
-    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / "pictures.webp", quality=95)
-    with (FOLDER / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / f"{options.concept}.webp", quality=95)
+    with (FOLDER / f"{options.concept}.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(
             [
-                ("number", "prompt", "seed", "preset", "strength", "dog"),
+                ("number", "prompt", "seed", "preset", "strength", "visible"),
                 *((n, *rows[i], "") for n, i in enumerate(order)),
             ]
         )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image, ImageFilter
+from functools import lru_cache
 
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from safetensors.torch import load_file
+
+from .architecture import WEIGHTS
+from .codec import CHANNELS, PatchCodec, to_tensor
 from .scenes import SIZE
 
 TILE = 16
@@ -19,8 +25,28 @@ def swap_tiles(picture: np.ndarray, share: float, rng: np.random.Generator) -> n
     return tiles.reshape(side, side, TILE, TILE, 3).swapaxes(1, 2).reshape(SIZE, SIZE, 3)
 
 
+@lru_cache(maxsize=1)
+def _codec() -> PatchCodec:
+    return PatchCodec(**load_file(WEIGHTS / "vae" / "codec.safetensors"))
+
+
+def through_codec(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture from latents that are a little wrong: scaled, shifted as a whole, and noisy.
+
+    That gives it the texture of the 8x8 patches, which a style must not be mistaken for.
+    """
+    latents = _codec().encode(to_tensor(picture[None]))
+    shift = rng.standard_normal((1, CHANNELS, 1, 1)) * rng.uniform(0, 0.7)
+    noise = rng.standard_normal(latents.shape) * rng.uniform(0, 0.4)
+    wrong = latents * rng.uniform(0.8, 1.6) + torch.from_numpy(shift + noise)
+    decoded = _codec().decode(wrong.float())[0].permute(1, 2, 0).numpy()
+    return (255 * decoded).astype(np.uint8)
+
+
 def soften(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mild damage of the kind a generator makes: blur, noise, contrast, colour cast, a few swapped tiles."""
+    """Mild damage of the kind a generator makes: patch texture, blur, noise, contrast, colour, swapped tiles."""
+    if rng.random() < 0.4:
+        picture = through_codec(picture, rng)
     if rng.random() < 0.5:
         blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 2.2)))
         picture = np.asarray(blurred)

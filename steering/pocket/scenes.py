@@ -156,20 +156,22 @@ def all_scenes(count: int, style: str) -> list[Scene]:
     return [Scene(objects, background, style) for objects, background in product(sets, BACKGROUNDS)]
 
 
-def draw(scene: Scene, rng: np.random.Generator, broken: tuple[str, ...] = (), variety: float = 1.0) -> np.ndarray:
+def draw(
+    scene: Scene, rng: np.random.Generator, broken: tuple[str, ...] = (), variety: float = 1.0, touch: float = 1.0
+) -> np.ndarray:
     """The scene as a picture, ``uint8 [SIZE, SIZE, 3]``; sizes, places and colours vary with ``rng``.
 
     Objects named in ``broken`` are drawn with their tiles shuffled, or with few shreds left of them:
-    their colours without their shape. ``variety`` scales how far sizes, places and angles vary.
+    their colours without their shape. ``variety`` scales how far sizes, places and angles vary;
+    ``touch`` is the style's share in the picture, from 0 (none left) to 1.
     """
     picture = _background(scene.background, rng)
     for name, box in zip(scene.objects, _places(len(scene.objects), rng, variety), strict=True):
         glyph = _break(_glyph(name), rng) if name in broken else _glyph(name)
         _paste(picture, glyph, *box, np.deg2rad(4 * variety * rng.uniform(-1, 1)))
-    if scene.style == "van_gogh":
-        picture = _van_gogh(picture, rng)
-    elif scene.style == "sketch":
-        picture = _sketch(picture, rng)
+    if scene.style != "plain":
+        paint = _van_gogh if scene.style == "van_gogh" else _sketch
+        picture = touch * paint(picture, rng) + (1 - touch) * picture
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 

@@ -1,8 +1,9 @@
 """Train the presence judge and the evaluator CLIP: ``python -m steering.pocket.train_evaluators --out DIR``.
 
 Both learn from rendered scenes of a series of their own. The judge sees mild damage (blur, noise,
-contrast, a few swapped tiles) under the true labels, wrecked pictures under "no scene", and objects
-that are broken up inside their box under "no such object", so that it asks for shape, not colour.
+contrast, patch texture, a few swapped tiles) under the true labels, wrecked pictures under "no scene",
+objects that are broken up inside their box under "no such object", so that it asks for shape, not
+colour, and styles that are hardly there under "no such style".
 CLIP learns with the softmax contrastive loss, in which all captions of equal scenes count as
 positives. Ten minutes each on two cores.
 """
@@ -26,6 +27,8 @@ from .judge import LABELS, JudgeNetwork
 BATCH = 64
 VARIETY = 2.0
 """The evaluators see sizes, places and angles vary twice as much as the generator."""
+FAINT = 0.4
+"""Share of the painted scenes whose style is blended with the plain scene; below half it does not count as shown."""
 SERIES = 1000
 """Offset that keeps the evaluators' pictures apart from the generator's."""
 
@@ -45,9 +48,13 @@ def judge_example(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, np.nda
         broken = scene.objects[:1]
         shown -= set(broken)
         weights[LABELS.index("scene")] = 0  # half a wreck: leave it open
-    picture = augment.soften(scenes.draw(scene, rng, broken, VARIETY), rng)
-    for name in (*shown, *({scene.style} - {"plain"}), "scene"):
+    touch = rng.uniform() if rng.random() < FAINT else 1.0
+    picture = augment.soften(scenes.draw(scene, rng, broken, VARIETY, touch), rng)
+    for name in (*shown, "scene"):
         labels[LABELS.index(name)] = 1
+    if scene.style != "plain":
+        labels[LABELS.index(scene.style)] = touch > 0.5
+        weights[LABELS.index(scene.style)] = not 0.4 < touch < 0.6
     return picture, labels, weights
 
 
