@@ -18,7 +18,8 @@ def main() -> None:
             presence = part["presence"]["interval"]
             k = str(part["k"])
             is_chosen = name == results["chosen"]["preset"]
-            setting = f"{name} {part['strength']:g}, k = {k}" + (" (chosen)" if is_chosen else "")
+            rank = f", rank {part['rank']}" if part["rank"] > 1 else ""
+            setting = f"{name} {part['strength']:g}, k = {k}{rank}" + (" (chosen)" if is_chosen else "")
             controls = (
                 ", ".join(f"{c['presence']['mean']:.0f}" for c in results["controls"].values()) if is_chosen else ""
             )

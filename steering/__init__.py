@@ -12,7 +12,8 @@ Importing this needs torch, numpy and safetensors; diffusers only once a model i
 
 from .activations import Activations
 from .build import build, recommend, with_thresholds
-from .diffusion import CaptureSettings, DiffusionModel, calibrate, capture, load_model
+from .capture import CaptureSettings, calibrate, capture
+from .diffusion import DiffusionModel, load_model
 from .interventions import PRESETS, Settings
 from .navigator import Scores, score, select
 from .pairs import Pair, load_pairs, parse_pairs

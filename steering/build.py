@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .activations import Activations
-from .directions import get_direction
+from .directions import Method, get_direction
 from .navigator import FOLDS, Scores, score, select
 from .sites import Site
 from .vector import SiteVector, SteeringVector
@@ -24,6 +24,7 @@ def build(
     select_by: str = "per-step",
     direction: str = "mean",
     time: str = "per-step",
+    rank: int = 1,
 ) -> SteeringVector:
     """A steering vector from a capture.
 
@@ -35,6 +36,7 @@ def build(
         direction: a name of `steering.directions.DIRECTIONS`.
         time: one direction ``per-step``, or one ``constant`` in time (the average over the active
             noise levels), which a LoRA can hold.
+        rank: number of directions per site and noise level.
 
     Raises:
         ValueError: an unknown name, or nothing to steer.
@@ -46,11 +48,18 @@ def build(
         scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
     chosen = select(scores, select_by, top_k)
     make = _constant if time == "constant" else _per_step
-    sites = {site: make(activations.tensors[site], active, method) for site, active in chosen.items()}
+    sites = {site: make(activations.tensors[site], active, method, rank) for site, active in chosen.items()}
     sigmas = activations.sigmas if time == "per-step" else _middle(activations.sigmas)
     metadata: dict[str, Any] = {
         **{name: value for name, value in activations.metadata.items() if name != "negatives"},
-        "method": {"direction": direction, "select": select_by, "top_k": top_k, "time": time, "scores": scores.mode},
+        "method": {
+            "direction": direction,
+            "rank": rank,
+            "select": select_by,
+            "top_k": top_k,
+            "time": time,
+            "scores": scores.mode,
+        },
         "scores": {str(site): round(float(scores.sites[site].score.mean()), 4) for site in chosen},
     }
     return SteeringVector(sites, sigmas.float(), activations.sigmas.float(), metadata)
@@ -72,24 +81,25 @@ def _middle(sigmas: Tensor) -> Tensor:
     return sigmas[len(sigmas) // 2].reshape(1)
 
 
-def _per_step(tensor: Tensor, active: Tensor, method) -> SiteVector:
-    """Directions at every noise level; where the site is not steered, the unit vector e_0 fills the gap."""
+def _per_step(tensor: Tensor, active: Tensor, method: Method, rank: int) -> SiteVector:
+    """Directions at every noise level; where the site is not steered, the unit vectors e_k fill the gap."""
     positive, negative = tensor
     difference = (positive - negative).mean(0)
     rows = []
     for step in range(tensor.shape[2]):
-        row = method(positive[:, step].double(), negative[:, step].double()).float()
+        directions = method(positive[:, step].double(), negative[:, step].double(), rank).float()
         # A step without any difference has no direction; a legal placeholder keeps the file regular.
-        rows.append(row if active[step] or row.norm() > 0.5 else torch.eye(1, row.shape[1]).expand_as(row))
+        legal = active[step] or directions[0].norm() > 0.5
+        rows.append(directions if legal else torch.eye(*directions.shape))
     return SiteVector(torch.stack(rows), negative.mean(0), difference, active)
 
 
-def _constant(tensor: Tensor, active: Tensor, method) -> SiteVector:
+def _constant(tensor: Tensor, active: Tensor, method: Method, rank: int) -> SiteVector:
     """One direction, from the activations averaged over the steered noise levels."""
     positive, negative = tensor[:, :, active].mean(2).double()
-    row = method(positive, negative).float()
+    rows = method(positive, negative, rank).float()
     return SiteVector(
-        row[None],
+        rows[None],
         negative.mean(0, keepdim=True).float(),
         (positive - negative).mean(0, keepdim=True).float(),
         active,

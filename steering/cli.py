@@ -100,7 +100,9 @@ def _print_demo(results: dict[str, Any]) -> None:
     for name, part in results["controls"].items():
         table.add_row(f"control {name}", f"{part['presence']['mean']:.1f}", "", "")
     console.print(table)
-    console.print(f"chosen on dev: {chosen['preset']}, k = {chosen['k']}, strength {chosen['strength']:g}")
+    console.print(
+        f"chosen on dev: {chosen['preset']}, k = {chosen['k']}, strength {chosen['strength']:g}, rank {chosen['rank']}"
+    )
 
 
 @app.command()
@@ -122,8 +124,9 @@ def capture(
     """Record what every site does on both sides of every pair."""
     import shutil
 
-    from .diffusion import CaptureSettings, capture_rows, load_model
-    from .diffusion import capture as run_capture
+    from .capture import CaptureSettings, capture_rows
+    from .capture import capture as run_capture
+    from .diffusion import load_model
     from .pairs import load_pairs
 
     _new_file(out, ".safetensors")
@@ -177,6 +180,7 @@ def build(
         Path | None, typer.Option(help="A file written by steering score; made here if not given.")
     ] = None,
     direction: Annotated[str, typer.Option(help="mean or pca.")] = "mean",
+    rank: Annotated[int, typer.Option(min=1, help="Directions per site and step; above 1 with pca.")] = 1,
     top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
     select: Annotated[str, typer.Option(help="per-step, overall, or kinds and site names.")] = "per-step",
     time: Annotated[str, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
@@ -195,7 +199,7 @@ def build(
     _new_file(out, ".safetensors")
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
-    vector = run_build(captured, given, top_k, select, direction, time)
+    vector = run_build(captured, given, top_k, select, direction, time, rank)
     if calibrate:
         vector = _calibrated(vector, captured.metadata, calibrate, device)
     vector.save(out)
@@ -206,7 +210,8 @@ def build(
 def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
     """The vector with gate thresholds, measured on the negative prompts as they were captured."""
     from .build import with_thresholds
-    from .diffusion import CaptureSettings, calibrate, capture_rows, load_model
+    from .capture import CaptureSettings, calibrate, capture_rows
+    from .diffusion import load_model
 
     missing = [name for name in ("negatives", "model", "steps", "guidance", "seed", "size") if name not in captured]
     if missing:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from .activations import Activations
 from .build import build, recommend, with_thresholds
-from .diffusion import STEPS, CaptureSettings, DiffusionModel, calibrate, capture, capture_rows, load_model
+from .capture import STEPS, CaptureSettings, calibrate, capture, capture_rows
+from .diffusion import DiffusionModel, load_model
 from .evaluate import controls, plots
-from .evaluate.metrics import Measured, clip_change, frechet_distance, measure
+from .evaluate.metrics import Measured, clip_change, frechet_distance, measure, root_mean_square
 from .evaluate.prompts import ROLES, Concept, Prompt, load_concept, load_prompts, take
 from .evaluate.report import write_report
 from .evaluate.statistics import Estimate, estimate, upper_bound
@@ -35,15 +36,29 @@ from .steer import steer
 from .vector import SteeringVector
 from .version import __version__
 
+Setting = tuple[str, float, int, int]
+"""(preset, strength, number of sites k, rank): one way of steering."""
+SETTING = ("preset", "strength", "k", "rank")
 STRENGTHS = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0, 4.0)}
-ALLOWED_LOSS = 3.0
-"""Points that siblings and unrelated prompts may lose on dev, well inside the 5 tolerated on test."""
+ENOUGH = 10.0
+"""Presence on dev with which one direction is enough; above it, several directions are tried as well."""
+RANKS = (2, 3)
+"""Numbers of directions then tried, under the preset selective at its first strength."""
+FINALISTS = 6
+"""Settings that are compared once more, on more dev prompts."""
+ALLOWED_LOSS = 5.0
+"""Points that siblings and unrelated prompts may lose, as a one-sided 95 % upper bound on dev."""
+TIE = 2.0
+"""Points of presence that fifty prompts hardly tell apart."""
 OTHER = {"dog": "violence", "van_gogh": "dog", "violence": "dog"}
 """The concept whose vector serves as a control."""
 RULE = (
-    f"Of the settings that cost siblings and unrelated prompts at most {ALLOWED_LOSS:g} points each, the one with the "
-    "lowest presence; where none does, the lowest sum of presence and losses. The study preset takes the k of "
-    "lowest presence."
+    f"All settings run on a few prompts; where one direction leaves more than {ENOUGH:g} points, so do two and three "
+    f"principal directions. The {FINALISTS} of the lowest sum of presence and losses run on all dev prompts. Of those "
+    f"whose siblings and unrelated prompts lose at most {ALLOWED_LOSS:g} points each (one-sided 95 % upper bounds), "
+    f"and that are within {TIE:g} points of the lowest presence among them, the one is chosen that changes the "
+    "pictures of siblings and unrelated prompts least (root mean square of pixels); where none loses so little, the "
+    "lowest sum. The study preset takes the k of lowest presence."
 )
 
 
@@ -53,23 +68,34 @@ class Plan:
 
     Attributes:
         ks: numbers of sites steered per step.
-        dev: dev prompts of each role (target, sibling, unrelated).
+        dev: dev prompts of each role (target, sibling, unrelated) for all settings.
+        finals: dev prompts of each role for the finalists.
         test: test prompts of each role.
         pairs: pairs to capture.
         batch: pictures computed together.
         strengths: the strengths tried on dev under each preset; the study preset keeps the study's own.
+        ranks: numbers of directions above 1 that are tried where one is not enough.
     """
 
     ks: tuple[int, ...] = (1, 3, 5, 8, 10)
     dev: tuple[int, int, int] = (20, 16, 16)
+    finals: tuple[int, int, int] = (50, 50, 50)
     test: tuple[int, int, int] = (100, 100, 100)
     pairs: int = 50
     batch: int = 20
     strengths: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: STRENGTHS)
+    ranks: tuple[int, ...] = RANKS
 
 
 FULL = Plan()
-QUICK = Plan(dev=(3, 2, 2), test=(6, 4, 4), pairs=12, strengths={"study": (2.5,), "selective": (3.0,)})
+QUICK = Plan(
+    dev=(3, 2, 2),
+    finals=(3, 2, 2),
+    test=(6, 4, 4),
+    pairs=12,
+    strengths={"study": (2.5,), "selective": (3.0,)},
+    ranks=(),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +116,8 @@ class Demo:
     model: DiffusionModel
     progress: Callable[[int], None]
     activations: Activations | None = None
-    vectors: dict[int, SteeringVector] = field(default_factory=dict)
+    vectors: dict[tuple[int, int], SteeringVector] = field(default_factory=dict)
+    """By (k, rank)."""
 
     def pairs(self, name: str) -> list[Pair]:
         """The pairs of a concept that are captured."""
@@ -164,15 +191,22 @@ def _vector_hash(vector: SteeringVector | None, preset: str) -> str:
     return digest.hexdigest()
 
 
-def settings_tried(plan: Plan) -> list[tuple[str, float, int]]:
-    """(preset, strength, k) of every setting compared on dev."""
-    return [(preset, strength, k) for preset, tried in plan.strengths.items() for strength in tried for k in plan.ks]
+def settings_tried(plan: Plan) -> list[Setting]:
+    """Every setting of one direction compared on dev."""
+    return [(preset, strength, k, 1) for preset, tried in plan.strengths.items() for strength in tried for k in plan.ks]
+
+
+def further_settings(plan: Plan) -> list[Setting]:
+    """The settings of several directions, compared where one is not enough."""
+    return [("selective", plan.strengths["selective"][0], k, rank) for rank in plan.ranks for k in plan.ks]
 
 
 def planned_rows(plan: Plan) -> int:
     """Upper bound of the UNet rows that a demo computes."""
-    captures = 2 * capture_rows(plan.pairs, CaptureSettings()) + plan.pairs * 2 * STEPS  # and the calibration
-    dev = sum(plan.dev) * (1 + len(settings_tried(plan)))
+    calibrations = plan.pairs * 2 * STEPS * (1 + len(plan.ranks))
+    captures = 2 * capture_rows(plan.pairs, CaptureSettings()) + calibrations
+    dev = sum(plan.dev) * (1 + len(settings_tried(plan)) + len(further_settings(plan)))
+    dev += sum(plan.finals) * (1 + FINALISTS)
     targets = plan.test[0] * (1 + 1 + len(plan.ks) + 1 + 3)  # original, other seed, study, chosen, controls
     kept = sum(plan.test[1:]) * 3
     return captures + (dev + targets + kept) * 2 * STEPS
@@ -190,10 +224,17 @@ def run_demo(
     scores.save(out / "scores.json")
     plots.heat_map(scores, out / "heatmap.png", f"Where {concept} can be steered: D + C, {scores.mode}")
     plots.by_kind(scores, out / "kinds.png")
-    demo.vectors = calibrated(demo, {k: build(demo.activations, scores, top_k=k) for k in plan.ks})
-    table = dev_table(demo)
-    chosen, study_k = choose(table)
-    best = recommend(demo.vectors[chosen["k"]], preset=chosen["preset"], strength=chosen["strength"])
+    demo.vectors = built(demo, scores, 1)
+    table = dev_table(demo, settings_tried(plan), plan.dev)
+    if plan.ranks and min(table, key=total)["presence"] > ENOUGH:
+        for rank in plan.ranks:
+            demo.vectors |= built(demo, scores, rank)
+        table += dev_table(demo, further_settings(plan), plan.dev)
+    finalists = [tuple(row[name] for name in SETTING) for row in sorted(table, key=total)[:FINALISTS]]
+    finals = dev_table(demo, finalists, plan.finals)
+    chosen = choose(finals)
+    study_k = min((row for row in table if row["preset"] == "study"), key=lambda row: row["presence"])["k"]
+    best = recommend(demo.vectors[chosen["k"], chosen["rank"]], preset=chosen["preset"], strength=chosen["strength"])
     best.save(out / f"{concept}.safetensors")
     results, pictures = test_figures(demo, chosen, study_k)
     results = {
@@ -202,6 +243,7 @@ def run_demo(
         "n": dict(zip(ROLES, plan.test, strict=True)) | {"dev": list(plan.dev), "pairs": plan.pairs},
         **results,
         "dev": table,
+        "finals": finals,
         "seconds": round(time.time() - started, 1),
         "report": str(out / "report.html"),
     }
@@ -210,19 +252,25 @@ def run_demo(
     return results
 
 
-def calibrated(demo: Demo, vectors: dict[int, SteeringVector]) -> dict[int, SteeringVector]:
-    """The vectors with gate thresholds, measured once for all their sites on the negative prompts."""
+def built(demo: Demo, scores: Scores, rank: int) -> dict[tuple[int, int], SteeringVector]:
+    """Vectors of one rank by (k, rank), with gate thresholds measured once for all their sites."""
+    activations = demo.activations
+    assert activations is not None
+    direction = "mean" if rank == 1 else "pca"
+    vectors = {k: build(activations, scores, top_k=k, direction=direction, rank=rank) for k in demo.plan.ks}
     widest = vectors[max(vectors)]
-    path, key = demo.out / "thresholds.safetensors", _vector_hash(widest, "study")
-    thresholds = _stored_thresholds(path, key)
+    path = demo.out / f"thresholds{'' if rank == 1 else rank}.safetensors"
+    mark = _vector_hash(widest, "study")
+    thresholds = _stored_thresholds(path, mark)
     if thresholds is None:
         negatives = [pair.negative for pair in demo.pairs(demo.concept.name)]
         settings = CaptureSettings(batch=demo.plan.batch)
         thresholds = calibrate(demo.model, widest, negatives, settings, demo.progress)
-        write_tensors(path, {str(site): value for site, value in thresholds.items()}, "thresholds", 1, {"key": key})
+        write_tensors(path, {str(site): value for site, value in thresholds.items()}, "thresholds", 1, {"key": mark})
     # The best k sites of a step are among its best K > k, so the widest vector has every site.
     return {
-        k: with_thresholds(vector, {site: thresholds[site] for site in vector.sites}) for k, vector in vectors.items()
+        (k, rank): with_thresholds(vector, {site: thresholds[site] for site in vector.sites})
+        for k, vector in vectors.items()
     }
 
 
@@ -233,35 +281,40 @@ def _stored_thresholds(path: Path, key: str) -> dict[Site, Tensor] | None:
     return {Site.parse(name): value for name, value in tensors.items()} if metadata["key"] == key else None
 
 
-def dev_table(demo: Demo) -> list[dict[str, Any]]:
-    """Presence and losses of every setting on dev prompts."""
+def dev_table(demo: Demo, settings: list[Setting], counts: tuple[int, int, int]) -> list[dict[str, Any]]:
+    """Presence, losses and change of the pictures in each setting, on ``counts`` dev prompts of each role."""
     every = load_prompts(demo.concept.name, "dev")
-    prompts = [prompt for role, n in zip(ROLES, demo.plan.dev, strict=True) for prompt in take(every, role, n)]
+    prompts = [prompt for role, n in zip(ROLES, counts, strict=True) for prompt in take(every, role, n)]
     roles = np.array([prompt.role for prompt in prompts])
-    original = demo.arm(prompts, seed=10_000).measured
+    original = demo.arm(prompts, seed=10_000)
     table = []
-    for preset, strength, k in settings_tried(demo.plan):
-        steered = demo.arm(prompts, demo.vectors[k], preset, strength, seed=10_000).measured
-        loss = original.kept - steered.kept
-        row = {"preset": preset, "strength": strength, "k": k, "presence": steered.presence[roles == "target"].mean()}
-        row |= {role: loss[roles == role].mean() for role in ROLES[1:]}
-        table.append({name: float(v) if isinstance(v, np.floating) else v for name, v in row.items()})
+    for preset, strength, k, rank in settings:
+        steered = demo.arm(prompts, demo.vectors[k, rank], preset, strength, seed=10_000)
+        loss = original.measured.kept - steered.measured.kept
+        change = root_mean_square(steered.images, original.images)
+        row: dict[str, Any] = dict(zip(SETTING, (preset, strength, k, rank), strict=True))
+        row["presence"] = float(steered.measured.presence[roles == "target"].mean())
+        row |= {role: float(loss[roles == role].mean()) for role in ROLES[1:]}
+        row["bound"] = max(upper_bound(loss[roles == role]) for role in ROLES[1:])
+        row["change"] = float(change[roles != "target"].mean())
+        table.append(row)
     return table
 
 
-def choose(table: list[dict[str, Any]]) -> tuple[dict[str, Any], int]:
-    """The chosen setting, and the study preset's k, by `RULE`."""
+def total(row: dict[str, Any]) -> float:
+    """Presence and losses together; a gain of siblings or unrelated prompts does not make up for presence."""
+    return row["presence"] + max(row["sibling"], 0) + max(row["unrelated"], 0)
 
-    def losses(row: dict[str, Any]) -> float:
-        return max(row["sibling"], 0) + max(row["unrelated"], 0)
 
-    gentle = [row for row in table if max(row["sibling"], row["unrelated"]) <= ALLOWED_LOSS]
-    if gentle:
-        best = min(gentle, key=lambda row: (round(row["presence"], 1), losses(row)))
+def choose(finals: list[dict[str, Any]]) -> dict[str, Any]:
+    """The chosen setting, by `RULE`."""
+    allowed = [row for row in finals if row["bound"] <= ALLOWED_LOSS]
+    if allowed:
+        lowest = min(row["presence"] for row in allowed)
+        best = min((row for row in allowed if row["presence"] <= lowest + TIE), key=lambda row: row["change"])
     else:
-        best = min(table, key=lambda row: row["presence"] + losses(row))
-    study = min((row for row in table if row["preset"] == "study"), key=lambda row: row["presence"])
-    return {name: best[name] for name in ("preset", "k", "strength")}, study["k"]
+        best = min(finals, key=total)
+    return {name: best[name] for name in SETTING}
 
 
 def test_figures(
@@ -276,16 +329,16 @@ def test_figures(
     columns = [("original", arms["target"].images)]
     # Where the study preset is the chosen one, its chosen setting takes the place of its best k.
     settings = {
-        "study": (demo.plan.strengths["study"][0], study_k),
-        chosen["preset"]: (chosen["strength"], chosen["k"]),
+        "study": (demo.plan.strengths["study"][0], study_k, 1),
+        chosen["preset"]: (chosen["strength"], chosen["k"], chosen["rank"]),
     }
     presets, by_preset = {}, {}
-    for preset, (strength, best) in settings.items():
+    for preset, (strength, best, rank) in settings.items():
         ks = demo.plan.ks if preset == "study" else (best,)
-        by_k = {k: demo.arm(target, demo.vectors[k], preset, strength) for k in ks}
-        columns.append((f"{preset} {strength:g}, k={best}", by_k[best].images))
+        by_k = {k: demo.arm(target, demo.vectors[k, rank], preset, strength) for k in ks}
+        columns.append((f"{preset} {strength:g}, k={best}" + f", rank {rank}" * (rank > 1), by_k[best].images))
         by_preset[preset] = {k: arm.measured for k, arm in by_k.items()}
-        presets[preset] = _preset_figures(demo, groups, original, by_preset[preset], (preset, strength, best))
+        presets[preset] = _preset_figures(demo, groups, original, by_preset[preset], (preset, strength, best, rank))
     study = by_preset["study"]
     results = {
         "presets": presets,
@@ -303,13 +356,14 @@ def _preset_figures(
     groups: dict[str, list[Prompt]],
     original: dict[str, Measured],
     by_k: dict[int, Measured],
-    arm: tuple[str, float, int],
+    arm: Setting,
 ) -> dict[str, Any]:
-    preset, strength, best = arm
+    preset, strength, best, rank = arm
     rest = original["target"].rest - by_k[best].rest
     figures: dict[str, Any] = {
         "strength": strength,
         "k": best,
+        "rank": rank,
         "presence": {
             "original": float(original["target"].presence.mean()),
             "steered": {str(k): float(measured.presence.mean()) for k, measured in by_k.items()},
@@ -322,7 +376,7 @@ def _preset_figures(
         "scene": float(by_k[best].scene.mean()),
     }
     for role, name in (("sibling", "siblings"), ("unrelated", "unrelated")):
-        steered = demo.arm(groups[role], demo.vectors[best], preset, strength).measured
+        steered = demo.arm(groups[role], demo.vectors[best, rank], preset, strength).measured
         loss = original[role].kept - steered.kept
         figures[name] = {
             "original": float(original[role].kept.mean()),
@@ -340,7 +394,7 @@ def _control_figures(
     chosen: dict[str, Any],
     columns: list[tuple[str, np.ndarray]],
 ) -> dict[str, Any]:
-    vector, activations = demo.vectors[chosen["k"]], demo.activations
+    vector, activations = demo.vectors[chosen["k"], chosen["rank"]], demo.activations
     assert activations is not None
     vectors = {
         "sign_flip": controls.sign_flip(vector, activations),
@@ -374,7 +428,7 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
     for preset, figures in results["presets"].items():
         intervals = figures["presence"]["interval"]
         for k in figures["presence"]["steered"]:
-            arm = f"{preset} {figures['strength']:g}, k = {k}"
+            arm = f"{preset} {figures['strength']:g}, k = {k}" + f", rank {figures['rank']}" * (figures["rank"] > 1)
             shown = {"original": str(Estimate(**intervals["original"])), "steered": str(Estimate(**intervals[k]))}
             presence.append({"arm": arm, "n": intervals["original"]["n"], **shown})
         for role in ("siblings", "unrelated"):
@@ -406,7 +460,8 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
         "setup": (
             f"{demo.plan.pairs} pairs, {len(scores.sites)} sites, {STEPS} steps (euler, normal), "
             f"guidance {demo.model.usual_guidance:g}, "
-            f"{scores.mode} scores, mean-difference directions, sites chosen per step; n = {results['n']}; "
+            f"{scores.mode} scores, mean-difference directions where the rank is 1, principal ones above, "
+            f"sites chosen per step; n = {results['n']}; "
             f"activation-steering {__version__}; weights {demo.model.weights_hash()}; {results['seconds']:.0f} s."
         ),
         "presence": presence,
@@ -415,5 +470,6 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
         "study": study,
         "floor": f"{results['distance']['other_seed']:.4f}",
         "dev": results["dev"],
+        "finals": results["finals"],
         "rule": RULE,
     }

@@ -1,4 +1,4 @@
-"""The diffusers adapter: load a model, make pictures, capture activations.
+"""The diffusers adapter: load a model, make pictures, record sites.
 
 Sampling is Euler on ComfyUI's ``normal`` noise levels, written out here in a few lines, so that the
 capture sees every UNet call and a KSampler set to euler/normal makes the same picture. Like ComfyUI,
@@ -7,7 +7,6 @@ the UNet is told the nearest trained timestep, and noise is drawn on the CPU, on
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,28 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .activations import Activations
-from .files import read_tensors, write_tensors
-from .pairs import Pair, pairs_hash
+from .capture import STEPS, Progress, Sampling, draw_noise, silent, weights_digest
 from .pocket.architecture import WEIGHTS
 from .pocket.codec import PatchCodec
-from .recording import Reducer, coordinates, quantiles, record, token_mean
+from .recording import Reducer, record
 from .schedule import NoiseSchedule
-from .sites import Site, choose_sites, find_sites
+from .sites import Site, find_sites
 from .steer import Call
-from .vector import SteeringVector
 
 SD15 = Path(__file__).parent / "sd15"
 """Configuration and tokenizer of SD 1.5, so that a single checkpoint file loads without any hub."""
-STEPS = 30
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
-
-Progress = Callable[[int], None]
-"""Called with the number of UNet rows just computed."""
-
-
-def _silent(rows: int) -> None:
-    """No progress."""
 
 
 @dataclass(eq=False)
@@ -58,6 +46,8 @@ class DiffusionModel:
         name: where it was loaded from.
         size: pictures' default width and height.
         call: description of the running UNet call, None outside of sampling.
+        sampler: the one it samples with.
+        scheduler: its noise levels, by the name that ComfyUI gives them.
     """
 
     unet: Any
@@ -70,6 +60,8 @@ class DiffusionModel:
     name: str
     size: int
     call: Call | None = field(default=None, repr=False)
+    sampler: str = "euler"
+    scheduler: str = "normal"
 
     def __post_init__(self) -> None:
         if self.prediction not in PREDICTIONS:
@@ -99,13 +91,13 @@ class DiffusionModel:
         """Every site with its module."""
         return find_sites(self.unet)
 
+    def sigmas(self, steps: int) -> Tensor:
+        """Noise levels of a run's UNet calls ``[steps]``, falling."""
+        return self.schedule.normal(steps)[:-1]
+
     def weights_hash(self) -> str:
-        """SHA-256 over names, shapes and the first 64 numbers of every UNet tensor."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.unet.state_dict().items()):
-            digest.update(f"{name}{tuple(value.shape)}".encode())
-            digest.update(value.flatten()[:64].float().cpu().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """`weights_digest` of the UNet."""
+        return weights_digest(self.unet.state_dict())
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
@@ -127,10 +119,7 @@ class DiffusionModel:
 
     def noise(self, seeds: Sequence[int], size: int) -> Tensor:
         """Standard normal latents ``[B, c, h, w]``, each drawn on the CPU from its own seed."""
-        if size < 8 or size % 8:
-            raise ValueError(f"size {size} must be a multiple of 8")
-        shape = (1, self.unet.config.in_channels, size // 8, size // 8)
-        return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds])
+        return draw_noise(seeds, self.unet.config.in_channels, size)
 
     def predict_clean(self, x: Tensor, sigma: float, context: Tensor) -> Tensor:
         """The clean latents that the UNet sees in ``x [B, c, h, w]`` at a noise level, float32."""
@@ -151,7 +140,7 @@ class DiffusionModel:
         noise: Tensor,
         steps: int,
         guidance: float,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         after_call: Callable[[int], None] | None = None,
     ) -> Tensor:
         """Latents ``[B, c, h, w]`` by Euler's method with classifier-free guidance.
@@ -174,7 +163,7 @@ class DiffusionModel:
         x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
         try:
             for step, (sigma, following) in enumerate(pairwise(sigmas)):
-                self.call = Call((sigma,) * len(flags), flags)
+                self.call = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]))
                 clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
                 if after_call:
                     after_call(step)
@@ -186,6 +175,34 @@ class DiffusionModel:
             self.call = None
         return x
 
+    def recorded(
+        self,
+        sites: Sequence[Site],
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        reduce: Reducer,
+        progress: Progress = silent,
+    ) -> list[dict[Site, Tensor]]:
+        """What ``reduce`` keeps of every site on the prompts' rows, step by step."""
+        steps: list[dict[Site, Tensor]] = []
+        available = self.sites()
+        with record({site: available[site] for site in sites}, reduce, self._sigma) as current:
+            self.denoise(
+                self.encode(prompts),
+                self.encode([""]),
+                self.noise(seeds, sampling.size),
+                sampling.steps,
+                sampling.guidance,
+                progress,
+                after_call=lambda _step: steps.append(current.take(slice(0, len(prompts)))),
+            )
+        return steps
+
+    def _sigma(self) -> float:
+        assert self.call is not None
+        return self.call.sigmas[0]
+
     def generate(
         self,
         prompts: str | Sequence[str],
@@ -195,7 +212,7 @@ class DiffusionModel:
         guidance: float | None = None,
         size: int | None = None,
         batch: int | None = None,
-        progress: Progress = _silent,
+        progress: Progress = silent,
     ) -> np.ndarray:
         """Pictures ``uint8 [N, H, W, 3]`` of prompts.
 
@@ -330,205 +347,3 @@ def _frozen(model: DiffusionModel) -> DiffusionModel:
         if isinstance(part, nn.Module):
             part.eval().requires_grad_(False)
     return model
-
-
-# --- capture -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CaptureSettings:
-    """How a capture samples.
-
-    Attributes:
-        steps: noise levels S.
-        guidance: classifier-free guidance; 1 halves the cost and skips the negative branch; None takes
-            the model's usual one.
-        seed: pair i starts from the noise of ``seed + i``, on both sides.
-        size: width and height in pixels; None takes the model's own.
-        batch: pairs computed together; None takes half of the model's usual batch.
-    """
-
-    steps: int = STEPS
-    guidance: float | None = None
-    seed: int = 0
-    size: int | None = None
-    batch: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or (self.batch is not None and self.batch < 1):
-            raise ValueError(f"steps {self.steps} and batch {self.batch} must be at least 1")
-
-    def on(self, model: DiffusionModel) -> _Sampling:
-        """The same settings with every None filled in for a model."""
-        guidance = model.usual_guidance if self.guidance is None else self.guidance
-        batch = self.batch or max(1, model.usual_batch // 2)
-        return _Sampling(self.steps, guidance, self.seed, self.size or model.size, batch)
-
-
-@dataclass(frozen=True)
-class _Sampling:
-    """Capture settings without blanks."""
-
-    steps: int
-    guidance: float
-    seed: int
-    size: int
-    batch: int
-
-
-def capture(
-    model: DiffusionModel,
-    pairs: Sequence[Pair],
-    sites: str = "attn1,attn2,ff,resnet",
-    settings: CaptureSettings | None = None,
-    concept: str = "",
-    parts: Path | None = None,
-    progress: Progress = _silent,
-) -> Activations:
-    """Record the token means of every site on both sides of every pair, at every step.
-
-    Only rows of the prompt are recorded, not those of the negative branch of guidance.
-
-    Args:
-        model: from `load_model`.
-        pairs: the prompt pairs.
-        sites: kinds and site names separated by commas.
-        settings: how to sample.
-        concept: its name, for the metadata.
-        parts: a folder that keeps finished batches, so that an interrupted capture goes on; the
-            caller removes it when the whole file is written.
-        progress: called with the number of UNet rows just computed.
-    """
-    sampling = (settings or CaptureSettings()).on(model)
-    if not pairs:
-        raise ValueError("a capture needs at least one pair")
-    available = model.sites()
-    modules = {site: available[site] for site in choose_sites(available, sites)}
-    metadata = {
-        "concept": concept,
-        "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
-        "pairs": pairs_hash(pairs),
-        "negatives": [pair.negative for pair in pairs],  # what gate thresholds are measured on
-        "sampler": "euler",
-        "scheduler": "normal",
-        "steps": sampling.steps,
-        "guidance": sampling.guidance,
-        "seed": sampling.seed,
-        "size": sampling.size,
-    }
-    store = _Parts(parts, {**metadata, "sites": [str(site) for site in modules], "batch": sampling.batch})
-    batches = []
-    for start in range(0, len(pairs), sampling.batch):
-        part = pairs[start : start + sampling.batch]
-        done = store.load(start)
-        if done is None:
-            done = _capture_batch(model, modules, part, start, sampling, progress)
-            store.save(start, done)
-        else:
-            progress(capture_rows(len(part), sampling))
-        batches.append(done)
-    tensors = {site: torch.cat([batch[str(site)] for batch in batches], dim=1) for site in modules}
-    return Activations(tensors, model.schedule.normal(sampling.steps)[:-1], metadata)
-
-
-def capture_rows(pairs: int, settings: CaptureSettings | _Sampling) -> int:
-    """Number of UNet rows that a capture computes."""
-    return 2 * pairs * settings.steps * (2 if settings.guidance != 1 else 1)
-
-
-def _capture_batch(
-    model: DiffusionModel,
-    modules: dict[Site, nn.Module],
-    pairs: Sequence[Pair],
-    first: int,
-    sampling: _Sampling,
-    progress: Progress,
-) -> dict[str, Tensor]:
-    """One batch of pairs: ``[2, n, S, C]`` by site name."""
-    prompts = [pair.positive for pair in pairs] + [pair.negative for pair in pairs]
-    seeds = [sampling.seed + first + i for i in range(len(pairs))]  # both sides start from the same noise
-    steps = _recorded(model, modules, prompts, seeds * 2, sampling, token_mean, progress)
-    sides = (2, len(pairs))
-    return {str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, sides) for site in modules}
-
-
-def _recorded(
-    model: DiffusionModel,
-    modules: dict[Site, nn.Module],
-    prompts: list[str],
-    seeds: list[int],
-    sampling: _Sampling,
-    reduce: Reducer,
-    progress: Progress,
-) -> list[dict[Site, Tensor]]:
-    """What ``reduce`` keeps of every site on the prompts' rows, step by step."""
-    steps: list[dict[Site, Tensor]] = []
-    with record(modules, reduce) as current:
-        model.denoise(
-            model.encode(prompts),
-            model.encode([""]),
-            model.noise(seeds, sampling.size),
-            sampling.steps,
-            sampling.guidance,
-            progress,
-            after_call=lambda _step: steps.append(current.take(slice(0, len(prompts)))),
-        )
-    return steps
-
-
-class _Parts:
-    """Finished batches in a folder; batches of another capture in the same folder do not count."""
-
-    def __init__(self, folder: Path | None, settings: dict[str, Any]) -> None:
-        self.folder = folder
-        self.key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-
-    def load(self, start: int) -> dict[str, Tensor] | None:
-        path = self.folder / f"{start:06d}.safetensors" if self.folder else None
-        if path is None or not path.is_file():
-            return None
-        tensors, header = read_tensors(path, "part", 1)
-        return tensors if header.get("key") == self.key else None
-
-    def save(self, start: int, tensors: dict[str, Tensor]) -> None:
-        if self.folder:
-            write_tensors(self.folder / f"{start:06d}.safetensors", tensors, "part", 1, {"key": self.key})
-
-
-def calibrate(
-    model: DiffusionModel,
-    vector: SteeringVector,
-    prompts: Sequence[str],
-    settings: CaptureSettings | None = None,
-    progress: Progress = _silent,
-) -> dict[Site, Tensor]:
-    """Gate thresholds ``[S, K]``: the 95 % quantile of per-token coordinates on negative prompts.
-
-    A read-only pass; put the result into the vector with `steering.build.with_thresholds`. The pass
-    runs at the noise levels of its own steps, and a knot of the vector takes those nearest to it.
-    """
-    sampling = (settings or CaptureSettings()).on(model)
-    modules = {site: module for site, module in model.sites().items() if site in vector.sites}
-    values: dict[Site, list[list[Tensor]]] = {site: [[] for _ in vector.sigmas] for site in modules}
-    knots = [vector.knot(sigma) for sigma in model.schedule.normal(sampling.steps)[:-1].tolist()]
-
-    def reduce(site: Site, tokens: Tensor) -> Tensor:
-        assert model.call is not None
-        return coordinates(vector, model.call.sigmas[0])(site, tokens)
-
-    for start in range(0, len(prompts), sampling.batch):
-        part = list(prompts[start : start + sampling.batch])
-        seeds = [sampling.seed + start + i for i in range(len(part))]
-        for knot, kept in zip(knots, _recorded(model, modules, part, seeds, sampling, reduce, progress), strict=True):
-            for site, value in kept.items():
-                values[site][knot].append(value)
-    return quantiles(_fill(values))
-
-
-def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor]]]:
-    """Give a knot that no step came near the values of its nearest filled neighbour."""
-    filled = {}
-    for site, knots in values.items():
-        full = [i for i, parts in enumerate(knots) if parts]
-        filled[site] = [knots[min(full, key=lambda j, i=i: abs(j - i))] for i in range(len(knots))]
-    return filled

@@ -1,7 +1,8 @@
 """From the activations of pairs to directions: one function per method.
 
-Each takes ``positive, negative [N, C]`` of one site and noise level and returns orthonormal rows
-``[K, C]``, the first with a positive inner product with the mean difference.
+Each takes ``positive, negative [N, C]`` of one site and noise level and a rank K, and returns
+orthonormal rows ``[K, C]``. The first points along the mean difference as far as the rows' span
+allows, since it is the one that a gate reads; the others are orthogonal to the mean difference.
 """
 
 from __future__ import annotations
@@ -12,34 +13,50 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+Method = Callable[[Tensor, Tensor, int], Tensor]
+"""(positive ``[N, C]``, negative ``[N, C]``, rank K) -> orthonormal rows ``[K, C]``."""
 
-def mean_difference(positive: Tensor, negative: Tensor) -> Tensor:
+
+def mean_difference(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
     """Mean difference: r = unit(mean_i (a⁺_i - a⁻_i)), one row ``[1, C]``.
 
     The difference of means, as in Arditi et al. (arXiv 2406.11717) and CASteer (arXiv 2503.09630).
+
+    Raises:
+        ValueError: a rank other than 1.
     """
+    if rank != 1:
+        raise ValueError(f"rank {rank} does not fit direction 'mean', which is a single one; use 'pca'")
     return torch.nn.functional.normalize((positive - negative).mean(0, keepdim=True), dim=-1)
 
 
-def principal(positive: Tensor, negative: Tensor) -> Tensor:
-    """First principal direction of the paired differences, one row ``[1, C]``.
+def principal(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
+    """Principal directions of the paired differences, ``[K, C]``.
 
-    The leading right singular vector of the N x C matrix of a⁺_i - a⁻_i, *not* centred: what all
+    The K leading right singular vectors of the N x C matrix of a⁺_i - a⁻_i, *not* centred: what all
     pairs share is the signal here, and centring would remove it (Zou et al., arXiv 2310.01405, flip
-    signs at random to the same end).
+    signs at random to the same end). Within their span the rows are turned so that the first is the
+    projection of the mean difference. Two unlike things under one name (a knife, a bomb) want K = 2.
+
+    Raises:
+        ValueError: a rank below 1, or above the number of pairs or channels.
     """
     differences = positive - negative
-    row = torch.linalg.svd(differences, full_matrices=False).Vh[:1]
-    return row * torch.where((row @ differences.mean(0)) < 0, -1.0, 1.0)
+    if not 1 <= rank <= min(differences.shape):
+        raise ValueError(f"rank {rank} is not within 1 to {min(differences.shape)}, the number of pairs or channels")
+    rows = torch.linalg.svd(differences, full_matrices=False).Vh[:rank]
+    mean = rows @ differences.mean(0)
+    # QR of (mean, e_1, e_2, ...) gives a basis of the span whose first vector is the mean's, up to its sign.
+    turn = torch.linalg.qr(torch.column_stack([mean, torch.eye(rank, dtype=rows.dtype)]))[0]
+    lead = torch.where(turn[:, 0] @ mean < 0, -turn[:, 0], turn[:, 0])
+    return torch.column_stack([lead, turn[:, 1:]]).T @ rows
 
 
-DIRECTIONS: MappingProxyType[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
-    {"mean": mean_difference, "pca": principal}
-)
+DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType({"mean": mean_difference, "pca": principal})
 """Method name -> function."""
 
 
-def get_direction(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+def get_direction(name: str) -> Method:
     """The method of a name; raises ValueError naming the legal ones."""
     if name not in DIRECTIONS:
         raise ValueError(f"direction {name!r} is not one of {', '.join(DIRECTIONS)}")

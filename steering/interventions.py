@@ -126,6 +126,35 @@ def restore_norm(moved: Tensor, original: Tensor) -> Tensor:
     return moved * (original.norm(dim=-1, keepdim=True) / length.clamp_min(torch.finfo(torch.float32).tiny))
 
 
+def within(x: Tensor, moved: Tensor, weights: Tensor) -> Tensor:
+    """Only inside a mask: x' = x + m (moved - x) for tokens ``[B, T, C]`` and weights ``[B, T, 1]`` in 0..1.
+
+    Where m is 0, x stays as it is, bit for bit.
+    """
+    mixed = x.float() + weights * (moved.float() - x.float())
+    return torch.where(weights == 0, x, mixed.to(x.dtype))
+
+
+def mask_tokens(mask: Tensor, tokens: int, latent: tuple[int, int]) -> Tensor:
+    """A mask ``[M, H, W]`` as weights of a site's tokens ``[M, T, 1]``, averaged over each token's area.
+
+    Args:
+        mask: weights from 0 to 1, over the whole picture.
+        tokens: number of tokens T of the site.
+        latent: height and width of the latents; every level of the UNet halves them, rounding up.
+
+    Raises:
+        ValueError: no level of the UNet has that many tokens.
+    """
+    height, width = latent
+    while height * width > tokens:
+        height, width = (height + 1) // 2, (width + 1) // 2
+    if height * width != tokens:
+        raise ValueError(f"a mask does not fit {tokens} tokens of latents of {latent[0]} x {latent[1]}")
+    fitted = torch.nn.functional.interpolate(mask[:, None].float(), (height, width), mode="area")
+    return fitted.flatten(1)[..., None]
+
+
 INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, Settings], Tensor]] = MappingProxyType(
     {"suppress": suppress}
 )

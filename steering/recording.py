@@ -12,8 +12,8 @@ from .hooks import as_tokens, site_hooks
 from .sites import Site
 from .vector import SteeringVector
 
-Reducer = Callable[[Site, Tensor], Tensor]
-"""(site, tokens ``[B, T, C]``) -> what is kept of them, ``[B, ...]``."""
+Reducer = Callable[[Site, Tensor, float], Tensor]
+"""(site, tokens ``[B, T, C]``, noise level) -> what is kept of them, ``[B, ...]``."""
 
 
 class Recording:
@@ -29,29 +29,31 @@ class Recording:
         return taken
 
 
-def token_mean(site: Site, tokens: Tensor) -> Tensor:
+def token_mean(site: Site, tokens: Tensor, sigma: float) -> Tensor:
     """Mean over tokens in float32: ``[B, T, C]`` to ``[B, C]``."""
     return tokens.float().mean(1)
 
 
 @contextmanager
-def record(modules: Mapping[Site, nn.Module], reduce: Reducer = token_mean) -> Iterator[Recording]:
-    """Record every UNet call made inside the block."""
+def record(
+    modules: Mapping[Site, nn.Module], reduce: Reducer = token_mean, sigma: Callable[[], float] = lambda: 0.0
+) -> Iterator[Recording]:
+    """Record every UNet call made inside the block; ``sigma`` says the noise level of the running call."""
     recording = Recording()
 
     def read(site: Site, output: Tensor) -> None:
-        recording.latest[site] = reduce(site, as_tokens(output.detach()))
+        recording.latest[site] = reduce(site, as_tokens(output.detach()), sigma())
 
     with site_hooks(modules, read):
         yield recording
 
 
-def coordinates(vector: SteeringVector, sigma: float) -> Reducer:
-    """A reducer to the coordinates <x, r_k> of every token, ``[B, T, C]`` to ``[B, T, K]``, at a noise level."""
-    knot = vector.knot(sigma)
+def coordinates(vector: SteeringVector) -> Reducer:
+    """A reducer to the coordinates <x, r_k> of every token, ``[B, T, C]`` to ``[B, T, K]``."""
 
-    def reduce(site: Site, tokens: Tensor) -> Tensor:
-        return tokens.float() @ vector.sites[site].direction[knot].to(tokens.device).float().T
+    def reduce(site: Site, tokens: Tensor, sigma: float) -> Tensor:
+        rows = vector.sites[site].direction[vector.knot(sigma)]
+        return tokens.float() @ rows.to(tokens.device).float().T
 
     return reduce
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .hooks import as_tokens, like_output, site_hooks
-from .interventions import INTERVENTIONS, Rows, Settings, get_preset, orthonormalise
+from .interventions import INTERVENTIONS, Rows, Settings, get_preset, mask_tokens, orthonormalise, within
 from .schedule import NoiseSchedule
 from .sites import Site, find_sites, module_width, sort_sites
 from .vector import SteeringVector
@@ -28,10 +28,12 @@ class Call:
     Attributes:
         sigmas: noise level of every row.
         conditional: whether a row belongs to the prompt (True) or to the negative prompt (False).
+        latent: height and width of the latents, which a mask needs.
     """
 
     sigmas: tuple[float, ...]
     conditional: tuple[bool, ...]
+    latent: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if len(self.sigmas) != len(self.conditional):
@@ -56,6 +58,8 @@ class Entry:
         settings: reference, gate, norm, half.
         window: (first, last) noise level at which it acts, ``first >= last``.
         mode: a name of `steering.interventions.INTERVENTIONS`.
+        mask: where in the picture it acts, weights from 0 to 1 ``[M, H, W]`` with M = 1 or one for each
+            picture of the batch; None means everywhere.
     """
 
     vector: SteeringVector
@@ -63,6 +67,7 @@ class Entry:
     settings: Settings
     window: tuple[float, float] = (float("inf"), 0.0)
     mode: str = "suppress"
+    mask: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in INTERVENTIONS:
@@ -71,6 +76,8 @@ class Entry:
             raise ValueError(f"strength {self.strength} must be a finite number")
         if self.window[0] < self.window[1]:
             raise ValueError(f"the window {self.window} ends before it starts; noise levels fall from first to last")
+        if self.mask is not None and self.mask.ndim != 3:
+            raise ValueError(f"a mask of shape {tuple(self.mask.shape)} is not [M, H, W]; one mask a picture, or one")
         if self.settings.gate == "threshold" and any(e.threshold is None for e in self.vector.sites.values()):
             raise ValueError("the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'")
 
@@ -103,6 +110,8 @@ def make_entry(
     preset: str | None = None,
     settings: Settings | None = None,
     window: tuple[float, float] = (float("inf"), 0.0),
+    mode: str = "suppress",
+    mask: Tensor | None = None,
 ) -> Entry:
     """An entry with every blank filled: from the vector's recommendation, else from the preset.
 
@@ -112,6 +121,8 @@ def make_entry(
         preset: None takes the file's recommendation, else ``precise``.
         settings: replace the preset's settings.
         window: (first, last) noise level.
+        mode: what is done, a name of `steering.interventions.INTERVENTIONS`.
+        mask: where in the picture, ``[M, H, W]``; None means everywhere.
     """
     advice: Mapping[str, Any] = vector.metadata.get("recommended", {})
     name = preset or advice.get("preset", DEFAULT_PRESET)
@@ -119,7 +130,17 @@ def make_entry(
     if strength is None:
         advised = advice.get("strength") if advice.get("preset") == name else None
         strength = chosen.usual_strength if advised is None else float(advised)
-    return Entry(vector, float(strength), settings or chosen.settings, window)
+    return Entry(vector, float(strength), settings or chosen.settings, window, mode, mask)
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Rows applied together at a site and noise level, and how."""
+
+    rows: Rows
+    settings: Settings
+    mode: str
+    mask: Tensor | None
 
 
 class Steering:
@@ -127,7 +148,7 @@ class Steering:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
-        self._cache: dict[tuple[Site, float, torch.device], list[tuple[Rows, Settings, str]]] = {}
+        self._cache: dict[tuple[Site, float, torch.device], list[_Step]] = {}
 
     @property
     def sites(self) -> list[Site]:
@@ -140,21 +161,24 @@ class Steering:
             raise RuntimeError(f"the call describes {len(call.sigmas)} rows, {site} computed {len(output)}")
         result = None
         for sigma in sorted(set(call.sigmas)):
-            for rows, settings, mode in self._steps(site, sigma, output.device):
-                chosen = _acting_rows(call, sigma, settings.half, output.device)
+            for step in self._steps(site, sigma, output.device):
+                chosen = _acting_rows(call, sigma, step.settings.half, output.device)
                 if len(chosen):
-                    result = _edit_rows(output if result is None else result, chosen, rows, settings, mode)
+                    result = _edit_rows(output if result is None else result, chosen, step, call)
         return result
 
-    def _steps(self, site: Site, sigma: float, device: torch.device) -> list[tuple[Rows, Settings, str]]:
+    def _steps(self, site: Site, sigma: float, device: torch.device) -> list[_Step]:
         key = (site, sigma, device)
         if key not in self._cache:
             acting = [entry for entry in self.entries if entry.acts(site, sigma)]
-            groups: dict[tuple[Settings, str], list[Entry]] = {}
+            groups: dict[tuple[Settings, str, int], list[Entry]] = {}
             for entry in acting:
-                groups.setdefault((entry.settings, entry.mode), []).append(entry)
-            steps = [(_join(group, site, sigma).to(device), *how) for how, group in groups.items()]
-            self._cache[key] = [step for step in steps if len(step[0].directions)]
+                groups.setdefault((entry.settings, entry.mode, id(entry.mask)), []).append(entry)
+            steps = [
+                _Step(_join(group, site, sigma).to(device), group[0].settings, group[0].mode, group[0].mask)
+                for group in groups.values()
+            ]
+            self._cache[key] = [step for step in steps if len(step.rows.directions)]
         return self._cache[key]
 
 
@@ -189,14 +213,26 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
 
 
-def _edit_rows(output: Tensor, chosen: Tensor, rows: Rows, settings: Settings, mode: str) -> Tensor:
-    intervene = INTERVENTIONS[mode]
-    if len(chosen) == len(output):
-        return like_output(intervene(as_tokens(output), rows, settings), output)
-    part = output[chosen]
+def _edit_rows(output: Tensor, chosen: Tensor, step: _Step, call: Call) -> Tensor:
+    everything = len(chosen) == len(output)
+    part = output if everything else output[chosen]
+    tokens = as_tokens(part)
+    moved = INTERVENTIONS[step.mode](tokens, step.rows, step.settings)
+    if step.mask is not None:
+        moved = within(tokens, moved, _weights(step.mask, tokens, chosen, call))
+    if everything:
+        return like_output(moved, output)
     result = output.clone()
-    result[chosen] = like_output(intervene(as_tokens(part), rows, settings), part)
+    result[chosen] = like_output(moved, part)
     return result
+
+
+def _weights(mask: Tensor, tokens: Tensor, chosen: Tensor, call: Call) -> Tensor:
+    """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""
+    if call.latent is None:
+        raise ValueError("a mask needs the size of the latents; steer a loaded model, or leave the mask out")
+    weights = mask_tokens(mask, tokens.shape[1], call.latent).to(tokens.device)
+    return weights[chosen % len(weights)]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ LEVELS = [
     {"activations", "vector", "interventions", "hooks"},
     {"navigator", "directions"},
     {"build", "recording", "steer"},
+    {"capture"},
     {"pocket"},
     {"diffusion"},
     {"evaluate"},
@@ -24,7 +25,7 @@ LEVELS = [
 
 HOST = {"comfy", "comfy_api", "comfy_extras", "nodes", "folder_paths", "server", "execution"}
 HEAVY = {"diffusers", "transformers", "open_clip", "typer", "rich", "jinja2", "matplotlib", "nudenet", "openai", "PIL"}
-CORE = set().union(*LEVELS[:4])
+CORE = set().union(*LEVELS[:5])
 
 
 def room(path: Path) -> str:

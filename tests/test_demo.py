@@ -4,8 +4,16 @@ import pytest
 
 from steering.demo import Plan, choose, planned_rows, run_demo
 
-ONE_STRENGTH = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0,)}
-TINY = Plan(ks=(1, 2), dev=(2, 1, 1), test=(3, 2, 2), pairs=10, batch=10, strengths=ONE_STRENGTH)
+TINY = Plan(
+    ks=(1, 2),
+    dev=(2, 1, 1),
+    finals=(3, 2, 2),
+    test=(3, 2, 2),
+    pairs=10,
+    batch=10,
+    strengths={"study": (2.5,), "selective": (3.0,)},
+    ranks=(2,),
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +55,7 @@ def test_the_json_has_the_promised_form(finished):
         "seconds",
         "report",
     }
-    assert set(results["chosen"]) == {"preset", "k", "strength"}
+    assert set(results["chosen"]) == {"preset", "k", "strength", "rank"}
     assert {"study", results["chosen"]["preset"]} == set(results["presets"])
     study = results["presets"]["study"]
     assert set(study["presence"]["steered"]) == {"1", "2"}
@@ -70,21 +78,23 @@ def test_a_second_run_computes_nothing_anew(finished, monkeypatch):
     assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in results.items() if k != "seconds"}
 
 
-def row(preset, k, presence, sibling, unrelated):
-    return {"preset": preset, "strength": 1.0, "k": k, "presence": presence, "sibling": sibling, "unrelated": unrelated}
+def row(k, presence, loss, change=1.0):
+    setting = {"preset": "precise", "strength": 1.0, "k": k, "rank": 1}
+    return setting | {"presence": presence, "sibling": loss, "unrelated": 0.0, "bound": loss + 2, "change": change}
 
 
-def test_the_choice_prefers_gentle_settings():
-    table = [
-        row("study", 1, 1, 30, 2),
-        row("precise", 5, 8, 1, 1),
-        row("precise", 8, 20, 0, 0),
-        row("study", 3, 3, 9, 9),
-    ]
-    chosen, study_k = choose(table)
-    assert chosen == {"preset": "precise", "k": 5, "strength": 1.0}
-    assert study_k == 1
+def test_the_choice_keeps_to_settings_that_cost_little():
+    assert choose([row(1, 1, 30), row(5, 8, 1), row(8, 20, 0)]) == {
+        "preset": "precise",
+        "k": 5,
+        "strength": 1.0,
+        "rank": 1,
+    }
 
 
-def test_without_a_gentle_setting_the_sum_counts():
-    assert choose([row("study", 1, 1, 30, 2), row("study", 3, 20, 5, 5)])[0]["k"] == 3
+def test_of_settings_that_prompts_cannot_tell_apart_the_one_that_changes_least_is_chosen():
+    assert choose([row(1, 1.0, 2, change=20), row(3, 2.5, 2, change=10), row(5, 3.5, 0, change=1)])["k"] == 3
+
+
+def test_where_every_setting_costs_much_the_sum_counts():
+    assert choose([row(1, 1, 30), row(3, 20, 5)])["k"] == 3

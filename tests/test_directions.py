@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.directions import DIRECTIONS, get_direction
+from steering.directions import DIRECTIONS, get_direction, mean_difference, principal
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)
@@ -11,7 +11,7 @@ from steering.directions import DIRECTIONS, get_direction
 def test_rows_are_orthonormal_and_point_along_the_difference(name, seed, width):
     generator = torch.Generator().manual_seed(seed)
     positive, negative = torch.randn(2, 20, width, generator=generator, dtype=torch.float64)
-    rows = get_direction(name)(positive, negative)
+    rows = get_direction(name)(positive, negative, 1)
     torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows), dtype=torch.float64), atol=1e-12, rtol=0)
     assert rows[0] @ (positive - negative).mean(0) >= 0
 
@@ -22,9 +22,43 @@ def test_a_planted_direction_is_found_and_swapping_sides_turns_it(name):
     truth = torch.nn.functional.normalize(torch.randn(64, generator=generator), dim=0)
     negative = torch.randn(50, 64, generator=generator)
     positive = negative + 6 * truth + 0.3 * torch.randn(50, 64, generator=generator)
-    row = get_direction(name)(positive, negative)[0]
+    row = get_direction(name)(positive, negative, 1)[0]
     assert row @ truth > 0.99
-    torch.testing.assert_close(get_direction(name)(negative, positive)[0], -row)
+    torch.testing.assert_close(get_direction(name)(negative, positive, 1)[0], -row)
+
+
+@given(seed=st.integers(0, 10_000), rank=st.integers(1, 6))
+def test_principal_rows_span_the_leading_singular_vectors_with_the_mean_in_front(seed, rank):
+    generator = torch.Generator().manual_seed(seed)
+    positive, negative = torch.randn(2, 20, 30, generator=generator, dtype=torch.float64)
+    differences = positive - negative
+    rows = principal(positive, negative, rank)
+    torch.testing.assert_close(rows @ rows.T, torch.eye(rank, dtype=torch.float64), atol=1e-12, rtol=0)
+    leading = torch.linalg.svd(differences).Vh[:rank]
+    torch.testing.assert_close(rows.T @ rows, leading.T @ leading, atol=1e-9, rtol=0)  # the same span
+    # Only the first row sees the mean difference, so a gate on it sees all of it that the span holds.
+    seen = rows @ differences.mean(0)
+    assert seen[0] >= 0
+    torch.testing.assert_close(seen[1:], torch.zeros(rank - 1, dtype=torch.float64), atol=1e-9, rtol=0)
+
+
+def test_two_unlike_things_need_two_directions():
+    generator = torch.Generator().manual_seed(0)
+    knife, bomb = torch.linalg.qr(torch.randn(64, 2, generator=generator))[0].T
+    negative = torch.randn(50, 64, generator=generator)
+    positive = negative + 5 * torch.where(torch.arange(50)[:, None] % 2 == 0, knife, bomb)
+
+    def left_of_knife(rows):
+        return (knife - rows.T @ (rows @ knife)).norm()
+
+    assert left_of_knife(mean_difference(positive, negative)) > 0.6
+    assert left_of_knife(principal(positive, negative, 2)) < 1e-3
+
+
+@pytest.mark.parametrize(("name", "rank"), [("mean", 2), ("pca", 0), ("pca", 21)])
+def test_ranks_that_do_not_fit_are_refused(name, rank):
+    with pytest.raises(ValueError, match=f"rank {rank}"):
+        get_direction(name)(*torch.randn(2, 20, 30), rank)
 
 
 def test_unknown_methods_are_refused():

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from steering.build import build
-from steering.diffusion import SD15, CaptureSettings, capture, load_model
+from steering.capture import CaptureSettings, capture
+from steering.diffusion import SD15, load_model
 from steering.pairs import Pair
 from steering.sites import SD15_SITES, module_width
 from steering.steer import steer

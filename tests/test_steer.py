@@ -85,6 +85,32 @@ def test_the_unconditional_half_is_untouched(toy_model):
     assert nobody is None
 
 
+def test_a_mask_confines_the_edit_to_its_tokens_and_follows_the_batch(toy_model):
+    vector, site = vector_for(toy_model, ["in4.attn2"]), Site.parse("in4.attn2")
+    mask = torch.zeros(2, 8, 8)
+    mask[0, :, :4] = 1  # the left half of the first picture, nothing of the second
+    output, call = torch.randn(4, 16, 64), Call((5.0,) * 4, (False, False, True, True), (8, 8))
+    result = Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output, call).reshape(4, 4, 4, 64)
+    before = output.reshape(4, 4, 4, 64)
+    for row in (0, 2):
+        assert not torch.equal(result[row, :, :2], before[row, :, :2])
+        assert torch.equal(result[row, :, 2:], before[row, :, 2:])
+    assert torch.equal(result[[1, 3]], before[[1, 3]])
+    with pytest.raises(ValueError, match="size of the latents"):
+        Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output, Call((5.0,) * 4, (True,) * 4))
+    with pytest.raises(ValueError, match=r"\[M, H, W\]"):
+        Entry(vector, 2.5, BOTH, mask=mask[0])
+
+
+def test_a_mask_of_ones_is_no_mask(toy_model, hooks_left):
+    vector = vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, [make_entry(vector, 2.5, "study")]):
+        plain = pictures(toy_model)
+    with steer(toy_model, [make_entry(vector, 2.5, "study", mask=torch.ones(1, 64, 64))]):
+        masked = pictures(toy_model)
+    torch.testing.assert_close(masked, plain, atol=1e-4, rtol=1e-4)  # x + (moved - x) rounds once more a site
+
+
 def test_rows_of_other_noise_levels_get_their_own_direction(toy_model):
     vector, site = vector_for(toy_model, ["in4.attn2"]), Site.parse("in4.attn2")
     steering = Steering([Entry(vector, 1.0, BOTH)])

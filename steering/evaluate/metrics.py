@@ -73,6 +73,11 @@ def clip_change(steered: np.ndarray, original: np.ndarray) -> dict[str, float]:
     return {"weakest": float(change.max()), "mean": float(change.mean()), "strongest": float(change.min())}
 
 
+def root_mean_square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Root mean square difference of pictures ``uint8 [N, H, W, 3]``, per picture ``[N]``, in grey levels."""
+    return np.sqrt(np.square(x.astype(np.float32) - y).mean((1, 2, 3)))
+
+
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     """Fréchet distance of two sets of features ``[N, d]``, ``[M, d]``; on CLIP features it is called FD-CLIP.
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.evaluate.metrics import clip_change, frechet_distance, measure, percent_change
+from steering.evaluate.metrics import clip_change, frechet_distance, measure, percent_change, root_mean_square
 from steering.evaluate.prompts import Prompt, load_concept
 
 
@@ -50,3 +50,9 @@ def test_measurements_of_rendered_scenes():
     assert np.isnan(measured.rest[0])
     assert measured.rest[2] > 80
     assert measured.features.shape == (3, 64)
+
+
+def test_the_change_of_a_picture_is_in_grey_levels_and_does_not_wrap():
+    dark, light = np.full((2, 4, 4, 3), 10, np.uint8), np.full((2, 4, 4, 3), 250, np.uint8)
+    np.testing.assert_allclose(root_mean_square(dark, light), 240)
+    np.testing.assert_allclose(root_mean_square(light, light), 0)

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from steering.build import build, with_thresholds
-from steering.diffusion import CaptureSettings, calibrate, capture, load_model
+from steering.capture import CaptureSettings, calibrate, capture
+from steering.diffusion import load_model
 from steering.pairs import load_pairs
 
 PACK = Path(__file__).parent.parent.parent
