@@ -2,12 +2,38 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from .apply import Apply
+from .activations import LoadActivations, SaveActivations
+from .apply import Apply, SteeringOptions
+from .build import Build
+from .capture import Capture
 from .comfy_files import register
+from .pairs import LoadPairs, PairsFromText
 from .pocket import LoadPocket
-from .vectors import LoadVector
+from .quick import Quick
+from .run import Report, SteeredKSampler
+from .score import Score
+from .sweep import LabelledGrid, Sweep
+from .vectors import LoadVector, SaveVector
 
-NODES: list[type[io.ComfyNode]] = [LoadPocket, LoadVector, Apply]
+NODES: list[type[io.ComfyNode]] = [
+    LoadPocket,
+    LoadVector,
+    Apply,
+    SteeringOptions,
+    Quick,
+    LoadPairs,
+    PairsFromText,
+    Capture,
+    SaveActivations,
+    LoadActivations,
+    Score,
+    Build,
+    SaveVector,
+    SteeredKSampler,
+    Report,
+    Sweep,
+    LabelledGrid,
+]
 """Every node of the pack, in menu order."""
 
 

@@ -1,16 +1,38 @@
-"""Apply Steering."""
+"""Apply Steering, and Steering Options."""
 
+from __future__ import annotations
+
+import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..steering.interventions import PRESETS
+from ..steering.interventions import GATES, HALVES, INTERVENTIONS, PRESETS, REFERENCES, Settings
 from ..steering.steer import make_entry
 from ..steering.vector import SteeringVector
 from .comfy_unet import with_entry
-from .vectors import Vector
+from .sockets import Options, Vector
 
 RECOMMENDED = "recommended"
 """The preset that the vector's file recommends."""
+
+
+def preset_input() -> io.Combo.Input:
+    """The choice of preset, wherever it is asked for."""
+    return io.Combo.Input(
+        "preset",
+        options=[RECOMMENDED, *PRESETS],
+        default=RECOMMENDED,
+        tooltip=(
+            "How tokens are moved. recommended: as the vector's file says, else precise. study: every token, plain "
+            "projection. casteer: only tokens that hold the concept. precise: those, down to the level of pictures "
+            "without it. selective: only tokens far above that level."
+        ),
+    )
+
+
+def preset_name(preset: str) -> str | None:
+    """The preset's name as the engine wants it."""
+    return None if preset == RECOMMENDED else preset
 
 
 def _percent(name: str, default: float, tooltip: str) -> io.Float.Input:
@@ -33,7 +55,7 @@ class Apply(io.ComfyNode):
             ),
             inputs=[
                 io.Model.Input("model", tooltip="A model of the family that the vector was made for."),
-                Vector.Input("vector", tooltip="From Load Steering Vector."),
+                Vector.Input("vector", tooltip="From Load Steering Vector or Build Steering Vector."),
                 io.Float.Input(
                     "strength",
                     default=1.0,
@@ -45,15 +67,9 @@ class Apply(io.ComfyNode):
                         "direction and 2.5 is the study's own; negative strengths push the other way."
                     ),
                 ),
+                preset_input(),
                 io.Combo.Input(
-                    "preset",
-                    options=[RECOMMENDED, *PRESETS],
-                    default=RECOMMENDED,
-                    tooltip=(
-                        "How tokens are moved. recommended: as the vector's file says, else precise. study: every "
-                        "token, plain projection. casteer: only tokens that hold the concept. precise: those, down to "
-                        "the level of pictures without it. selective: only tokens far above that level."
-                    ),
+                    "mode", options=list(INTERVENTIONS), default="suppress", tooltip="suppress: take the concept out."
                 ),
                 _percent(
                     "start_percent",
@@ -61,6 +77,12 @@ class Apply(io.ComfyNode):
                     "Where steering starts: share of the noise schedule's timesteps, not of steps; 0: at once.",
                 ),
                 _percent("end_percent", 1.0, "Where steering ends, in the same share; 1: at the end."),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where in the picture to steer: white everywhere by default, grey is partial.",
+                ),
+                Options.Input("options", optional=True, tooltip="From Steering Options; replaces the preset."),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler.")],
         )
@@ -72,13 +94,63 @@ class Apply(io.ComfyNode):
         vector: SteeringVector,
         strength: float,
         preset: str,
+        mode: str,
         start_percent: float,
         end_percent: float,
+        mask: torch.Tensor | None = None,
+        options: Settings | None = None,
     ) -> io.NodeOutput:
         """Clone, add the entry, return."""
         if start_percent > end_percent:
             raise ValueError(f"start_percent {start_percent} lies after end_percent {end_percent}; swap them")
         sampling = model.get_model_object("model_sampling")
         window = (float(sampling.percent_to_sigma(start_percent)), float(sampling.percent_to_sigma(end_percent)))
-        entry = make_entry(vector, strength, None if preset == RECOMMENDED else preset, window=window)
+        area = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        entry = make_entry(vector, strength, preset_name(preset), options, window, mode, area)
         return io.NodeOutput(with_entry(model, entry))
+
+
+class SteeringOptions(io.ComfyNode):
+    """The four settings that a preset names, one by one."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringOptions",
+            display_name="Steering Options",
+            category="steering",
+            description="How tokens are moved, in place of a preset: reference, gate, length and half of guidance.",
+            inputs=[
+                io.Combo.Input(
+                    "reference",
+                    options=list(REFERENCES),
+                    default="negative",
+                    tooltip="What strength 1 moves to: zero along the direction, or the mean of the negative prompts.",
+                ),
+                io.Combo.Input(
+                    "gate",
+                    options=list(GATES),
+                    default="positive",
+                    tooltip=(
+                        "Which tokens move: all; positive, those above the reference; threshold, those above what 95 % "
+                        "of negative tokens reach (needs a vector with thresholds)."
+                    ),
+                ),
+                io.Boolean.Input(
+                    "keep_norm", default=False, tooltip="Whether a token keeps its length; gentler at high strengths."
+                ),
+                io.Combo.Input(
+                    "half",
+                    options=list(HALVES),
+                    default="cond",
+                    tooltip="Steer the prompt's half of guidance only, or both halves (weaker; what a LoRA does).",
+                ),
+            ],
+            outputs=[Options.Output(display_name="OPTIONS", tooltip="To Apply Steering.")],
+        )
+
+    @classmethod
+    def execute(cls, reference: str, gate: str, keep_norm: bool, half: str) -> io.NodeOutput:
+        """Check and pack."""
+        return io.NodeOutput(Settings(reference, gate, keep_norm, half))

@@ -1,4 +1,4 @@
-"""The folder ``models/steering_vectors``, merged with the user's own paths and the vectors of the pack."""
+"""The pack's folders below ``models``, merged with the user's own paths and with what the pack brings."""
 
 from __future__ import annotations
 
@@ -6,41 +6,95 @@ from pathlib import Path
 
 import folder_paths
 
+from ..steering.pairs import CONCEPTS, built_in
+
 VECTORS = "steering_vectors"
+PAIRS = "steering_pairs"
+ACTIVATIONS = "steering_activations"
 SHIPPED = Path(__file__).parent.parent / "vectors"
+ENDINGS = {VECTORS: {".safetensors"}, PAIRS: {".csv", ".jsonl"}, ACTIVATIONS: {".safetensors"}}
 
 
 def register() -> None:
-    """Tell ComfyUI about the folder; harmless when done again.
+    """Tell ComfyUI about the folders; harmless when done again.
 
     The user's extra_model_paths are there already and stay; the pack's own vectors come last, so that a
     file of the user's with the same name wins.
     """
-    folder_paths.add_model_folder_path(VECTORS, str(Path(folder_paths.models_dir) / VECTORS), is_default=True)
-    folder_paths.add_model_folder_path(VECTORS, str(SHIPPED))
-    paths, endings = folder_paths.folder_names_and_paths[VECTORS]
-    # add_model_folder_path leaves the set of endings empty, which means every file there is.
-    folder_paths.folder_names_and_paths[VECTORS] = (paths, set(endings) | {".safetensors"})
+    for name, endings in ENDINGS.items():
+        folder_paths.add_model_folder_path(name, str(Path(folder_paths.models_dir) / name), is_default=True)
+        if name == VECTORS:
+            folder_paths.add_model_folder_path(name, str(SHIPPED))
+        paths, known = folder_paths.folder_names_and_paths[name]
+        # add_model_folder_path leaves the set of endings empty, which means every file there is.
+        folder_paths.folder_names_and_paths[name] = (paths, set(known) | endings)
 
 
-def vector_names() -> list[str]:
-    """Names of every vector that can be loaded."""
-    return folder_paths.get_filename_list(VECTORS)
+def names(folder: str) -> list[str]:
+    """Names of the files in one of the folders."""
+    return folder_paths.get_filename_list(folder)
 
 
-def vector_path(name: str) -> Path:
-    """Where a vector lies.
+def found(folder: str, name: str, remedy: str) -> Path:
+    """Where a file lies.
 
     Raises:
         ValueError: the name leaves the folders.
-        FileNotFoundError: there is no such file; the message says how to make one.
+        FileNotFoundError: there is no such file; the message ends with the remedy.
     """
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise ValueError(f"vector {name!r} must be the name of a file in models/{VECTORS}")
-    path = folder_paths.get_full_path(VECTORS, name)
+    _refuse_paths(folder, name)
+    path = folder_paths.get_full_path(folder, name)
     if path is None:
-        raise FileNotFoundError(
-            f"there is no vector {name!r} in models/{VECTORS} ({', '.join(vector_names()) or 'the folder is empty'}); "
-            "make it with the command `steering build`, or choose another"
-        )
+        known = ", ".join(names(folder)) or "the folder is empty"
+        raise FileNotFoundError(f"there is no {name!r} in models/{folder} ({known}); {remedy}")
     return Path(path)
+
+
+def vector_path(name: str) -> Path:
+    """Where a vector lies."""
+    return found(VECTORS, name, "run workflow 03_sd15_remove_dog or 02_build_a_vector_pocket, which make such files")
+
+
+def activations_path(name: str) -> Path:
+    """Where captured activations lie."""
+    return found(ACTIVATIONS, name, "make it with Save Activations or with the command `steering capture`")
+
+
+def pair_names() -> list[str]:
+    """Built-in concepts, then the user's files."""
+    return [*built_in(), *names(PAIRS)]
+
+
+def pairs_path(name: str) -> Path:
+    """Where pairs lie."""
+    if name in built_in():
+        return CONCEPTS / "pocket" / name / "fit.csv"
+    return found(PAIRS, name, f"the built-in concepts are {', '.join(built_in())}")
+
+
+def new_file(folder: str, prefix: str) -> Path:
+    """A path that nothing lies at yet: ``prefix.safetensors``, then ``prefix_00002.safetensors`` and so on.
+
+    Raises:
+        ValueError: the prefix is empty or leaves the folder.
+    """
+    prefix = prefix.strip().removesuffix(".safetensors")
+    if not prefix or prefix.endswith(("/", "\\")):
+        raise ValueError(f"filename_prefix {prefix!r} needs a file name, such as my_dog")
+    _refuse_paths(folder, prefix)
+    base = Path(folder_paths.get_folder_paths(folder)[0]) / prefix
+    path, number = base.with_name(f"{base.name}.safetensors"), 2
+    while path.exists():
+        path, number = base.with_name(f"{base.name}_{number:05d}.safetensors"), number + 1
+    return path
+
+
+def cache_folder() -> Path:
+    """Where captures are kept between runs."""
+    return Path(folder_paths.get_user_directory()) / "steering_cache"
+
+
+def _refuse_paths(folder: str, name: str) -> None:
+    parts = name.replace("\\", "/").split("/")
+    if Path(name).is_absolute() or ".." in parts or ":" in parts[0]:
+        raise ValueError(f"{name!r} must be the name of a file in models/{folder}, without '..' and drive letters")

@@ -8,20 +8,27 @@ module when a run is interrupted, and finds the modules of whichever copy of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import comfy.samplers
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import nn
 
-from ..steering.hooks import site_hooks
-from ..steering.sites import Site
+from ..steering.hooks import as_tokens, site_hooks
+from ..steering.observation import Pending, observe
+from ..steering.recording import Reducer
+from ..steering.sites import Site, find_sites
 from ..steering.steer import Call, Entry, Steering, resolve
 
 KEY = "activation_steering"
+WHOLE = "activation_steering_latents"
+"""Key of transformer_options: height and width of the whole latents."""
+SAME_LEVEL = 1e-3
+"""Noise levels closer than this share are the same; neighbours of 100 steps are ten times as far apart."""
 
 
 def entries_of(model: ModelPatcher) -> tuple[Entry, ...]:
@@ -35,17 +42,33 @@ def with_entry(model: ModelPatcher, entry: Entry) -> ModelPatcher:
     Raises:
         ValueError: the vector names a site or a width that the model does not have.
     """
-    entries = (*entries_of(model), entry)
     resolve(model.model.diffusion_model, Steering([entry]))
+    return _steered(model, (*entries_of(model), entry))
+
+
+def observed(model: ModelPatcher) -> tuple[ModelPatcher, list[Pending]]:
+    """A clone that steers as the model does and notes what it did, and the list that fills while it samples."""
+    seen: list[Pending] = []
+    return _steered(model, entries_of(model), seen.extend), seen
+
+
+def _steered(
+    model: ModelPatcher, entries: tuple[Entry, ...], note: Callable[[list[Pending]], None] | None = None
+) -> ModelPatcher:
     steered = model.clone()
     steered.set_attachments(KEY, entries)
+    for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREDICT_NOISE):
+        steered.remove_wrappers_with_key(kind, KEY)
     # All entries act in one wrapper, so that their directions are orthonormalised against each other.
-    steered.remove_wrappers_with_key(WrappersMP.DIFFUSION_MODEL, KEY)
-    steered.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, steering_wrapper(entries))
+    steered.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, _steering_wrapper(entries, note))
+    if any(entry.mask is not None for entry in entries):
+        steered.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, _say_size)
     return steered
 
 
-def steering_wrapper(entries: tuple[Entry, ...]) -> Callable[..., torch.Tensor]:
+def _steering_wrapper(
+    entries: tuple[Entry, ...], note: Callable[[list[Pending]], None] | None
+) -> Callable[..., torch.Tensor]:
     """A DIFFUSION_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
     steering = Steering(entries)
     known: WeakKeyDictionary[nn.Module, dict[Site, nn.Module]] = WeakKeyDictionary()
@@ -54,11 +77,84 @@ def steering_wrapper(entries: tuple[Entry, ...]) -> Callable[..., torch.Tensor]:
         unet = executor.class_obj
         if unet not in known:
             known[unet] = resolve(unet, steering)
-        call = describe(len(args[0]), _options(args, kwargs))
-        with site_hooks(known[unet], lambda site, output: steering.edit(site, output, call)):
+        call = describe(args[0], _options(args, kwargs))
+
+        def edit(site: Site, output: torch.Tensor) -> torch.Tensor | None:
+            result = steering.edit(site, output, call)
+            if note is not None:
+                note(observe(entries, site, output, output if result is None else result, call))
+            return result
+
+        with site_hooks(known[unet], edit):
             return executor(*args, **kwargs)
 
     return wrapper
+
+
+def _say_size(executor: Any, x: torch.Tensor, timestep: Any, model_options: Any = None, seed: Any = None) -> Any:
+    """A PREDICT_NOISE wrapper: tells the UNet's wrapper how large the whole latents are, which a mask needs."""
+    options = dict(model_options or {})
+    size = (x.shape[-2], x.shape[-1])
+    options["transformer_options"] = {**options.get("transformer_options", {}), WHOLE: size}
+    return executor(x, timestep, options, seed)
+
+
+class StepRecorder:
+    """Collects what the sites did on the prompts' rows in the first UNet call of every step.
+
+    Args:
+        sites: what to record.
+        levels: the noise levels at which the steps start, falling.
+        reduce: what is kept of a site's tokens.
+        progress: called with the rows of every UNet call.
+    """
+
+    def __init__(
+        self, sites: Sequence[Site], levels: Sequence[float], reduce: Reducer, progress: Callable[[int], None]
+    ) -> None:
+        self.sites, self.levels, self.reduce, self.progress = sites, levels, reduce, progress
+        self.steps: list[dict[Site, torch.Tensor]] = [{} for _ in levels]
+
+    def step(self, sigma: float) -> int | None:
+        """The step that starts at a noise level; None for a level in between, or one that is recorded already."""
+        for number, level in enumerate(self.levels):
+            if abs(sigma - level) <= SAME_LEVEL * level:
+                return None if self.steps[number] else number
+        return None
+
+    def finished(self, sampler: str) -> list[dict[Site, torch.Tensor]]:
+        """The steps; raises ValueError where the sampler never asked the UNet at a step's own level."""
+        missing = sum(not step for step in self.steps)
+        if missing:
+            raise ValueError(
+                f"sampler {sampler} left out {missing} of {len(self.steps)} noise levels; capture with euler"
+            )
+        return self.steps
+
+
+def recorded_model(model: ModelPatcher, recorder: StepRecorder) -> ModelPatcher:
+    """A clone that records while it samples."""
+
+    def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        call = describe(args[0], _options(args, kwargs))
+        rows = [i for i, conditional in enumerate(call.conditional) if conditional]
+        step = recorder.step(call.sigmas[rows[0]]) if rows else None
+        kept: dict[Site, torch.Tensor] = {}
+
+        def read(site: Site, output: torch.Tensor) -> None:
+            kept[site] = recorder.reduce(site, as_tokens(output[rows]), call.sigmas[rows[0]])
+
+        available = find_sites(executor.class_obj) if step is not None else {}
+        with site_hooks({site: available[site] for site in recorder.sites if site in available}, read):
+            result = executor(*args, **kwargs)
+        if step is not None:
+            recorder.steps[step] = {site: value.cpu() for site, value in kept.items()}
+        recorder.progress(len(args[0]))
+        return result
+
+    watched = model.clone()
+    watched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, f"{KEY}_capture", wrapper)
+    return watched
 
 
 def _options(args: tuple, kwargs: dict) -> dict[str, Any]:
@@ -67,22 +163,42 @@ def _options(args: tuple, kwargs: dict) -> dict[str, Any]:
     return found if found is not None else next((a for a in reversed(args) if isinstance(a, dict)), {})
 
 
-def describe(rows: int, options: dict[str, Any]) -> Call:
-    """The call that ComfyUI's transformer_options describe.
+def describe(x: torch.Tensor, options: dict[str, Any]) -> Call:
+    """The call that ComfyUI's transformer_options describe, for the UNet's input ``x [B, c, h, w]``.
 
     ``cond_or_uncond`` has one number a chunk, 0 for the positive prompt, in any order; every chunk
     holds the whole latent batch, whose noise levels are in ``sigmas``.
     """
     chunks, sigmas = options.get("cond_or_uncond"), options.get("sigmas")
-    if not chunks or sigmas is None or rows % len(chunks):
+    if not chunks or sigmas is None or len(x) % len(chunks):
         raise RuntimeError(
             "the sampler does not say which rows belong to the positive prompt or what their noise level is; "
             "steering needs a sampler that goes through ComfyUI's own guidance"
         )
-    each = rows // len(chunks)
+    size = (x.shape[-2], x.shape[-1])
+    if options.get(WHOLE, size) != size:
+        raise ValueError(
+            "a steering mask cannot be placed under an area condition, where the UNet sees a part of the picture; "
+            "use Conditioning (Set Mask) without 'set cond area', or Apply Steering without a mask"
+        )
+    each = len(x) // len(chunks)
     levels = sigmas.flatten().tolist()  # the one synchronisation of this call
     if len(levels) not in (1, each):
         raise RuntimeError(f"{len(levels)} noise levels do not fit {each} latents")
     per_chunk = tuple(levels * each if len(levels) == 1 else levels)
     conditional = tuple(chunk == 0 for chunk in chunks for _ in range(each))
-    return Call(per_chunk * len(chunks), conditional)
+    return Call(per_chunk * len(chunks), conditional, size)
+
+
+def sample(model: ModelPatcher, *arguments: Any) -> dict[str, Any]:
+    """What KSampler does with its inputs in their order; the latents."""
+    import nodes  # ComfyUI's own, loaded long before anything runs
+
+    return nodes.common_ksampler(model, *arguments[:-1], denoise=arguments[-1])[0]
+
+
+def run_levels(model: ModelPatcher, steps: int, sampler: str, scheduler: str, denoise: float) -> tuple[float, ...]:
+    """Noise levels at which the steps of a KSampler start."""
+    device = model.load_device
+    levels = comfy.samplers.KSampler(model, steps, device, sampler, scheduler, denoise).sigmas
+    return tuple(levels[:-1].tolist())

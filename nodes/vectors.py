@@ -1,4 +1,4 @@
-"""Load Steering Vector."""
+"""Load Steering Vector, and Save Steering Vector."""
 
 import json
 
@@ -6,9 +6,8 @@ from comfy_api.latest import io
 
 from ..steering.steer import make_entry
 from ..steering.vector import SteeringVector
-from .comfy_files import vector_names, vector_path
-
-Vector = io.Custom("STEERING_VECTOR")
+from .comfy_files import VECTORS, names, new_file, vector_path
+from .sockets import Vector
 
 
 class LoadVector(io.ComfyNode):
@@ -24,7 +23,7 @@ class LoadVector(io.ComfyNode):
             description="A steering vector from models/steering_vectors, or one of those that come with the pack.",
             inputs=[
                 io.Combo.Input(
-                    "vector_name", options=vector_names(), tooltip="A .safetensors file; it fits one family of models."
+                    "vector_name", options=names(VECTORS), tooltip="A .safetensors file; it fits one family of models."
                 )
             ],
             outputs=[
@@ -50,3 +49,37 @@ class LoadVector(io.ComfyNode):
         """Read and check the file."""
         vector = SteeringVector.load(vector_path(vector_name))
         return io.NodeOutput(vector, make_entry(vector).strength, json.dumps(dict(vector.metadata), indent=1))
+
+
+class SaveVector(io.ComfyNode):
+    """A steering vector into models/steering_vectors."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringSaveVector",
+            display_name="Save Steering Vector",
+            category="steering",
+            description="Writes the vector into models/steering_vectors, never over another file, and passes it on.",
+            inputs=[
+                Vector.Input("vector", tooltip="From Build Steering Vector."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="my_concept",
+                    tooltip="Name without ending; where it is taken, a number follows. Subfolders are fine.",
+                ),
+            ],
+            outputs=[
+                Vector.Output(display_name="VECTOR", tooltip="The same vector; to Apply Steering."),
+                io.String.Output(display_name="path", tooltip="The file that was written."),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, vector: SteeringVector, filename_prefix: str) -> io.NodeOutput:
+        """Write it whole or not at all."""
+        path = new_file(VECTORS, filename_prefix)
+        vector.save(path)
+        return io.NodeOutput(vector, str(path), ui={"text": (f"saved as {path.name}",)})

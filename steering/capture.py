@@ -34,6 +34,29 @@ def silent(rows: int) -> None:
     """No progress."""
 
 
+@dataclass(frozen=True)
+class Usual:
+    """What is usual for a family of models.
+
+    Attributes:
+        guidance: scale of classifier-free guidance.
+        batch: pictures computed together.
+        size: width and height in pixels.
+    """
+
+    guidance: float
+    batch: int
+    size: int
+
+
+_USUAL = {"pocket": Usual(3.0, 16, 128), "sd15": Usual(7.5, 2, 512)}
+
+
+def usual(family: str) -> Usual:
+    """Usual values of a family: SD 1.5's, at what 8 GB hold, unless it is the pocket, which 7.5 saturates."""
+    return _USUAL.get(family, _USUAL["sd15"])
+
+
 class CapturableModel(Protocol):
     """What a capture needs of a model.
 
@@ -43,8 +66,6 @@ class CapturableModel(Protocol):
         size: pictures' usual width and height.
         sampler: name of the deterministic sampler that it runs.
         scheduler: name of the schedule of noise levels.
-        usual_guidance: scale of classifier-free guidance.
-        usual_batch: pictures computed together.
     """
 
     family: str
@@ -52,12 +73,6 @@ class CapturableModel(Protocol):
     size: int
     sampler: str
     scheduler: str
-
-    @property
-    def usual_guidance(self) -> float: ...  # noqa: D102
-
-    @property
-    def usual_batch(self) -> int: ...  # noqa: D102
 
     def sites(self) -> Mapping[Site, Any]:
         """Every site that can be recorded."""
@@ -91,16 +106,16 @@ class CaptureSettings:
     Attributes:
         steps: noise levels S.
         guidance: classifier-free guidance; 1 halves the cost and skips the negative branch; None takes
-            the model's usual one.
+            the usual one.
         seed: pair i starts from the noise of ``seed + i``, on both sides.
-        size: width and height in pixels; None takes the model's own.
-        batch: pairs computed together; None takes half of the model's usual batch.
+        size: side in pixels, or (width, height); None takes the model's own.
+        batch: pairs computed together; None takes half of the usual batch of pictures.
     """
 
     steps: int = STEPS
     guidance: float | None = None
     seed: int = 0
-    size: int | None = None
+    size: int | tuple[int, int] | None = None
     batch: int | None = None
 
     def __post_init__(self) -> None:
@@ -109,9 +124,11 @@ class CaptureSettings:
 
     def on(self, model: CapturableModel) -> Sampling:
         """The same settings with every None filled in for a model."""
-        guidance = model.usual_guidance if self.guidance is None else self.guidance
-        batch = self.batch or max(1, model.usual_batch // 2)
-        return Sampling(self.steps, guidance, self.seed, self.size or model.size, batch)
+        known = usual(model.family)
+        guidance = known.guidance if self.guidance is None else self.guidance
+        return Sampling(
+            self.steps, guidance, self.seed, self.size or model.size, self.batch or max(1, known.batch // 2)
+        )
 
 
 @dataclass(frozen=True)
@@ -121,7 +138,7 @@ class Sampling:
     steps: int
     guidance: float
     seed: int
-    size: int
+    size: int | tuple[int, int]
     batch: int
 
 
@@ -254,11 +271,12 @@ def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor
     return filled
 
 
-def draw_noise(seeds: Sequence[int], channels: int, size: int) -> Tensor:
-    """Standard normal latents ``[B, channels, size / 8, size / 8]``, each drawn on the CPU from its own seed."""
-    if size < 8 or size % 8:
-        raise ValueError(f"size {size} must be a multiple of 8")
-    shape = (1, channels, size // 8, size // 8)
+def draw_noise(seeds: Sequence[int], channels: int, size: int | tuple[int, int]) -> Tensor:
+    """Standard normal latents ``[B, channels, height / 8, width / 8]``, each drawn on the CPU from its own seed."""
+    width, height = (size, size) if isinstance(size, int) else size
+    if min(width, height) < 8 or width % 8 or height % 8:
+        raise ValueError(f"size {width} x {height} must be multiples of 8")
+    shape = (1, channels, height // 8, width // 8)
     return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds])
 
 

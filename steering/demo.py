@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .activations import Activations
 from .build import build, recommend, with_thresholds
-from .capture import STEPS, CaptureSettings, calibrate, capture, capture_rows
+from .capture import STEPS, CaptureSettings, calibrate, capture, capture_rows, usual
 from .diffusion import DiffusionModel, load_model
 from .evaluate import controls, plots
 from .evaluate.metrics import Measured, clip_change, frechet_distance, measure, root_mean_square
@@ -459,7 +459,7 @@ def _report_values(demo: Demo, results: dict[str, Any], scores: Scores) -> dict[
         "chosen": results["chosen"],
         "setup": (
             f"{demo.plan.pairs} pairs, {len(scores.sites)} sites, {STEPS} steps (euler, normal), "
-            f"guidance {demo.model.usual_guidance:g}, "
+            f"guidance {usual(demo.model.family).guidance:g}, "
             f"{scores.mode} scores, mean-difference directions where the rank is 1, principal ones above, "
             f"sites chosen per step; n = {results['n']}; "
             f"activation-steering {__version__}; weights {demo.model.weights_hash()}; {results['seconds']:.0f} s."

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .capture import STEPS, Progress, Sampling, draw_noise, silent, weights_digest
+from .capture import STEPS, Progress, Sampling, draw_noise, silent, usual, weights_digest
 from .pocket.architecture import WEIGHTS
 from .pocket.codec import PatchCodec
 from .recording import Reducer, record
@@ -73,16 +73,6 @@ class DiffusionModel:
         return next(self.unet.parameters()).device
 
     @property
-    def usual_guidance(self) -> float:
-        """Scale of classifier-free guidance: the field's 7.5, and 3 for the pocket model, which 7.5 saturates."""
-        return 3.0 if self.family == "pocket" else 7.5
-
-    @property
-    def usual_batch(self) -> int:
-        """Pictures computed together: what 8 GB hold for SD 1.5 at 512 pixels, and more for the small one."""
-        return 16 if self.family == "pocket" else 2
-
-    @property
     def dtype(self) -> torch.dtype:
         """The UNet's precision."""
         return next(self.unet.parameters()).dtype
@@ -117,7 +107,7 @@ class DiffusionModel:
             images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
         return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
-    def noise(self, seeds: Sequence[int], size: int) -> Tensor:
+    def noise(self, seeds: Sequence[int], size: int | tuple[int, int]) -> Tensor:
         """Standard normal latents ``[B, c, h, w]``, each drawn on the CPU from its own seed."""
         return draw_noise(seeds, self.unet.config.in_channels, size)
 
@@ -210,7 +200,7 @@ class DiffusionModel:
         seed: int | Sequence[int] = 0,
         steps: int = STEPS,
         guidance: float | None = None,
-        size: int | None = None,
+        size: int | tuple[int, int] | None = None,
         batch: int | None = None,
         progress: Progress = silent,
     ) -> np.ndarray:
@@ -224,8 +214,8 @@ class DiffusionModel:
         if not prompts or len(seeds) != len(prompts):
             raise ValueError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
         pictures = []
-        together = batch or self.usual_batch
-        guidance = self.usual_guidance if guidance is None else guidance
+        together = batch or usual(self.family).batch
+        guidance = usual(self.family).guidance if guidance is None else guidance
         unconditional = self.encode([negative]) if guidance != 1 else None
         for start in range(0, len(prompts), together):
             part = slice(start, start + together)

@@ -71,6 +71,25 @@ def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pai
     return pairs
 
 
+def parse_lines(text: str, name: str = "pairs") -> list[Pair]:
+    """Pairs from lines ``positive | negative``; blank lines and lines that start with # do not count.
+
+    Raises:
+        ValueError: no pair, or a line without exactly one bar and two prompts.
+    """
+    pairs = []
+    for line, content in enumerate(text.splitlines(), start=1):
+        if not content.strip() or content.lstrip().startswith("#"):
+            continue
+        sides = [side.strip() for side in content.translate(_CURLY).split("|")]
+        if len(sides) != 2 or not all(sides):
+            raise ValueError(f"{name}, line {line}: expected 'positive | negative', got {content.strip()!r}")
+        pairs.append(Pair(*sides))
+    if not pairs:
+        raise ValueError(f"{name} holds no pairs; write one 'positive | negative' a line, fifty work well")
+    return pairs
+
+
 def spread(items: Sequence[Item], count: int) -> list[Item]:
     """``count`` items (or all of them), spread evenly over the list so that every kind is in."""
     count = min(count, len(items))

@@ -14,7 +14,7 @@ LEVELS = [
     {"activations", "vector", "interventions", "hooks"},
     {"navigator", "directions"},
     {"build", "recording", "steer"},
-    {"capture"},
+    {"capture", "observation"},
     {"pocket"},
     {"diffusion"},
     {"evaluate"},

@@ -52,7 +52,7 @@ def test_unknown_models_are_refused_with_a_sentence(name, error):
 def test_bad_devices_sizes_and_seeds_are_refused(toy_model):
     with pytest.raises(ValueError, match="auto, cpu, cuda"):
         load_model("pocket", device="potato")
-    with pytest.raises(ValueError, match="multiple of 8"):
+    with pytest.raises(ValueError, match="multiples of 8"):
         toy_model.generate("a dog", size=100)
     with pytest.raises(ValueError, match="as many seeds"):
         toy_model.generate(["a dog"], seed=[1, 2])

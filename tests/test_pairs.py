@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.pairs import CONCEPTS, Pair, built_in, load_pairs, pairs_hash, parse_pairs, spread
+from steering.pairs import CONCEPTS, Pair, built_in, load_pairs, pairs_hash, parse_lines, parse_pairs, spread
 
 PROMPTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(
     lambda text: not set(text) & set("\u2018\u2019\u201c\u201d\ufeff")
@@ -80,3 +80,14 @@ def test_spread_keeps_the_order_and_takes_from_every_stretch(items, count):
     # Steps between neighbours are the same but for rounding, so no stretch is skipped.
     gaps = {b - a for a, b in itertools.pairwise(places)}
     assert not gaps or max(gaps) - min(gaps) <= 1
+
+
+def test_lines_of_text_are_pairs():
+    text = "# dogs\n\na dog, sitting | a cat, sitting \r\n  the “dog” runs|the cat runs\n"
+    assert parse_lines(text) == [Pair("a dog, sitting", "a cat, sitting"), Pair('the "dog" runs', "the cat runs")]
+
+
+@pytest.mark.parametrize("bad", ["", "a dog", "a dog | ", "a | b | c", "# only a comment"])
+def test_lines_that_are_no_pairs_are_refused(bad):
+    with pytest.raises(ValueError, match=r"positive \| negative"):
+        parse_lines(bad)

@@ -1,16 +1,19 @@
-"""Pictures of results: layer x step heat map, scores by kind, and the same-seed gallery."""
+"""Pictures of results: layer x step heat map, scores by kind, a run's report, labelled grids and the gallery."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from ..files import replacing
 from ..navigator import Scores
+from ..observation import Observation
 from ..sites import KINDS, sort_sites
 
 DPI = 110
@@ -22,21 +25,61 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight")
 
 
+def as_array(figure: Figure) -> np.ndarray:
+    """A figure as a picture ``uint8 [H, W, 3]``."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
+    with Image.open(buffer) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def heat_map(scores: Scores, path: Path, title: str = "") -> None:
+    """Write `heat_map_figure` as a PNG."""
+    _save(heat_map_figure(scores, title), path)
+
+
+def heat_map_figure(scores: Scores, title: str = "") -> Figure:
     """Scores of every site (rows, in order of execution) at every noise level (columns)."""
     sites = sort_sites(scores.sites)
     table = scores.table().numpy()
-    figure = Figure(figsize=(9, 2.2 + 0.17 * len(sites)))
-    axes = figure.subplots()
     limit = max(0.1, float(np.abs(table).max()))
+    title = title or f"Steerability D + C ({scores.mode})"
+    return _site_table(table, [str(site) for site in sites], scores.sigmas.tolist(), limit, title, "score")
+
+
+def observed_figure(observations: Sequence[Observation]) -> Figure:
+    """How far steering moved the mean coordinate <x, r> of each site (rows) at each noise level (columns)."""
+    if not observations:
+        figure = Figure(figsize=(5, 1))
+        figure.text(0.5, 0.5, "No site was steered in this run.", ha="center", va="center")
+        return figure
+    sites = sort_sites({seen.site for seen in observations})
+    sigmas = sorted({seen.sigma for seen in observations}, reverse=True)
+    sums, counts = np.zeros((2, len(sites), len(sigmas)))
+    for seen in observations:
+        place = sites.index(seen.site), sigmas.index(seen.sigma)
+        sums[place] += seen.after - seen.before
+        counts[place] += 1
+    table = np.where(counts, sums / np.maximum(counts, 1), np.nan)
+    limit = max(1e-6, float(np.abs(sums / np.maximum(counts, 1)).max()))
+    title = "Change of the mean coordinate along r (blank: not steered)"
+    return _site_table(table, [str(site) for site in sites], sigmas, limit, title, "after - before")
+
+
+def _site_table(
+    table: np.ndarray, rows: list[str], sigmas: Sequence[float], limit: float, title: str, label: str
+) -> Figure:
+    figure = Figure(figsize=(9, 2.2 + 0.17 * len(rows)))
+    axes = figure.subplots()
     image = axes.imshow(table, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-    axes.set_yticks(range(len(sites)), [str(site) for site in sites], fontsize=6)
-    columns = np.linspace(0, len(scores.sigmas) - 1, min(8, len(scores.sigmas))).round().astype(int)
-    axes.set_xticks(columns, [f"{float(scores.sigmas[i]):.2g}" for i in columns])
+    axes.set_yticks(range(len(rows)), rows, fontsize=6)
+    columns = np.linspace(0, len(sigmas) - 1, min(8, len(sigmas))).round().astype(int)
+    axes.set_xticks(columns, [f"{sigmas[i]:.2g}" for i in columns])
     axes.set_xlabel("noise level (sigma), first step on the left")
-    axes.set_title(title or f"Steerability D + C ({scores.mode})")
-    figure.colorbar(image, ax=axes, label="score", fraction=0.03)
-    _save(figure, path)
+    axes.set_title(title)
+    figure.colorbar(image, ax=axes, label=label, fraction=0.03)
+    return figure
 
 
 def by_kind(scores: Scores, path: Path) -> None:
@@ -73,6 +116,20 @@ def presence_by_k(rows: dict[str, dict[int, float]], original: float, path: Path
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
     _save(figure, path)
+
+
+def labelled_grid(pictures: Sequence[np.ndarray], labels: Sequence[str], columns: int) -> np.ndarray:
+    """Pictures ``uint8 [H, W, 3]`` of one size row by row, each under its label; one picture ``uint8 [H', W', 3]``."""
+    height, width = pictures[0].shape[:2]
+    size = max(12, width // 16)
+    head, gap, rows = size + 8, 6, -(-len(pictures) // columns)
+    canvas = Image.new("RGB", (columns * (width + gap) + gap, rows * (height + head + gap) + gap), "white")
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size)
+    for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        left, top = gap + i % columns * (width + gap), gap + i // columns * (height + head + gap)
+        pen.text((left + 2, top + 2), label, fill="black", font=font)
+        canvas.paste(Image.fromarray(picture), (left, top + head))
+    return np.asarray(canvas)
 
 
 def gallery(columns: list[tuple[str, np.ndarray]], path: Path, rows: list[str], scale: int = 1) -> None:

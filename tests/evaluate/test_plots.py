@@ -2,8 +2,17 @@ import numpy as np
 import torch
 from PIL import Image
 
-from steering.evaluate.plots import by_kind, gallery, heat_map, presence_by_k
+from steering.evaluate.plots import (
+    as_array,
+    by_kind,
+    gallery,
+    heat_map,
+    labelled_grid,
+    observed_figure,
+    presence_by_k,
+)
 from steering.navigator import Scores, SiteScores
+from steering.observation import Observation
 from steering.sites import SD15_SITES
 
 
@@ -19,3 +28,20 @@ def test_every_picture_is_written_whole_and_is_not_blank(tmp_path):
         with Image.open(tmp_path / f"{name}.png") as image:
             assert np.asarray(image.convert("L")).std() > 5
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_what_a_run_did_is_drawn_also_where_it_did_nothing():
+    seen = [Observation(0, site, sigma, 1.0, 0.2, 0.5) for site in SD15_SITES[:3] for sigma in (5.0, 1.0)]
+    drawn, empty = as_array(observed_figure(seen)), as_array(observed_figure([]))
+    for picture in (drawn, empty):
+        assert picture.dtype == np.uint8
+        assert picture.shape[2] == 3
+        assert picture.std() > 5
+
+
+def test_a_grid_keeps_every_picture_as_it_is():
+    pictures = list(np.random.default_rng(0).integers(0, 255, (5, 32, 48, 3), dtype=np.uint8))
+    grid = labelled_grid(pictures, [f"strength {i}" for i in range(5)], 2)
+    windows = np.lib.stride_tricks.sliding_window_view(grid, (32, 48, 3))[:, :, 0]
+    for picture in pictures:
+        assert (windows == picture).all((2, 3, 4)).sum() == 1

@@ -101,11 +101,13 @@ class Graph:
         vector.save(self.folder / "v.safetensors")
         return sys.modules[self.comfy.SteeringLoadVector.__module__].SteeringVector.load(self.folder / "v.safetensors")
 
-    def apply(self, vector, strength, preset="study", model=None, start=0.0, end=1.0):
-        arguments = (model or self.model, self.bring(vector), strength, preset, start, end)
-        return self.comfy.SteeringApply.execute(*arguments).args[0]
+    def apply(self, vector, strength, preset="study", model=None, start=0.0, end=1.0, **more):
+        arguments = (model or self.model, self.bring(vector), strength, preset, "suppress", start, end)
+        return self.comfy.SteeringApply.execute(*arguments, **more).args[0]
 
-    def sample(self, model=None, text="a photo of a dog on the beach", seed=7, cfg=GUIDANCE, batch=1, **options):
+    def sample(
+        self, model=None, text="a photo of a dog on the beach", seed=7, cfg=GUIDANCE, batch=1, positive=None, **options
+    ):
         """Latents of a stock KSampler set to euler, normal."""
         settings = {"steps": STEPS, "sampler_name": "euler", "scheduler": "normal", **options}
         latent = self.comfy.EmptyLatentImage().generate(SIZE, SIZE, batch)[0]
@@ -119,7 +121,7 @@ class Graph:
                     cfg,
                     settings.pop("sampler_name"),
                     settings.pop("scheduler"),
-                    self.encode(text),
+                    positive or self.encode(text),
                     self.encode(""),
                     latent,
                     **settings,

@@ -141,14 +141,14 @@ def test_an_interrupt_in_mid_sample_leaves_nothing(graph, vector, plain):
 )
 def test_rows_are_told_apart_in_any_order(comfy, chunks, expected):
     options = {"cond_or_uncond": chunks, "sigmas": torch.tensor([2.0, 1.0])}
-    call = internals(comfy).describe(2 * len(chunks), options)
+    call = internals(comfy).describe(torch.zeros(2 * len(chunks), 4, 8, 8), options)
     assert call.conditional == expected
     assert call.sigmas == (2.0, 1.0) * len(chunks)
 
 
 def test_a_sampler_that_says_nothing_is_refused(comfy):
     with pytest.raises(RuntimeError, match="guidance"):
-        internals(comfy).describe(2, {})
+        internals(comfy).describe(torch.zeros(2, 4, 8, 8), {})
 
 
 def test_a_vector_of_another_model_is_refused_at_once(graph, vector):

@@ -43,7 +43,7 @@ def test_nothing_outside_the_folders_loads(comfy, folder, vector):
 
 
 def test_a_missing_or_broken_file_is_refused_with_a_sentence(comfy, folder):
-    with pytest.raises(FileNotFoundError, match=r"there is no vector 'none\.safetensors'"):
+    with pytest.raises(FileNotFoundError, match=r"there is no 'none\.safetensors'"):
         comfy.SteeringLoadVector.execute("none.safetensors")
     (folder / "broken.safetensors").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="not a safetensors file"):

@@ -1,0 +1,113 @@
+"""Build Steering Vector."""
+
+from __future__ import annotations
+
+from comfy.model_patcher import ModelPatcher
+from comfy.sd import CLIP
+from comfy_api.latest import io
+
+from ..steering.activations import Activations as CapturedActivations
+from ..steering.build import TIMES, build, with_thresholds
+from ..steering.capture import CaptureSettings, calibrate, capture_rows
+from ..steering.directions import DIRECTIONS
+from ..steering.navigator import Scores as LayerScores
+from ..steering.steer import make_entry
+from ..steering.vector import SteeringVector
+from .comfy_capture import Bar, GraphModel
+from .sockets import Activations, Scores, Vector
+
+
+class Build(io.ComfyNode):
+    """From activations and scores to a steering vector."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringBuild",
+            display_name="Build Steering Vector",
+            category="steering",
+            description=(
+                "Directions from 'without' to 'with the concept' at the best sites. With model and clip connected, "
+                "gate thresholds are measured too, which the preset selective needs (a quarter of the capture's time)."
+            ),
+            inputs=[
+                Activations.Input("activations", tooltip="From Capture Activations."),
+                Scores.Input("scores", optional=True, tooltip="From Score Layers; made here when not connected."),
+                io.Int.Input(
+                    "top_k",
+                    default=5,
+                    min=1,
+                    max=70,
+                    tooltip="Sites to steer, per step or overall; 1 to 10 are useful. More act harder and damage more.",
+                ),
+                io.String.Input(
+                    "select",
+                    default="per-step",
+                    tooltip="per-step: the best top_k at every step. overall: the same all along. Or kinds and sites.",
+                ),
+                io.Combo.Input(
+                    "direction",
+                    options=list(DIRECTIONS),
+                    default="mean",
+                    tooltip="mean: the mean difference. pca: principal directions of the differences.",
+                ),
+                io.Int.Input(
+                    "rank",
+                    default=1,
+                    min=1,
+                    max=16,
+                    tooltip="Directions a site. 1 for one thing; 2 or 3 with pca for a concept of unlike things.",
+                ),
+                io.Combo.Input(
+                    "time",
+                    options=list(TIMES),
+                    default="per-step",
+                    tooltip="A direction for every step, or one constant over all.",
+                ),
+                io.Model.Input("model", optional=True, tooltip="The captured model; measures gate thresholds."),
+                io.Clip.Input("clip", optional=True, tooltip="Its text encoder; belongs to model."),
+            ],
+            outputs=[
+                Vector.Output(display_name="VECTOR", tooltip="To Apply Steering and Save Steering Vector."),
+                io.Float.Output(
+                    display_name="suggested_strength", tooltip="Usual strength for the recommended preset."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        activations: CapturedActivations,
+        top_k: int,
+        select: str,
+        direction: str,
+        rank: int,
+        time: str,
+        scores: LayerScores | None = None,
+        model: ModelPatcher | None = None,
+        clip: CLIP | None = None,
+    ) -> io.NodeOutput:
+        """Build, and calibrate where a model is connected."""
+        if (model is None) != (clip is None):
+            raise ValueError("model and clip belong together; connect both to measure gate thresholds, or neither")
+        vector = build(activations, scores, top_k, select, direction, time, rank)
+        if model is not None and clip is not None:
+            vector = calibrated(model, clip, activations, vector)
+        return io.NodeOutput(vector, make_entry(vector).strength)
+
+
+def calibrated(
+    model: ModelPatcher, clip: CLIP, activations: CapturedActivations, vector: SteeringVector
+) -> SteeringVector:
+    """The vector with gate thresholds, measured on the negative prompts as they were captured."""
+    about = activations.metadata
+    missing = [name for name in ("negatives", "steps", "guidance", "seed", "size") if name not in about]
+    if missing:
+        raise ValueError(f"the activations lack {', '.join(missing)}, which thresholds need; capture again")
+    graph = GraphModel(model, clip, about["sampler"], about["scheduler"])
+    size = about["size"] if isinstance(about["size"], int) else tuple(about["size"])
+    settings = CaptureSettings(about["steps"], about["guidance"], about["seed"], size)
+    bar = Bar(model, capture_rows(len(about["negatives"]), settings) // 2)  # one side of every pair
+    return with_thresholds(vector, calibrate(graph, vector, about["negatives"], settings, bar.advance))

@@ -1,0 +1,157 @@
+"""Capture Activations."""
+
+from __future__ import annotations
+
+import comfy.samplers
+from comfy.model_patcher import ModelPatcher
+from comfy.sd import CLIP
+from comfy_api.latest import io
+
+from ..steering.activations import Activations as CapturedActivations
+from ..steering.capture import STEPS, CaptureSettings, capture, capture_rows
+from ..steering.pairs import pairs_hash
+from ..steering.sites import KINDS
+from ..steering.version import __version__
+from .cache import CaptureCache, key_of
+from .comfy_capture import DETERMINISTIC, Bar, GraphModel
+from .comfy_files import cache_folder
+from .sockets import Activations, NamedPairs, Pairs
+
+ALL_SITES = ",".join(KINDS)
+
+
+def captured(
+    model: ModelPatcher,
+    clip: CLIP,
+    named: NamedPairs,
+    settings: CaptureSettings | None = None,
+    sites: str = ALL_SITES,
+    sampler: str = "euler",
+    scheduler: str = "normal",
+    cached: bool = True,
+) -> CapturedActivations:
+    """A capture of a graph's model, from the cache where it was made before with the same model and prompts."""
+    sampling = (settings or CaptureSettings()).on(GraphModel(model, clip, sampler, scheduler))
+    pairs = list(named.pairs)
+    bar = Bar(model, capture_rows(len(pairs), sampling))
+    graph = GraphModel(model, clip, sampler, scheduler, bar.look)
+    final = CaptureSettings(sampling.steps, sampling.guidance, sampling.seed, sampling.size, sampling.batch)
+    if not cached:
+        return capture(graph, pairs, sites, final, named.concept, progress=bar.advance)
+    cache = CaptureCache(cache_folder())
+    literals = [__version__, named.concept, pairs_hash(pairs), sites, sampler, scheduler, graph.weights_hash()]
+    how = [sampling.steps, sampling.guidance, sampling.seed, sampling.size]
+    entry = cache.entry(key_of({"literals": literals, "how": how}), graph.probe(pairs, sampling))
+    done = cache.load(entry)
+    if done is None:
+        done = capture(graph, pairs, sites, final, named.concept, entry / "parts", bar.advance)
+        cache.store(entry, done)
+    return done
+
+
+def summary(activations: CapturedActivations) -> str:
+    """One line about a capture."""
+    about = activations.metadata
+    return (
+        f"{about.get('concept') or 'a concept'}: {activations.pairs} pairs, {len(activations.tensors)} sites, "
+        f"{len(activations.sigmas)} noise levels; {about.get('model', {}).get('family', 'unknown')} model, "
+        f"{about.get('sampler')} {about.get('scheduler')}, cfg {about.get('guidance')}, size {about.get('size')}"
+    )
+
+
+class Capture(io.ComfyNode):
+    """Runs both sides of every pair and keeps what the UNet does."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringCapture",
+            display_name="Capture Activations",
+            category="steering",
+            description=(
+                "Samples both prompts of every pair from the same noise and keeps what each site of the UNet does at "
+                "every step. Takes as long as making two pictures a pair; what is finished is kept when you interrupt."
+            ),
+            inputs=[
+                io.Model.Input("model", tooltip="The model to learn the concept in, with its LoRAs if it has any."),
+                io.Clip.Input("clip", tooltip="Its text encoder."),
+                Pairs.Input("pairs", tooltip="From Load Prompt Pairs or Prompt Pairs from Text."),
+                io.String.Input(
+                    "sites",
+                    default=ALL_SITES,
+                    tooltip=(
+                        "What to record: kinds (attn1, attn2, ff, resnet) or single sites such as in4.attn2, separated "
+                        "by commas. attn2 alone is quick and small."
+                    ),
+                ),
+                io.Int.Input(
+                    "steps", default=STEPS, min=1, max=1000, tooltip="Sampling steps; 30 is usual, 10 to 50 are useful."
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=7.5,
+                    min=1.0,
+                    max=30.0,
+                    step=0.1,
+                    tooltip="Guidance; 7.5 for SD 1.5, 3 for the pocket model. 1 takes half the time.",
+                ),
+                io.Combo.Input(
+                    "sampler_name", options=list(DETERMINISTIC), tooltip="Samplers without noise of their own; euler."
+                ),
+                io.Combo.Input(
+                    "scheduler",
+                    options=comfy.samplers.SCHEDULER_NAMES,
+                    default="normal",
+                    tooltip="Noise levels of the steps; normal. A vector fits runs with any other levels as well.",
+                ),
+                io.Int.Input(
+                    "capture_seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFF,
+                    control_after_generate=False,
+                    tooltip="Pair i starts from the noise of this seed + i. Leave it, so that the cache is found.",
+                ),
+                io.Int.Input("width", default=512, min=64, max=4096, step=8, tooltip="Pixels; 128 for the pocket."),
+                io.Int.Input("height", default=512, min=64, max=4096, step=8, tooltip="Pixels, as for width."),
+                io.Int.Input(
+                    "batch",
+                    default=1,
+                    min=1,
+                    max=64,
+                    tooltip="Pairs computed together; 1 needs the memory of 4 pictures. Changes speed only.",
+                ),
+                io.Boolean.Input(
+                    "cache",
+                    default=True,
+                    tooltip="Keep the capture on disk and take it from there when model and prompts are the same.",
+                ),
+            ],
+            outputs=[
+                Activations.Output(display_name="ACTIVATIONS", tooltip="To Score Layers and Build Steering Vector."),
+                io.String.Output(display_name="summary", tooltip="What was captured; show it with Preview Any."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        clip: CLIP,
+        pairs: NamedPairs,
+        sites: str,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        capture_seed: int,
+        width: int,
+        height: int,
+        batch: int,
+        cache: bool,
+    ) -> io.NodeOutput:
+        """Sample, or take it from the cache."""
+        settings = CaptureSettings(steps, cfg, capture_seed, width if width == height else (width, height), batch)
+        activations = captured(model, clip, pairs, settings, sites, sampler_name, scheduler, cache)
+        return io.NodeOutput(activations, summary(activations))

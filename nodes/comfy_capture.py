@@ -1,0 +1,163 @@
+"""A graph's MODEL and CLIP as something that can be captured, through ComfyUI's own sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import comfy.model_management
+import comfy.sample
+import comfy.samplers
+import comfy.utils
+import latent_preview
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.sd import CLIP
+from torch import Tensor
+
+from ..steering.capture import Progress, Sampling, draw_noise, usual, weights_digest
+from ..steering.pairs import Pair
+from ..steering.recording import Reducer
+from ..steering.sites import Site, find_sites
+from .comfy_unet import StepRecorder, recorded_model
+
+DETERMINISTIC = ("euler", "heun", "dpm_2", "dpmpp_2m", "lms", "ipndm", "deis", "ddim")
+"""Samplers that a capture may use: no noise of their own, and every step starts at a level of the schedule."""
+
+FAMILIES = {(320, 768): "sd15", (32, 64): "pocket", (320, 1024): "sd2", (320, 2048): "sdxl"}
+"""(channels of the first level, width of the text) -> family."""
+
+
+def family_of(model: ModelPatcher) -> str:
+    """Name of the family whose vectors fit a model."""
+    config = model.model.model_config.unet_config
+    widths = config.get("model_channels"), config.get("context_dim")
+    return FAMILIES.get(widths, "unet-{}-{}".format(*widths))
+
+
+class GraphModel:
+    """What `steering.capture.CapturableModel` asks for.
+
+    The model is sampled with everything that the graph has put on it, LoRAs and patches included.
+    """
+
+    def __init__(
+        self,
+        model: ModelPatcher,
+        clip: CLIP,
+        sampler: str = "euler",
+        scheduler: str = "normal",
+        look: Callable[[Tensor], None] = lambda clean: None,
+    ) -> None:
+        if sampler not in DETERMINISTIC:
+            raise ValueError(f"sampler {sampler!r} is not one of {', '.join(DETERMINISTIC)}, which repeat exactly")
+        if scheduler not in comfy.samplers.SCHEDULER_NAMES:
+            known = ", ".join(comfy.samplers.SCHEDULER_NAMES)
+            raise ValueError(f"scheduler {scheduler!r} is not one of {known}")
+        self.model, self.clip = model, clip
+        self.sampler, self.scheduler, self.look = sampler, scheduler, look
+        self.family, self.name = family_of(model), "a ComfyUI graph"
+        self.size = usual(self.family).size
+
+    def sites(self) -> dict[Site, torch.nn.Module]:
+        """Every site with its module."""
+        return find_sites(self.model.model.diffusion_model)
+
+    def sigmas(self, steps: int) -> Tensor:
+        """Noise levels at which the steps of a run start."""
+        return self._schedule(steps)[:-1].float().cpu()
+
+    def _schedule(self, steps: int) -> Tensor:
+        # KSampler knows which samplers want their schedule cut.
+        return comfy.samplers.KSampler(
+            self.model, steps, self.model.load_device, self.sampler, self.scheduler, denoise=1.0
+        ).sigmas
+
+    def weights_hash(self) -> str:
+        """`weights_digest` of the UNet as it was loaded, under its diffusers names."""
+        backup = self.model.backup  # what the weights were before patches went in
+        state = self.model.model.diffusion_model.state_dict()
+        names = comfy.utils.unet_to_diffusers(self.model.model.model_config.unet_config)
+
+        def original(name: str) -> Tensor:
+            kept = backup.get(f"diffusion_model.{name}")
+            return state[name] if kept is None else kept.weight
+
+        return weights_digest({theirs: original(ours) for theirs, ours in names.items() if ours in state})
+
+    def encode(self, prompts: Sequence[str]) -> list:
+        """One conditioning that holds all prompts, row by row."""
+        encoded = [self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))[0] for prompt in prompts]
+        longest = _least_common([cond.shape[1] for cond, _ in encoded])
+        # Attention does not see how often a context is repeated, so this changes nothing but the shape.
+        rows = torch.cat([cond.repeat(1, longest // cond.shape[1], 1) for cond, _ in encoded])
+        pooled = [extra.get("pooled_output") for _, extra in encoded]
+        extras = {} if any(value is None for value in pooled) else {"pooled_output": torch.cat(pooled)}
+        return [[rows, extras]]
+
+    def recorded(
+        self,
+        sites: Sequence[Site],
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        reduce: Reducer,
+        progress: Progress,
+    ) -> list[dict[Site, Tensor]]:
+        """What ``reduce`` keeps of every site on the prompts' rows, in the first UNet call of each step."""
+        schedule = self._schedule(sampling.steps)
+        recorder = StepRecorder(sites, schedule[:-1].tolist(), reduce, progress)
+        self.sample(recorded_model(self.model, recorder), prompts, seeds, sampling, schedule)
+        return recorder.finished(self.sampler)
+
+    def probe(self, pairs: Sequence[Pair], sampling: Sampling) -> dict[str, Tensor]:
+        """The encoded prompts, and what the UNet sees in one noise under the first of them, for `cache.same`."""
+        texts = [text for pair in pairs for text in (pair.positive, pair.negative)]
+        middle = self._schedule(30)[15]
+        one = replace(sampling, guidance=1.0)
+        clean = self.sample(self.model, texts[:1], [sampling.seed], one, torch.stack([middle, middle * 0]))
+        return {"texts": self.encode(texts)[0][0].float().mean(1).cpu(), "unet": clean.float().cpu()}
+
+    def sample(
+        self, model: ModelPatcher, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling, schedule: Tensor
+    ) -> Tensor:
+        """Clean latents of prompts, sampled along a schedule of noise levels that ends in 0."""
+        channels = model.get_model_object("latent_format").latent_channels
+        noise = draw_noise(seeds, channels, sampling.size)
+        guider = comfy.samplers.CFGGuider(model)
+        guider.set_conds(self.encode(prompts), self.encode([""]))
+        guider.set_cfg(sampling.guidance)
+
+        def each_step(_step: int, clean: Tensor, _x: Tensor, _total: int) -> None:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            self.look(clean)
+
+        sampler = comfy.samplers.sampler_object(self.sampler)
+        empty = torch.zeros_like(noise)
+        return guider.sample(noise, empty, sampler, schedule, callback=each_step, disable_pbar=True, seed=seeds[0])
+
+
+class Bar:
+    """ComfyUI's progress bar, over rows of the UNet, with the latest preview; stops where the user interrupts."""
+
+    def __init__(self, model: ModelPatcher, total: int) -> None:
+        self.bar, self.total, self.done, self.preview = comfy.utils.ProgressBar(total), total, 0, None
+        self.previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+
+    def look(self, clean: Tensor) -> None:
+        """Keep a preview of the first picture."""
+        if self.previewer:
+            self.preview = self.previewer.decode_latent_to_preview_image("JPEG", clean)
+
+    def advance(self, rows: int) -> None:
+        """So many rows more are done."""
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        self.done += rows
+        self.bar.update_absolute(min(self.done, self.total), self.total, self.preview)
+
+
+def _least_common(lengths: list[int]) -> int:
+    result = 1
+    for length in lengths:
+        result = torch.lcm(torch.tensor(result), torch.tensor(length)).item()
+    return int(result)

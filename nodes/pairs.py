@@ -1,0 +1,89 @@
+"""Load Prompt Pairs, and Prompt Pairs from Text."""
+
+from comfy_api.latest import io
+
+from ..steering.pairs import load_pairs, parse_lines
+from .comfy_files import pair_names, pairs_path
+from .sockets import NamedPairs, Pairs
+
+EXAMPLE = """a photo of a dog on the beach | a photo of a cat on the beach
+a dog sleeping in a room | a room
+a happy dog in the snow | a happy fox in the snow"""
+
+
+def _outputs() -> list:
+    return [
+        Pairs.Output(display_name="PAIRS", tooltip="To Capture Activations."),
+        io.Int.Output(display_name="count", tooltip="Number of pairs; about fifty work well, ten are the least."),
+        io.String.Output(display_name="preview", tooltip="The pairs as text; show it with Preview Any."),
+    ]
+
+
+def _answer(concept: str, pairs: list) -> io.NodeOutput:
+    preview = "\n".join(f"{pair.positive} | {pair.negative}" for pair in pairs)
+    return io.NodeOutput(NamedPairs(concept, tuple(pairs)), len(pairs), preview)
+
+
+class LoadPairs(io.ComfyNode):
+    """Pairs that come with the pack, or from models/steering_pairs."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringLoadPairs",
+            display_name="Load Prompt Pairs",
+            category="steering",
+            description="Prompts with a concept, each beside the same prompt without it: built in, or a file of yours.",
+            inputs=[
+                io.Combo.Input(
+                    "concept",
+                    options=pair_names(),
+                    tooltip=(
+                        "A built-in concept, or a file of models/steering_pairs: .csv with the header "
+                        "positive,negative, or .jsonl."
+                    ),
+                ),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, concept: str) -> str:
+        """Changes with the file."""
+        state = pairs_path(concept).stat()
+        return f"{state.st_mtime_ns}:{state.st_size}"
+
+    @classmethod
+    def execute(cls, concept: str) -> io.NodeOutput:
+        """Read and check the file."""
+        return _answer(concept.rsplit(".", 1)[0], load_pairs(pairs_path(concept)))
+
+
+class PairsFromText(io.ComfyNode):
+    """Pairs written into the node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringPairsFromText",
+            display_name="Prompt Pairs from Text",
+            category="steering",
+            description="One pair a line: the prompt with the concept, a bar, the same prompt without it.",
+            inputs=[
+                io.String.Input(
+                    "text",
+                    multiline=True,
+                    default=EXAMPLE,
+                    tooltip="'positive | negative', one pair a line; blank lines and lines with # do not count.",
+                ),
+                io.String.Input("concept", default="my concept", tooltip="A name, kept in the vector's file."),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def execute(cls, text: str, concept: str) -> io.NodeOutput:
+        """Split the lines."""
+        return _answer(concept.strip() or "my concept", parse_lines(text, "text"))

@@ -1,0 +1,70 @@
+"""Quick Steering: the whole chain in one node."""
+
+from __future__ import annotations
+
+from comfy.model_patcher import ModelPatcher
+from comfy.sd import CLIP
+from comfy_api.latest import io
+
+from ..steering.build import build
+from ..steering.navigator import score
+from ..steering.pairs import load_pairs
+from ..steering.steer import make_entry
+from .capture import captured
+from .comfy_files import pair_names, pairs_path
+from .comfy_unet import with_entry
+from .sockets import NamedPairs, Vector
+
+PRESET, SITES = "precise", 10
+"""What the embedded model's concepts did well with, on prompts apart from those measured in the README."""
+
+
+class Quick(io.ComfyNode):
+    """Pairs, capture, scores, vector and steering, all with defaults."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringQuick",
+            display_name="Quick Steering",
+            category="steering",
+            description=(
+                "Takes a concept out of a model in one node: captures its pairs (the first time as long as a hundred "
+                "pictures take, afterwards from the cache), picks the layers, builds the vector and applies it."
+            ),
+            inputs=[
+                io.Model.Input("model", tooltip="SD 1.5 or the pocket model."),
+                io.Clip.Input("clip", tooltip="Its text encoder."),
+                io.Combo.Input(
+                    "concept", options=pair_names(), tooltip="Built-in pairs, or a file of models/steering_pairs."
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-10.0,
+                    max=10.0,
+                    step=0.05,
+                    tooltip="0 changes nothing, 1 means as in pictures without the concept, up to 3 is useful.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler."),
+                Vector.Output(display_name="VECTOR", tooltip="The vector; to Save Steering Vector if you like it."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, concept: str, **_others: object) -> str:
+        """Changes with the file of pairs."""
+        state = pairs_path(concept).stat()
+        return f"{state.st_mtime_ns}:{state.st_size}"
+
+    @classmethod
+    def execute(cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float) -> io.NodeOutput:
+        """The chain."""
+        named = NamedPairs(concept.rsplit(".", 1)[0], tuple(load_pairs(pairs_path(concept))))
+        activations = captured(model, clip, named)
+        mode = "cross-fitted" if activations.pairs >= 10 else "paper"
+        vector = build(activations, score(activations, mode), top_k=SITES)
+        return io.NodeOutput(with_entry(model, make_entry(vector, strength, PRESET)), vector)

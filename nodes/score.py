@@ -1,0 +1,51 @@
+"""Score Layers."""
+
+from comfy_api.latest import io
+
+from ..steering.activations import Activations as CapturedActivations
+from ..steering.evaluate.plots import as_array, heat_map_figure
+from ..steering.navigator import FOLDS, MODES, score
+from .pictures import as_image
+from .sockets import Activations, Scores
+
+
+class Score(io.ComfyNode):
+    """How steerable the concept is at every site and noise level."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return io.Schema(
+            node_id="SteeringScore",
+            display_name="Score Layers",
+            category="steering",
+            description=(
+                "LayerNavigator: how well each site tells prompts with the concept from those without "
+                "(discriminability, 0 to 1), plus how much all pairs agree on the direction (consistency, -1 to 1)."
+            ),
+            inputs=[
+                Activations.Input("activations", tooltip="From Capture Activations."),
+                io.Combo.Input(
+                    "mode",
+                    options=list(MODES),
+                    default=MODES[0],
+                    tooltip=(
+                        f"cross-fitted: each pair is scored with a direction made without it; needs {2 * FOLDS} pairs. "
+                        "paper: as published, on the same pairs, which favours wide layers."
+                    ),
+                ),
+            ],
+            outputs=[
+                Scores.Output(display_name="SCORES", tooltip="To Build Steering Vector."),
+                io.Image.Output(display_name="heat_map", tooltip="Sites by noise levels; red is steerable."),
+                io.String.Output(display_name="ranking", tooltip="Mean score of every site, best first."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, activations: CapturedActivations, mode: str) -> io.NodeOutput:
+        """Score and draw."""
+        scores = score(activations, mode)
+        means = {str(site): float(values.score.mean()) for site, values in scores.sites.items()}
+        ranking = "\n".join(f"{site:<14}{means[site]:8.3f}" for site in sorted(means, key=lambda name: -means[name]))
+        return io.NodeOutput(scores, as_image(as_array(heat_map_figure(scores))), ranking)

@@ -1,0 +1,216 @@
+"""Capturing, scoring and building in a graph gives what the command line gives, once and not twice."""
+
+import sys
+
+import pytest
+import torch
+
+from steering.build import build
+from steering.capture import CaptureSettings, capture
+from steering.navigator import score
+from steering.pairs import load_pairs
+
+# Three steps would ask for timestep 499.5, which the two paths round to either side.
+STEPS, SIZE, PAIRS = 4, 64, 12
+# Float32 noise of four steps, and noise levels that differ by 5e-5 between the two paths.
+SAME = 2e-3
+
+
+@pytest.fixture
+def cache(comfy, tmp_path, monkeypatch):
+    import folder_paths
+
+    monkeypatch.setattr(folder_paths, "user_directory", str(tmp_path))
+    return tmp_path / "steering_cache"
+
+
+@pytest.fixture(scope="module")
+def pairs(comfy):
+    return named(comfy, PAIRS)
+
+
+def named(comfy, count):
+    loaded, total, preview = comfy.SteeringLoadPairs.execute("dog").args
+    assert (total, len(preview.splitlines())) == (50, 50)
+    return type(loaded)("dog", loaded.pairs[:count])
+
+
+def run(graph, pairs, model=None, cache=False, steps=STEPS, sampler="euler", batch=4, sites="attn2,resnet", seed=0):
+    size = (SIZE, SIZE, batch)
+    arguments = (sites, steps, 3.0, sampler, "normal", seed, *size, cache)
+    with torch.inference_mode():  # as ComfyUI's executor does
+        return graph.comfy.SteeringCapture.execute(model or graph.model, graph.clip, pairs, *arguments).args[0]
+
+
+@pytest.fixture(scope="module")
+def ours(headless):
+    settings = CaptureSettings(steps=STEPS, guidance=3.0, size=SIZE, batch=4)
+    return capture(headless.model, load_pairs("dog")[:PAIRS], "attn2,resnet", settings, "dog")
+
+
+@pytest.fixture(scope="module")
+def theirs(graph, pairs):
+    return run(graph, pairs)
+
+
+def test_a_graph_captures_what_the_command_line_captures(theirs, ours):
+    assert [str(site) for site in theirs.tensors] == [str(site) for site in ours.tensors]
+    for a, b in zip(theirs.tensors.values(), ours.tensors.values(), strict=True):
+        assert (a - b).norm() < SAME * b.norm()
+    torch.testing.assert_close(theirs.sigmas, ours.sigmas, atol=0, rtol=1e-4)
+    same = ("concept", "pairs", "negatives", "steps", "guidance", "seed", "size", "sampler", "scheduler")
+    assert {name: theirs.metadata[name] for name in same} == {name: ours.metadata[name] for name in same}
+    # The same weights under the same names, so the command line knows the model again.
+    assert theirs.metadata["model"]["weights"] == ours.metadata["model"]["weights"]
+    assert theirs.metadata["model"]["family"] == "pocket"
+
+
+def test_a_saved_capture_goes_to_the_command_line(comfy, theirs, tmp_path, monkeypatch):
+    import folder_paths
+
+    from steering.activations import Activations
+
+    monkeypatch.setitem(
+        folder_paths.folder_names_and_paths, "steering_activations", ([str(tmp_path)], {".safetensors"})
+    )
+    path = comfy.SteeringSaveActivations.execute(theirs, "mine").args[1]
+    loaded = Activations.load(path)
+    assert all(torch.equal(a, b) for a, b in zip(loaded.tensors.values(), theirs.tensors.values(), strict=True))
+    assert comfy.SteeringSaveActivations.execute(theirs, "mine").args[1].endswith("mine_00002.safetensors")
+    again, summary = comfy.SteeringLoadActivations.execute("mine.safetensors").args
+    assert again.pairs == PAIRS
+    assert "12 pairs" in summary
+
+
+def test_scores_and_vector_are_those_of_the_command_line(comfy, theirs, ours):
+    scores, picture, ranking = comfy.SteeringScore.execute(theirs, "cross-fitted").args
+    torch.testing.assert_close(scores.table(), score(ours).table(), atol=0.02, rtol=0)
+    assert picture.shape[-1] == 3
+    assert picture.std() > 0.05
+    assert len(ranking.splitlines()) == len(ours.tensors)
+    vector, strength = comfy.SteeringBuild.execute(theirs, 5, "attn2", "mean", 1, "per-step", scores=scores).args
+    same = build(ours, select_by="attn2")
+    assert strength == 1.0  # precise, since nothing was recommended
+    for a, b in zip(vector.sites.values(), same.sites.values(), strict=True):
+        cosines = (a.direction[:, 0] * b.direction[:, 0]).sum(-1)
+        assert cosines.min() > 1 - SAME
+
+
+def test_thresholds_need_the_model(comfy, graph, theirs):
+    arguments = (theirs, 3, "overall", "mean", 1, "per-step")
+    plain = comfy.SteeringBuild.execute(*arguments).args[0]
+    assert all(part.threshold is None for part in plain.sites.values())
+    with torch.inference_mode():
+        ready = comfy.SteeringBuild.execute(*arguments, model=graph.model, clip=graph.clip).args[0]
+    for part in ready.sites.values():
+        # The 95 % quantile of tokens lies above the mean of the same prompts' tokens.
+        assert (part.threshold[:, 0] > (part.negative_mean * part.direction[:, 0]).sum(-1)).all()
+    with pytest.raises(ValueError, match="belong together"):
+        comfy.SteeringBuild.execute(*arguments, model=graph.model)
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpmpp_2m", "lms", "ipndm", "deis", "ddim"])
+def test_every_deterministic_sampler_is_recorded_at_its_steps(graph, pairs, sampler):
+    few = type(pairs)("dog", pairs.pairs[:1])
+    captured = run(graph, few, sampler=sampler, steps=5, sites="mid.attn2")
+    (tensor,) = captured.tensors.values()
+    assert tensor.shape[2] == len(captured.sigmas) == 5
+    assert captured.sigmas.diff().max() < 0
+    # The first step starts from the same noise whatever the sampler.
+    euler = run(graph, few, steps=5, sites="mid.attn2")
+    if torch.isclose(captured.sigmas[0], euler.sigmas[0]):
+        torch.testing.assert_close(tensor[:, :, 0], next(iter(euler.tensors.values()))[:, :, 0], atol=1e-4, rtol=1e-4)
+
+
+def test_samplers_that_draw_noise_are_refused(graph, pairs):
+    with pytest.raises(ValueError, match="repeat exactly"):
+        run(graph, pairs, sampler="euler_ancestral")
+
+
+def test_a_second_capture_comes_from_the_cache(graph, pairs, cache, monkeypatch):
+    first = run(graph, pairs, cache=True)
+    pack = sys.modules[graph.comfy.SteeringCapture.__module__]
+    monkeypatch.setattr(pack, "capture", lambda *a, **k: pytest.fail("captured again"))
+    second = run(graph, pairs, cache=True)
+    assert all(torch.equal(a, b) for a, b in zip(first.tensors.values(), second.tensors.values(), strict=True))
+    for other in ({"seed": 1}, {"steps": 5}, {"sites": "attn2"}):
+        with pytest.raises(pytest.fail.Exception):
+            run(graph, pairs, cache=True, **other)
+
+
+def test_a_patch_upstream_is_another_capture(graph, pairs, cache):
+    first = run(graph, pairs, cache=True)
+    patched = graph.model.clone()
+    patched.set_model_attn2_output_patch(lambda n, _options: n * 0.9)
+    second = run(graph, pairs, model=patched, cache=True)
+    assert not all(torch.equal(a, b) for a, b in zip(first.tensors.values(), second.tensors.values(), strict=True))
+    lora = graph.model.clone()
+    name = "diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_out.0.weight"
+    shape = graph.model.model_state_dict()[name].shape
+    assert lora.add_patches({name: ("diff", (0.05 * torch.randn(shape),))}, 1.0)
+    third = run(graph, pairs, model=lora, cache=True)
+    assert third.metadata["model"]["weights"] == first.metadata["model"]["weights"]
+    assert not all(torch.equal(a, b) for a, b in zip(first.tensors.values(), third.tensors.values(), strict=True))
+    assert len(list(cache.iterdir())) == 3
+    again = run(graph, pairs, cache=True)
+    assert all(torch.equal(a, b) for a, b in zip(first.tensors.values(), again.tensors.values(), strict=True))
+
+
+def test_an_interrupted_capture_keeps_what_is_finished(graph, pairs, cache, monkeypatch):
+    import comfy.model_management as management
+
+    fresh, calls = run(graph, pairs), []
+    real = management.throw_exception_if_processing_interrupted
+
+    def interrupt():
+        calls.append(1)
+        if len(calls) > 12:  # in the second of three batches
+            raise management.InterruptProcessingException
+        real()
+
+    monkeypatch.setattr(management, "throw_exception_if_processing_interrupted", interrupt)
+    with pytest.raises(management.InterruptProcessingException):
+        run(graph, pairs, cache=True)
+    monkeypatch.undo()
+    monkeypatch.setattr("folder_paths.user_directory", str(cache.parent))
+    assert sum(len(m._forward_hooks) for m in graph.model.model.diffusion_model.modules()) == 0
+    assert len(list(cache.rglob("parts/*"))) == 1
+    resumed = run(graph, pairs, cache=True)
+    for a, b in zip(resumed.tensors.values(), fresh.tensors.values(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+    assert not list(cache.rglob("parts/*"))
+
+
+def test_a_full_cache_drops_the_longest_unused(graph, pairs, cache, monkeypatch):
+    module = sys.modules[graph.comfy.SteeringCapture.__module__.rsplit(".", 1)[0] + ".cache"]
+    few = type(pairs)("dog", pairs.pairs[:2])
+    run(graph, few, cache=True, sites="attn2")
+    size = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
+    monkeypatch.setattr(module.CaptureCache.__init__, "__defaults__", (size * 3 // 2,))
+    (old,) = cache.iterdir()
+    run(graph, few, cache=True, sites="attn2", seed=3)
+    (kept,) = cache.iterdir()
+    assert kept != old
+    run(graph, few, cache=True, sites="attn2")  # a pruned entry is made again
+
+
+def test_text_becomes_pairs(comfy):
+    pairs, count, preview = comfy.SteeringPairsFromText.execute("a dog | a cat\n\na dog runs | a cat runs", "x").args
+    assert (pairs.concept, count) == ("x", 2)
+    assert preview.splitlines()[0] == "a dog | a cat"
+    with pytest.raises(ValueError, match="line 1"):
+        comfy.SteeringPairsFromText.execute("a dog", "x")
+
+
+def test_files_of_pairs_are_listed_and_read(comfy, tmp_path, monkeypatch):
+    import folder_paths
+
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "steering_pairs", ([str(tmp_path)], {".csv", ".jsonl"}))
+    (tmp_path / "mine.csv").write_text("positive,negative\na dog,a cat\n", encoding="utf-8")
+    assert "mine.csv" in str(comfy.SteeringLoadPairs.INPUT_TYPES())
+    assert comfy.SteeringLoadPairs.execute("mine.csv").args[1] == 1
+    for bad in ("../mine.csv", "/etc/passwd", "C:\\mine.csv"):
+        with pytest.raises(ValueError, match="must be the name of a file"):
+            comfy.SteeringLoadPairs.execute(bad)
+    with pytest.raises(FileNotFoundError, match="built-in concepts are dog"):
+        comfy.SteeringLoadPairs.execute("unicorn")
