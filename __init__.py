@@ -4,6 +4,9 @@ Nothing is imported at module level: pytest imports this file for every test bel
 is no ComfyUI.
 """
 
+WEB_DIRECTORY = "./web"
+"""Help pages, one a node."""
+
 
 async def comfy_entrypoint():
     """The extension with all nodes, for ComfyUI's V3 loader."""

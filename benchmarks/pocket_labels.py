@@ -30,8 +30,8 @@ ARMS = {
         ("study", 0.0, 30, 20),
         ("casteer", 0.5, 10, 0),
         ("casteer", 1.0, 10, 2),
-        ("casteer", 2.0, 12, 3),
-        ("study", 2.5, 10, 3),
+        ("casteer", 2.0, 10, 3),
+        ("study", 2.5, 12, 3),
     ),
 }
 """(preset, strength, pictures of the concept, pictures of its siblings) of each concept."""
@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("concept", choices=ARMS)
     parser.add_argument("vector", type=Path)
+    parser.add_argument("--seed", type=int, default=70_000)
     options = parser.parse_args()
     vector = SteeringVector.load(options.vector)
     model, prompts = load_model("pocket"), load_prompts(options.concept, "dev")
@@ -48,7 +49,7 @@ def main() -> None:
     for i, (preset, strength, targets, others) in enumerate(ARMS[options.concept]):
         chosen = take(prompts, "target", targets) + take(prompts, "sibling", others)
         chosen = (chosen * 3)[: targets + others]
-        seed = 70_000 + 1000 * i
+        seed = options.seed + 1000 * i
         with steer(model, vector, strength, preset):
             pictures += list(model.generate([prompt.text for prompt in chosen], seed=seed, batch=20))
         rows += [(prompt.text, seed + j, preset, strength) for j, prompt in enumerate(chosen)]

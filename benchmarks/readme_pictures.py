@@ -15,8 +15,8 @@ from steering import SteeringVector, load_model, steer
 from steering.evaluate.prompts import load_prompts, take
 
 DOCS = Path(__file__).parent.parent / "docs"
-CONCEPTS = ("dog", "van_gogh")
-COLUMNS = 6
+CONCEPTS = ("dog", "van_gogh", "violence")
+COLUMNS = 4
 CAPTIONS = (
     "a photo of a dog on the beach",
     "a photo of a cat in the meadow",

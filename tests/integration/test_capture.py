@@ -9,6 +9,8 @@ from steering.build import build
 from steering.capture import CaptureSettings, capture
 from steering.navigator import score
 from steering.pairs import load_pairs
+from steering.steer import steer
+from steering.vector import SteeringVector
 
 # Three steps would ask for timestep 499.5, which the two paths round to either side.
 STEPS, SIZE, PAIRS = 4, 64, 12
@@ -94,6 +96,17 @@ def test_scores_and_vector_are_those_of_the_command_line(comfy, theirs, ours):
     for a, b in zip(vector.sites.values(), same.sites.values(), strict=True):
         cosines = (a.direction[:, 0] * b.direction[:, 0]).sum(-1)
         assert cosines.min() > 1 - SAME
+
+
+def test_a_vector_made_in_a_graph_draws_the_same_picture_on_the_command_line(comfy, graph, headless, theirs, tmp_path):
+    made = comfy.SteeringBuild.execute(theirs, 3, "per-step", "mean", 1, "per-step").args[0]
+    made.save(tmp_path / "graph.safetensors")
+    vector = SteeringVector.load(tmp_path / "graph.safetensors")
+    drawn = graph.sample(comfy.SteeringApply.execute(graph.model, made, 1.5, "study", "suppress", 0.0, 1.0).args[0])
+    with steer(headless.model, vector, 1.5, "study"):
+        ours = headless.sample()
+    assert (drawn - ours).norm() < SAME * ours.norm()
+    assert (drawn - graph.sample()).norm() > 10 * SAME * ours.norm()
 
 
 def test_thresholds_need_the_model(comfy, graph, theirs):

@@ -1,0 +1,194 @@
+"""The shipped workflows run in a real ComfyUI, as shipped."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from . import standin
+from .conftest import COMFYUI, PACK
+
+WORKFLOWS = PACK / "workflows" / "api"
+CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"
+
+
+def load(name):
+    return json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def folders(comfy, tmp_path, monkeypatch):
+    """Every folder that a workflow writes to, below a temporary one."""
+    import folder_paths
+
+    for name in ("user", "output", "temp", "input"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(folder_paths, f"{name}_directory", str(tmp_path / name))
+    for name in ("steering_vectors", "steering_activations", "steering_pairs", "checkpoints"):
+        paths, endings = folder_paths.folder_names_and_paths[name]
+        (tmp_path / name).mkdir()
+        monkeypatch.setitem(folder_paths.folder_names_and_paths, name, ([str(tmp_path / name), *paths], endings))
+    return tmp_path
+
+
+def run(graph):
+    """Outputs by node id, and the ids of the nodes that came from the cache."""
+    import execution
+
+    class Server:
+        client_id = last_node_id = last_prompt_id = None
+
+        def send_sync(self, *_args, **_kwargs):
+            pass
+
+    valid, error, outputs, errors = asyncio.run(execution.validate_prompt("test", graph, None))
+    assert valid, (error, errors)
+    executor = execution.PromptExecutor(Server())
+    executor.execute(graph, "test", {}, outputs)
+    assert executor.success, executor.status_messages[-1]
+    return executor.history_result["outputs"]
+
+
+def pictures(folders, output):
+    import numpy as np
+    from PIL import Image
+
+    entries = [image for part in output.values() for image in part.get("images", ())]
+    return {e["filename"]: np.asarray(Image.open(folders / "temp" / e["filename"])) for e in entries}
+
+
+def test_the_quick_start_takes_the_dog_out(folders):
+    import numpy as np
+
+    from steering.pocket.judge import judge
+
+    graph = load("01_quickstart_pocket")
+    outputs = run(graph)
+    titles = {key: node["_meta"]["title"] for key, node in graph.items()}
+    shown = {titles[key]: np.stack(list(pictures(folders, {key: part}).values())) for key, part in outputs.items()}
+    original, steered = (judge(shown[name]) for name in ("Original", "Steered"))
+    assert original.presence(("dog",)).mean() > 85
+    assert steered.presence(("dog",)).mean() < 15
+    assert steered.kept(("cat",)).mean() > 85
+
+
+@pytest.mark.slow  # a full capture: minutes on two cores
+def test_the_pocket_workflow_builds_a_vector_that_works(folders):
+    graph = load("02_build_a_vector_pocket")
+    run(graph)
+    saved = folders / "steering_vectors" / "my_pocket_dog.safetensors"
+    assert saved.is_file()
+    from steering.vector import SteeringVector
+
+    assert SteeringVector.load(saved).metadata["concept"] == "dog"
+
+
+def test_the_workflows_of_sd15_run_on_a_narrow_stand_in(comfy, folders):
+    import folder_paths
+
+    standin.write(folders / "checkpoints" / CHECKPOINT, standin.register())
+    pairs = folders / "steering_pairs" / "two.csv"
+    pairs.write_text("positive,negative\na dog,a cat\na dog runs,a cat runs\n", encoding="utf-8")
+    graph = load("03_sd15_remove_dog")
+    for node in graph.values():  # smaller, and nothing else changed
+        small = {"steps": 2, "width": 64, "height": 64, "concept": "two.csv"}
+        node["inputs"] |= {name: value for name, value in small.items() if name in node["inputs"]}
+        if node["class_type"] == "SteeringScore":
+            node["inputs"]["mode"] = "paper"  # two pairs cannot be folded
+    outputs = run(graph)
+    assert (folders / "steering_vectors" / "sd15_dog.safetensors").is_file()
+    assert len(pictures(folders, outputs)) >= 3
+    folder_paths.filename_list_cache.clear()
+    graph = load("04_sd15_apply_vector")
+    for node in graph.values():
+        small = {"steps": 2, "width": 64, "height": 64}
+        node["inputs"] |= {name: value for name, value in small.items() if name in node["inputs"]}
+    (grid,) = pictures(folders, run(graph)).values()
+    assert grid.std() > 5
+
+
+def test_workflow_04_without_03_says_what_to_do(comfy, folders):
+    with pytest.raises(FileNotFoundError, match="run workflow 03"):
+        comfy.SteeringLoadVector.execute("sd15_dog.safetensors")
+
+
+OTHER_PACK = """
+from .nodes.things import NODE_CLASS_MAPPINGS
+"""
+OTHER_NODES = """
+class Thing:
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+    RETURN_TYPES, FUNCTION, CATEGORY = ("INT",), "run", "other"
+    def run(self):
+        return (1,)
+NODE_CLASS_MAPPINGS = {"OtherThing": Thing}
+"""
+
+
+def test_a_fresh_installation_beside_a_pack_with_a_nodes_folder(comfy, tmp_path):
+    packs = tmp_path / "custom_nodes"
+    other = packs / "a-other-pack" / "nodes"
+    other.mkdir(parents=True)
+    (other.parent / "__init__.py").write_text(OTHER_PACK, encoding="utf-8")
+    (other / "__init__.py").touch()
+    (other / "things.py").write_text(OTHER_NODES, encoding="utf-8")
+    hidden = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "demo")
+    shutil.copytree(PACK, packs / "activation-steering", ignore=hidden)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "main.py", "--cpu", "--base-directory", str(tmp_path), "--port", str(port)]
+    command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=COMFYUI, stdout=log, stderr=log, env=environment)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        known = wait(lambda: ask(f"{address}/object_info"), 180, tmp_path / "log")
+        assert "OtherThing" in known
+        assert "SteeringApply" in known
+        assert "IMPORT FAILED): " + str(packs) not in (tmp_path / "log").read_text()
+        ask(f"{address}/prompt", {"prompt": load("01_quickstart_pocket")})
+        history = wait(lambda: next(iter(ask(f"{address}/history").values()), None), 180, tmp_path / "log")
+        assert history["status"]["status_str"] == "success"
+        images = [image for part in history["outputs"].values() for image in part["images"]]
+        assert len(images) == 8
+        listed = ask(f"{address}/workflow_templates")
+        assert len(listed["activation-steering"]) == 4
+        page = urllib.request.urlopen(f"{address}/extensions/activation-steering/docs/SteeringApply.md")
+        assert b"# Apply Steering" in page.read()
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def ask(url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def wait(attempt, seconds, log):
+    """The first answer that is not nothing."""
+    until = time.time() + seconds
+    while time.time() < until:
+        try:
+            answer = attempt()
+        except OSError:
+            answer = None
+        if answer:
+            return answer
+        time.sleep(1)
+    pytest.fail(f"no answer after {seconds} s; the log ends with\n{Path(log).read_text()[-2000:]}")

@@ -1,0 +1,409 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["playwright>=1.45", "pillow>=10"]
+# ///
+"""Make the workflows with the real frontend: ``uv run --script tools/workflows.py --comfyui URL``.
+
+Needs a running ComfyUI with this pack (``--comfyui``, default http://127.0.0.1:8188) and Chromium
+(``--chromium``, default the one on the PATH). Each graph below is built in the page, laid out, saved as
+``workflows/NAME.json``, loaded again, converted with the page's own ``graphToPrompt`` into
+``workflows/api/NAME.json``, and photographed into ``workflows/NAME.jpg``; those that need no download
+are run first, so that the photograph shows their pictures (and goes into ``docs/`` as well). The nodes'
+schemas, against which the tests check the files, go into ``tests/data/object_info.json``.
+"""
+
+import argparse
+import io
+import json
+import shutil
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+VERSION = (ROOT / "steering" / "version.py").read_text(encoding="utf-8").split('"')[-2]
+CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"
+CHECKPOINT_URL = f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archive/resolve/main/{CHECKPOINT}"
+
+
+@dataclass
+class Node:
+    """A node of a graph: where it stands, its widgets by name, and what its inputs are connected to."""
+
+    type: str
+    at: tuple[int, int]
+    size: tuple[int, int] | None = None
+    title: str = ""
+    widgets: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+
+Graph = dict[str, Node]
+
+
+def note(text: str, at: tuple[int, int], size: tuple[int, int]) -> Node:
+    return Node("MarkdownNote", at, size, "Read me", {"": text})
+
+
+def sampler(model: tuple[str, int], at: tuple[int, int], cfg: float, title: str) -> Node:
+    widgets = {"seed": 7, "control_after_generate": "fixed", "steps": 30, "cfg": cfg, "denoise": 1.0}
+    widgets |= {"sampler_name": "euler", "scheduler": "normal"}
+    inputs = {"model": model, "positive": ("positive", 0), "negative": ("negative", 0), "latent_image": ("latent", 0)}
+    return Node("KSampler", at, (270, 262), title, widgets, inputs)
+
+
+def prompts(prompt: str, clip: tuple[str, int], x: int, y: int) -> Graph:
+    return {
+        "positive": Node("CLIPTextEncode", (x, y), (300, 100), "Prompt", {"text": prompt}, {"clip": clip}),
+        "negative": Node("CLIPTextEncode", (x, y + 150), (300, 88), "Negative prompt", {"text": ""}, {"clip": clip}),
+    }
+
+
+def latent(size: int, batch: int, at: tuple[int, int]) -> Node:
+    widgets = {"width": size, "height": size, "batch_size": batch}
+    return Node("EmptyLatentImage", at, (270, 106), "", widgets)
+
+
+def shown(name: str, latents: str, vae: tuple[str, int], x: int, y: int, title: str) -> Graph:
+    return {
+        f"{name}_decode": Node("VAEDecode", (x, y), (200, 46), "", {}, {"samples": (latents, 0), "vae": vae}),
+        f"{name}_preview": Node("PreviewImage", (x, y + 90), (320, 340), title, {}, {"images": (f"{name}_decode", 0)}),
+    }
+
+
+def quickstart() -> Graph:
+    text = (
+        "## Press Run\n\nThe pocket model comes with the pack, nothing to download. Both samplers use the same prompt "
+        "and seed; the lower one draws through **Apply Steering**, which takes the dog out.\n\nThen try: another "
+        "*strength* (0 is the original), the vector `pocket_van_gogh.safetensors` with the prompt *a photo of a house "
+        "in the meadow in the style of Van Gogh*, or another thing: cat, frog, fish, knife, bomb, key, umbrella, "
+        "apple, house, car, tree; on the beach, in the meadow, snow, desert, a room, at night."
+    )
+    return {
+        "note": note(text, (20, 20), (320, 330)),
+        "pocket": Node("SteeringLoadPocket", (20, 410), (260, 70)),
+        "vector": Node("SteeringLoadVector", (20, 560), (320, 98), "", {"vector_name": "pocket_dog.safetensors"}),
+        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 390, 20),
+        "latent": latent(128, 4, (390, 310)),
+        "apply": Node(
+            "SteeringApply",
+            (390, 480),
+            (300, 220),
+            "",
+            {"strength": APPLIED, "preset": "recommended"},
+            {"model": ("pocket", 0), "vector": ("vector", 0)},
+        ),
+        "original": sampler(("pocket", 0), (740, 20), 3.0, "KSampler, original"),
+        "steered": sampler(("apply", 0), (740, 400), 3.0, "KSampler, steered"),
+        **shown("original", "original", ("pocket", 2), 1060, 20, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 1420, 20, "Steered"),
+    }
+
+
+def build_pocket() -> Graph:
+    text = (
+        "## Press Run\n\nMakes a steering vector for *dog* from 50 pairs of prompts and applies it. The capture draws "
+        "100 small pictures and takes a few minutes on a CPU the first time; afterwards it comes from the cache.\n\n"
+        "**To make your own**: choose another concept, or put *Prompt Pairs from Text* in its place, and give *Save "
+        "Steering Vector* another name. The vector lands in `models/steering_vectors`; *Load Steering Vector* lists "
+        "it after pressing R.\n\nThe heat map shows where the concept can be steered: sites from top to bottom, "
+        "sampling steps from left to right, red is good."
+    )
+    return {
+        "note": note(text, (20, 20), (320, 400)),
+        "pocket": Node("SteeringLoadPocket", (20, 480), (260, 70)),
+        "pairs": Node("SteeringLoadPairs", (20, 620), (300, 98), "", {"concept": "dog"}),
+        "capture": Node(
+            "SteeringCapture",
+            (390, 20),
+            (320, 380),
+            "",
+            {"cfg": 3.0, "width": 128, "height": 128, "batch": 10},
+            {"model": ("pocket", 0), "clip": ("pocket", 1), "pairs": ("pairs", 0)},
+        ),
+        "score": Node("SteeringScore", (390, 460), (320, 98), "", {}, {"activations": ("capture", 0)}),
+        "heat": Node("PreviewImage", (760, 20), (420, 520), "Where it can be steered", {}, {"images": ("score", 1)}),
+        "build": Node(
+            "SteeringBuild",
+            (390, 620),
+            (320, 240),
+            "",
+            {"top_k": 8},
+            {
+                "activations": ("capture", 0),
+                "scores": ("score", 0),
+                "model": ("pocket", 0),
+                "clip": ("pocket", 1),
+            },
+        ),
+        "save": Node(
+            "SteeringSaveVector",
+            (760, 600),
+            (320, 98),
+            "",
+            {"filename_prefix": "my_pocket_dog"},
+            {"vector": ("build", 0)},
+        ),
+        "apply": Node(
+            "SteeringApply",
+            (760, 760),
+            (320, 220),
+            "",
+            {"strength": 1.0, "preset": "precise"},
+            {"model": ("pocket", 0), "vector": ("save", 0)},
+        ),
+        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 1230, 20),
+        "latent": latent(128, 4, (1230, 310)),
+        "original": sampler(("pocket", 0), (1230, 470), 3.0, "KSampler, original"),
+        "steered": sampler(("apply", 0), (1230, 790), 3.0, "KSampler, steered"),
+        **shown("original", "original", ("pocket", 2), 1580, 20, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 1580, 540, "Steered"),
+    }
+
+
+def sd15_remove() -> Graph:
+    text = (
+        f"## Remove a dog from Stable Diffusion 1.5\n\nNeeds `{CHECKPOINT}` in `models/checkpoints`.\n\nPress Run. The "
+        "capture draws both prompts of 50 pairs: about as long as a hundred pictures take on your machine, once; it "
+        "can be interrupted and goes on where it stopped. Settings are the study's: 30 steps, cfg 7.5, the five best "
+        "sites of every step, plain projection at strength 2.5.\n\nThe vector is saved as `sd15_dog` in "
+        "`models/steering_vectors` for workflow 04. Too much damage? Preset *precise* at strength 1."
+    )
+    checkpoint = Node("CheckpointLoaderSimple", (20, 430), (330, 98), "", {"ckpt_name": CHECKPOINT})
+    return {
+        "note": note(text, (20, 20), (330, 350)),
+        "checkpoint": checkpoint,
+        "pairs": Node("SteeringLoadPairs", (20, 590), (300, 98), "", {"concept": "dog"}),
+        "capture": Node(
+            "SteeringCapture",
+            (400, 20),
+            (320, 380),
+            "",
+            {},
+            {"model": ("checkpoint", 0), "clip": ("checkpoint", 1), "pairs": ("pairs", 0)},
+        ),
+        "score": Node("SteeringScore", (400, 460), (320, 98), "", {}, {"activations": ("capture", 0)}),
+        "heat": Node("PreviewImage", (770, 20), (420, 520), "Where it can be steered", {}, {"images": ("score", 1)}),
+        "build": Node(
+            "SteeringBuild",
+            (400, 620),
+            (320, 240),
+            "",
+            {"top_k": 5},
+            {"activations": ("capture", 0), "scores": ("score", 0)},
+        ),
+        "save": Node(
+            "SteeringSaveVector", (770, 600), (320, 98), "", {"filename_prefix": "sd15_dog"}, {"vector": ("build", 0)}
+        ),
+        "apply": Node(
+            "SteeringApply",
+            (770, 760),
+            (320, 220),
+            "",
+            {"strength": 2.5, "preset": "study"},
+            {"model": ("checkpoint", 0), "vector": ("save", 0)},
+        ),
+        **prompts("a photo of a dog on the beach", ("checkpoint", 1), 1240, 20),
+        "latent": latent(512, 1, (1240, 310)),
+        "original": sampler(("checkpoint", 0), (1240, 470), 7.5, "KSampler, original"),
+        "steered": sampler(("apply", 0), (1240, 790), 7.5, "KSampler, steered"),
+        **shown("original", "original", ("checkpoint", 2), 1590, 20, "Original"),
+        **shown("steered", "steered", ("checkpoint", 2), 1590, 540, "Steered"),
+    }
+
+
+def sd15_apply() -> Graph:
+    text = (
+        "## Run workflow 03 first\n\nIt makes `sd15_dog.safetensors`, which this graph loads from "
+        f"`models/steering_vectors`; and it needs `{CHECKPOINT}` in `models/checkpoints`.\n\nPress Run: one picture a "
+        "strength, same prompt and seed, side by side. Strength 0 is the original, bit for bit."
+    )
+    checkpoint = Node("CheckpointLoaderSimple", (20, 290), (330, 98), "", {"ckpt_name": CHECKPOINT})
+    return {
+        "note": note(text, (20, 20), (330, 210)),
+        "checkpoint": checkpoint,
+        "vector": Node("SteeringLoadVector", (20, 450), (330, 98), "", {"vector_name": "sd15_dog.safetensors"}),
+        "sweep": Node(
+            "SteeringSweep",
+            (400, 20),
+            (300, 130),
+            "",
+            {"strengths": "0, 1, 1.5, 2, 2.5, 3", "preset": "study"},
+            {"model": ("checkpoint", 0), "vector": ("vector", 0)},
+        ),
+        **prompts("a photo of a dog on the beach", ("checkpoint", 1), 400, 210),
+        "latent": latent(512, 1, (400, 500)),
+        "steered": sampler(("sweep", 0), (750, 20), 7.5, "KSampler, one run a strength"),
+        "decode": Node(
+            "VAEDecode", (1070, 20), (200, 46), "", {}, {"samples": ("steered", 0), "vae": ("checkpoint", 2)}
+        ),
+        "grid": Node(
+            "SteeringLabelledGrid",
+            (1070, 120),
+            (270, 98),
+            "",
+            {"columns": 3},
+            {"images": ("decode", 0), "labels": ("sweep", 1)},
+        ),
+        "preview": Node("PreviewImage", (1070, 270), (560, 420), "", {}, {"images": ("grid", 0)}),
+    }
+
+
+APPLIED = 1.0
+"""Strength of the quick start: what the shipped vector recommends."""
+WORKFLOWS = {
+    "01_quickstart_pocket": (quickstart, True),
+    "02_build_a_vector_pocket": (build_pocket, True),
+    "03_sd15_remove_dog": (sd15_remove, False),
+    "04_sd15_apply_vector": (sd15_apply, False),
+}
+"""Name -> (graph, whether it runs without a download)."""
+
+BUILD = """async (nodes) => {
+  const graph = window.app.graph; graph.clear();
+  const made = {};
+  for (const [key, spec] of Object.entries(nodes)) {
+    const node = LiteGraph.createNode(spec.type);
+    if (!node) throw new Error('no node ' + spec.type);
+    graph.add(node);
+    node.pos = spec.at;
+    if (spec.title) node.title = spec.title;
+    for (const [name, value] of Object.entries(spec.widgets)) {
+      const widget = name ? node.widgets.find((w) => w.name === name) : node.widgets[0];
+      if (!widget) throw new Error(spec.type + ' has no widget ' + name);
+      widget.value = value;
+    }
+    const [width, height] = node.computeSize();
+    if (spec.size) node.setSize([Math.max(spec.size[0], width), Math.max(spec.size[1], height)]);
+    made[key] = node;
+  }
+  for (const [key, spec] of Object.entries(nodes))
+    for (const [name, [from, slot]] of Object.entries(spec.inputs)) {
+      const index = made[key].inputs.findIndex((i) => i.name === name);
+      if (index < 0) throw new Error(spec.type + ' has no input ' + name);
+      if (!made[from].connect(slot, made[key], index)) throw new Error('cannot connect ' + from + ' to ' + key);
+    }
+  return JSON.stringify(graph.serialize());  // as text: null and undefined are not the same to the frontend
+}"""
+
+LOAD = """async (workflow) => {
+  await window.app.loadGraphData(workflow, true, true);
+  return (await window.app.graphToPrompt()).output;
+}"""
+
+FIT = """(margin) => {
+  const canvas = window.app.canvas, nodes = window.app.graph._nodes;
+  const left = Math.min(...nodes.map((n) => n.pos[0])), top = Math.min(...nodes.map((n) => n.pos[1] - 30));
+  const right = Math.max(...nodes.map((n) => n.pos[0] + n.size[0]));
+  const bottom = Math.max(...nodes.map((n) => n.pos[1] + n.size[1]));
+  const box = canvas.canvas.getBoundingClientRect();
+  const scale = Math.min((box.width - 2 * margin) / (right - left), (box.height - 2 * margin) / (bottom - top));
+  canvas.ds.scale = scale;
+  canvas.ds.offset = [margin / scale - left, margin / scale - top];
+  canvas.draw(true, true);
+  return [Math.ceil((right - left) * scale + 2 * margin), Math.ceil((bottom - top) * scale + 2 * margin)];
+}"""
+
+
+def described(graph: Graph) -> dict[str, Any]:
+    return {key: vars(node) for key, node in graph.items()}
+
+
+def signed(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The workflow with what lets ComfyUI-Manager name the packs and the frontend name the model."""
+    for node in workflow["nodes"]:
+        properties = node.setdefault("properties", {})
+        if node["type"].startswith("Steering"):
+            properties |= {"cnr_id": "activation-steering", "ver": VERSION}
+        elif node["type"] not in ("MarkdownNote", "Note"):
+            properties["cnr_id"] = "comfy-core"
+        if node["type"] == "CheckpointLoaderSimple":
+            properties["models"] = [{"name": CHECKPOINT, "url": CHECKPOINT_URL, "directory": "checkpoints"}]
+    workflow["extra"] = {key: value for key, value in workflow.get("extra", {}).items() if key == "ds"}
+    return workflow
+
+
+def run(page: Page, url: str, seconds: int) -> None:
+    """Press Run and wait until the queue is empty."""
+    page.evaluate("async () => { await window.app.queuePrompt(0, 1) }")
+    for _ in range(seconds):
+        page.wait_for_timeout(1000)
+        with urllib.request.urlopen(f"{url}/queue") as answer:
+            queue = json.load(answer)
+        if not queue["queue_running"] and not queue["queue_pending"]:
+            break
+    else:
+        raise TimeoutError(f"not done after {seconds} seconds")
+    with urllib.request.urlopen(f"{url}/history?max_items=1") as answer:
+        (last,) = json.load(answer).values()
+    if last["status"]["status_str"] != "success":
+        raise RuntimeError(json.dumps(last["status"], indent=1)[-3000:])
+    page.wait_for_timeout(1500)  # previews load and are drawn
+
+
+def photograph(page: Page) -> Image.Image:
+    width, height = page.evaluate(FIT, 20)
+    page.wait_for_timeout(800)
+    canvas = page.locator("#graph-canvas").bounding_box()
+    assert canvas is not None
+    clip = {"x": canvas["x"], "y": canvas["y"], "width": width, "height": height}
+    return Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")  # type: ignore[arg-type]
+
+
+def schemas(url: str, workflows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What ComfyUI says of the nodes that the workflows use, and of all of the pack's."""
+    with urllib.request.urlopen(f"{url}/object_info") as answer:
+        known = json.load(answer)
+    used = {node["type"] for workflow in workflows for node in workflow["nodes"]} & set(known)
+    keep = ("input", "input_order", "output", "output_name", "output_is_list", "output_node")
+    names = sorted(used | {name for name in known if name.startswith("Steering")})
+    return {name: {key: known[name][key] for key in keep if key in known[name]} for name in names}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--comfyui", default="http://127.0.0.1:8188")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
+    parser.add_argument("--only", default="", help="make only workflows whose name starts so")
+    options = parser.parse_args()
+    made = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 2000, "height": 1300})
+        page.goto(options.comfyui)
+        page.wait_for_function(
+            "() => !!(window.app && window.app.graph && window.LiteGraph.registered_node_types.KSampler)"
+        )
+        page.evaluate("() => window.app.extensionManager.setting.set('Comfy.Minimap.Visible', false)")
+        for name, (graph, runs) in WORKFLOWS.items():
+            workflow = signed(json.loads(page.evaluate(BUILD, described(graph()))))
+            made.append(workflow)
+            if not name.startswith(options.only):
+                continue
+            (ROOT / "workflows" / f"{name}.json").write_text(json.dumps(workflow, indent=1) + "\n", encoding="utf-8")
+            api = page.evaluate(LOAD, workflow)
+            page.keyboard.press("Escape")  # the dialog about models that are not here
+            alerts = page.locator(".p-toast-message").all_inner_texts()
+            if alerts:
+                raise RuntimeError(f"the frontend complains of {name}: {alerts}")
+            path = ROOT / "workflows" / "api" / f"{name}.json"
+            path.write_text(json.dumps(api, indent=1) + "\n", encoding="utf-8")
+            if runs:
+                run(page, options.comfyui, 1200)
+            picture = photograph(page)
+            if runs:
+                picture.save(ROOT / "docs" / f"{name}.png", optimize=True)
+            picture.thumbnail((800, 800))
+            picture.save(ROOT / "workflows" / f"{name}.jpg", quality=85)
+            print(name, picture.size, flush=True)
+        browser.close()
+    path = ROOT / "tests" / "data" / "object_info.json"
+    path.write_text(json.dumps(schemas(options.comfyui, made), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
