@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..steering.activations import Activations as CapturedActivations
 from .capture import summary
-from .comfy_files import ACTIVATIONS, activations_path, names, new_file
+from .comfy_files import ACTIVATIONS, activations_path, names, new_file, problem
 from .sockets import Activations
 
 
@@ -63,6 +63,11 @@ class LoadActivations(io.ComfyNode):
                 io.String.Output(display_name="summary", tooltip="What was captured; show it with Preview Any."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, file_name: str) -> bool | str:
+        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
+        return problem(activations_path, file_name)
 
     @classmethod
     def fingerprint_inputs(cls, file_name: str) -> str:

@@ -105,7 +105,8 @@ class Apply(io.ComfyNode):
             raise ValueError(f"start_percent {start_percent} lies after end_percent {end_percent}; swap them")
         sampling = model.get_model_object("model_sampling")
         window = (float(sampling.percent_to_sigma(start_percent)), float(sampling.percent_to_sigma(end_percent)))
-        area = None if mask is None else mask.reshape(-1, *mask.shape[-2:])
+        # The same object stays the same: vectors under one mask are made orthogonal to each other.
+        area = mask if mask is None or mask.ndim == 3 else mask.reshape(-1, *mask.shape[-2:])
         entry = make_entry(vector, strength, preset_name(preset), options, window, mode, area)
         return io.NodeOutput(with_entry(model, entry))
 

@@ -29,7 +29,7 @@ class Build(io.ComfyNode):
             category="steering",
             description=(
                 "Directions from 'without' to 'with the concept' at the best sites. With model and clip connected, "
-                "gate thresholds are measured too, which the preset selective needs (a quarter of the capture's time)."
+                "gate thresholds are measured too, which the preset selective needs (half of the capture's time)."
             ),
             inputs=[
                 Activations.Input("activations", tooltip="From Capture Activations."),

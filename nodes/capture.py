@@ -13,7 +13,7 @@ from ..steering.pairs import pairs_hash
 from ..steering.sites import KINDS
 from ..steering.version import __version__
 from .cache import CaptureCache, key_of
-from .comfy_capture import DETERMINISTIC, Bar, GraphModel
+from .comfy_capture import DETERMINISTIC, EVALUATIONS, Bar, GraphModel
 from .comfy_files import cache_folder
 from .sockets import Activations, NamedPairs, Pairs
 
@@ -33,7 +33,7 @@ def captured(
     """A capture of a graph's model, from the cache where it was made before with the same model and prompts."""
     sampling = (settings or CaptureSettings()).on(GraphModel(model, clip, sampler, scheduler))
     pairs = list(named.pairs)
-    bar = Bar(model, capture_rows(len(pairs), sampling))
+    bar = Bar(model, capture_rows(len(pairs), sampling) * EVALUATIONS.get(sampler, 1))
     graph = GraphModel(model, clip, sampler, scheduler, bar.look)
     final = CaptureSettings(sampling.steps, sampling.guidance, sampling.seed, sampling.size, sampling.batch)
     if not cached:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import comfy.model_management
 import comfy.sample
@@ -23,6 +22,11 @@ from .comfy_unet import StepRecorder, recorded_model
 
 DETERMINISTIC = ("euler", "heun", "dpm_2", "dpmpp_2m", "lms", "ipndm", "deis", "ddim")
 """Samplers that a capture may use: no noise of their own, and every step starts at a level of the schedule."""
+
+PROBE_STEPS = 8
+"""Steps of the probe: a patch that acts in less than an eighth of the schedule can escape it."""
+EVALUATIONS = {"heun": 2, "dpm_2": 2}
+"""UNet evaluations a step, where there is more than one."""
 
 FAMILIES = {(320, 768): "sd15", (32, 64): "pocket", (320, 1024): "sd2", (320, 2048): "sdxl"}
 """(channels of the first level, width of the text) -> family."""
@@ -107,28 +111,41 @@ class GraphModel:
         """What ``reduce`` keeps of every site on the prompts' rows, in the first UNet call of each step."""
         schedule = self._schedule(sampling.steps)
         recorder = StepRecorder(sites, schedule[:-1].tolist(), reduce, progress)
-        self.sample(recorded_model(self.model, recorder), prompts, seeds, sampling, schedule)
+        watched = recorded_model(self.model, recorder)
+        self.sample(watched, prompts, seeds, sampling, schedule, recorder.commit)
         return recorder.finished(self.sampler)
 
     def probe(self, pairs: Sequence[Pair], sampling: Sampling) -> dict[str, Tensor]:
-        """The encoded prompts, and what the UNet sees in one noise under the first of them, for `cache.same`."""
+        """The encoded prompts, and a picture of the first of them in few steps, for `cache.same`.
+
+        At the capture's own guidance and over the whole schedule, so that what is upstream shows even if it
+        acts in a part of the schedule only, or on guidance only.
+        """
         texts = [text for pair in pairs for text in (pair.positive, pair.negative)]
-        middle = self._schedule(30)[15]
-        one = replace(sampling, guidance=1.0)
-        clean = self.sample(self.model, texts[:1], [sampling.seed], one, torch.stack([middle, middle * 0]))
-        return {"texts": self.encode(texts)[0][0].float().mean(1).cpu(), "unet": clean.float().cpu()}
+        clean = self.sample(self.model, texts[:1], [sampling.seed], sampling, self._schedule(PROBE_STEPS))
+        return {"texts": self.encode(texts)[0][0].float().mean(1).cpu(), "latents": clean.float().cpu()}
 
     def sample(
-        self, model: ModelPatcher, prompts: Sequence[str], seeds: Sequence[int], sampling: Sampling, schedule: Tensor
+        self,
+        model: ModelPatcher,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        schedule: Tensor,
+        after_first_call: Callable[[int], None] = lambda step: None,
     ) -> Tensor:
-        """Clean latents of prompts, sampled along a schedule of noise levels that ends in 0."""
+        """Clean latents of prompts, sampled along a schedule of noise levels that ends in 0.
+
+        ``after_first_call`` is told the step's number after the first evaluation of every step.
+        """
         channels = model.get_model_object("latent_format").latent_channels
         noise = draw_noise(seeds, channels, sampling.size)
         guider = comfy.samplers.CFGGuider(model)
         guider.set_conds(self.encode(prompts), self.encode([""]))
         guider.set_cfg(sampling.guidance)
 
-        def each_step(_step: int, clean: Tensor, _x: Tensor, _total: int) -> None:
+        def each_step(step: int, clean: Tensor, _x: Tensor, _total: int) -> None:
+            after_first_call(step)
             comfy.model_management.throw_exception_if_processing_interrupted()
             self.look(clean)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import folder_paths
@@ -60,6 +61,15 @@ def activations_path(name: str) -> Path:
     return found(ACTIVATIONS, name, "make it with Save Activations or with the command `steering capture`")
 
 
+def problem(where: Callable[[str], Path], name: str) -> bool | str:
+    """True where a file can be found, else the sentence that says why not."""
+    try:
+        where(name)
+    except (ValueError, FileNotFoundError) as error:
+        return str(error)
+    return True
+
+
 def pair_names() -> list[str]:
     """Built-in concepts, then the user's files."""
     return [*built_in(), *names(PAIRS)]
@@ -79,10 +89,11 @@ def new_file(folder: str, prefix: str) -> Path:
         ValueError: the prefix is empty or leaves the folder.
     """
     prefix = prefix.strip().removesuffix(".safetensors")
-    if not prefix or prefix.endswith(("/", "\\")):
-        raise ValueError(f"filename_prefix {prefix!r} needs a file name, such as my_dog")
     _refuse_paths(folder, prefix)
-    base = Path(folder_paths.get_folder_paths(folder)[0]) / prefix
+    root = Path(folder_paths.get_folder_paths(folder)[0])
+    base = root / prefix
+    if not base.resolve().is_relative_to(root.resolve()):  # a link inside the folder may lead out of it
+        raise ValueError(f"{prefix!r} leads out of models/{folder}; give a plain name, such as my_dog")
     path, number = base.with_name(f"{base.name}.safetensors"), 2
     while path.exists():
         path, number = base.with_name(f"{base.name}_{number:05d}.safetensors"), number + 1
@@ -95,6 +106,6 @@ def cache_folder() -> Path:
 
 
 def _refuse_paths(folder: str, name: str) -> None:
-    parts = name.replace("\\", "/").split("/")
-    if Path(name).is_absolute() or ".." in parts or ":" in parts[0]:
-        raise ValueError(f"{name!r} must be the name of a file in models/{folder}, without '..' and drive letters")
+    parts = name.replace("\\", "/").split("/")  # on every system: graphs travel between them
+    if ":" in name or any(part.strip() in ("", ".", "..") for part in parts):
+        raise ValueError(f"{name!r} must be the name of a file in models/{folder}, without '..', ':' or a leading '/'")

@@ -139,15 +139,15 @@ class _CodecModule(nn.Module):
         for name, value in vars(codec).items():
             self.register_buffer(name, value)
 
-    @property
-    def codec(self) -> PatchCodec:
-        return PatchCodec(self.basis, self.mean, self.scale)
+    def codec(self, device: torch.device) -> PatchCodec:
+        # Where memory is short ComfyUI loads layer by layer, and buffers without a layer stay behind.
+        return PatchCodec(*(value.to(device) for value in (self.basis, self.mean, self.scale)))
 
     def encode(self, images: Tensor) -> Tensor:
-        return self.codec.encode(images)
+        return self.codec(images.device).encode(images)
 
     def decode(self, latents: Tensor, **_options: object) -> Tensor:
-        return self.codec.decode(latents)
+        return self.codec(latents.device).decode(latents)
 
 
 class PocketVAE(comfy.sd.VAE):

@@ -8,7 +8,7 @@ module when a run is interrupted, and finds the modules of whichever copy of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,6 +27,10 @@ from ..steering.steer import Call, Entry, Steering, resolve
 KEY = "activation_steering"
 WHOLE = "activation_steering_latents"
 """Key of transformer_options: height and width of the whole latents."""
+ROLES = "activation_steering_roles"
+"""Key of transformer_options: whether a condition is a prompt, by its uuid."""
+PROMPTS = ("positive", "middle")
+"""Names of a guider's lists of conditions that hold prompts; DualCFGGuider has two."""
 SAME_LEVEL = 1e-3
 """Noise levels closer than this share are the same; neighbours of 100 steps are ten times as far apart."""
 
@@ -61,8 +65,7 @@ def _steered(
         steered.remove_wrappers_with_key(kind, KEY)
     # All entries act in one wrapper, so that their directions are orthonormalised against each other.
     steered.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, _steering_wrapper(entries, note))
-    if any(entry.mask is not None for entry in entries):
-        steered.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, _say_size)
+    steered.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, _say_roles)
     return steered
 
 
@@ -71,13 +74,14 @@ def _steering_wrapper(
 ) -> Callable[..., torch.Tensor]:
     """A DIFFUSION_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
     steering = Steering(entries)
+    masked = any(entry.mask is not None for entry in entries)
     known: WeakKeyDictionary[nn.Module, dict[Site, nn.Module]] = WeakKeyDictionary()
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         unet = executor.class_obj
         if unet not in known:
             known[unet] = resolve(unet, steering)
-        call = describe(args[0], _options(args, kwargs))
+        call = describe(args[0], _options(args, kwargs), masked)
 
         def edit(site: Site, output: torch.Tensor) -> torch.Tensor | None:
             result = steering.edit(site, output, call)
@@ -91,16 +95,39 @@ def _steering_wrapper(
     return wrapper
 
 
-def _say_size(executor: Any, x: torch.Tensor, timestep: Any, model_options: Any = None, seed: Any = None) -> Any:
-    """A PREDICT_NOISE wrapper: tells the UNet's wrapper how large the whole latents are, which a mask needs."""
+def _say_roles(
+    executor: Any, x: torch.Tensor, timestep: Any, model_options: Any = None, seed: Any = None, *others: Any
+) -> Any:
+    """A PREDICT_NOISE wrapper: tells the UNet's wrapper what it cannot see.
+
+    That is the size of the whole latents, which a mask needs, and which conditions are prompts: the number
+    in ``cond_or_uncond`` says so only in plain guidance, not in DualCFGGuider or Self-Attention Guidance.
+    """
     options = dict(model_options or {})
-    size = (x.shape[-2], x.shape[-1])
-    options["transformer_options"] = {**options.get("transformer_options", {}), WHOLE: size}
-    return executor(x, timestep, options, seed)
+    said = {WHOLE: (x.shape[-2], x.shape[-1]), ROLES: roles(getattr(executor.class_obj, "conds", {}))}
+    options["transformer_options"] = {**options.get("transformer_options", {}), **said}
+    return executor(x, timestep, options, seed, *others)
+
+
+def roles(conds: Mapping[str, Any]) -> dict[Any, bool]:
+    """Whether a condition is a prompt, by its uuid; those that stand in lists of both kinds are left out.
+
+    ComfyUI copies area conditions from one list into the other, uuid and all.
+    """
+    prompts, others = set(), set()
+    for name, conditions in conds.items():
+        found = {condition.get("uuid") for condition in conditions or ()} - {None}
+        (prompts if name in PROMPTS else others).update(found)
+    return {uuid: uuid in prompts for uuid in prompts ^ others}
 
 
 class StepRecorder:
-    """Collects what the sites did on the prompts' rows in the first UNet call of every step.
+    """Collects what the sites did on the prompts' rows in the first evaluation of every step.
+
+    A sampler may evaluate the UNet several times a step, even at the next step's noise level (heun), and
+    patches may call it once more within an evaluation. So a record begins with every evaluation, keeps
+    its first UNet call that holds the prompts, and is committed when the sampler reports its step, which
+    it does after the step's first evaluation.
 
     Args:
         sites: what to record.
@@ -114,16 +141,20 @@ class StepRecorder:
     ) -> None:
         self.sites, self.levels, self.reduce, self.progress = sites, levels, reduce, progress
         self.steps: list[dict[Site, torch.Tensor]] = [{} for _ in levels]
+        self.latest: dict[Site, torch.Tensor] = {}
+        self.sigma = 0.0
 
-    def step(self, sigma: float) -> int | None:
-        """The step that starts at a noise level; None for a level in between, or one that is recorded already."""
-        for number, level in enumerate(self.levels):
-            if abs(sigma - level) <= SAME_LEVEL * level:
-                return None if self.steps[number] else number
-        return None
+    def begin(self) -> None:
+        """A new evaluation."""
+        self.latest = {}
+
+    def commit(self, step: int) -> None:
+        """The latest evaluation was the first of a step."""
+        if step < len(self.steps) and abs(self.sigma - self.levels[step]) <= SAME_LEVEL * self.levels[step]:
+            self.steps[step] = {site: value.cpu() for site, value in self.latest.items()}
 
     def finished(self, sampler: str) -> list[dict[Site, torch.Tensor]]:
-        """The steps; raises ValueError where the sampler never asked the UNet at a step's own level."""
+        """The steps; raises ValueError where the sampler did not start a step at its own level."""
         missing = sum(not step for step in self.steps)
         if missing:
             raise ValueError(
@@ -138,22 +169,28 @@ def recorded_model(model: ModelPatcher, recorder: StepRecorder) -> ModelPatcher:
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         call = describe(args[0], _options(args, kwargs))
         rows = [i for i, conditional in enumerate(call.conditional) if conditional]
-        step = recorder.step(call.sigmas[rows[0]]) if rows else None
+        wanted = bool(rows) and not recorder.latest
         kept: dict[Site, torch.Tensor] = {}
 
         def read(site: Site, output: torch.Tensor) -> None:
+            call.check_rows(site, output)
             kept[site] = recorder.reduce(site, as_tokens(output[rows]), call.sigmas[rows[0]])
 
-        available = find_sites(executor.class_obj) if step is not None else {}
+        available = find_sites(executor.class_obj) if wanted else {}
         with site_hooks({site: available[site] for site in recorder.sites if site in available}, read):
             result = executor(*args, **kwargs)
-        if step is not None:
-            recorder.steps[step] = {site: value.cpu() for site, value in kept.items()}
+        if wanted:
+            recorder.latest, recorder.sigma = kept, call.sigmas[rows[0]]
         recorder.progress(len(args[0]))
         return result
 
+    def evaluation(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder.begin()
+        return _say_roles(executor, *args, **kwargs)
+
     watched = model.clone()
     watched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, f"{KEY}_capture", wrapper)
+    watched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, f"{KEY}_capture", evaluation)
     return watched
 
 
@@ -163,11 +200,12 @@ def _options(args: tuple, kwargs: dict) -> dict[str, Any]:
     return found if found is not None else next((a for a in reversed(args) if isinstance(a, dict)), {})
 
 
-def describe(x: torch.Tensor, options: dict[str, Any]) -> Call:
+def describe(x: torch.Tensor, options: dict[str, Any], masked: bool = False) -> Call:
     """The call that ComfyUI's transformer_options describe, for the UNet's input ``x [B, c, h, w]``.
 
-    ``cond_or_uncond`` has one number a chunk, 0 for the positive prompt, in any order; every chunk
-    holds the whole latent batch, whose noise levels are in ``sigmas``.
+    ``cond_or_uncond`` has one number a chunk, 0 for the positive prompt in plain guidance, in any order, and
+    ``uuids`` the conditions that they stand for; every chunk holds the whole latent batch, whose noise
+    levels are in ``sigmas``.
     """
     chunks, sigmas = options.get("cond_or_uncond"), options.get("sigmas")
     if not chunks or sigmas is None or len(x) % len(chunks):
@@ -176,7 +214,7 @@ def describe(x: torch.Tensor, options: dict[str, Any]) -> Call:
             "steering needs a sampler that goes through ComfyUI's own guidance"
         )
     size = (x.shape[-2], x.shape[-1])
-    if options.get(WHOLE, size) != size:
+    if masked and options.get(WHOLE, size) != size:
         raise ValueError(
             "a steering mask cannot be placed under an area condition, where the UNet sees a part of the picture; "
             "use Conditioning (Set Mask) without 'set cond area', or Apply Steering without a mask"
@@ -186,8 +224,9 @@ def describe(x: torch.Tensor, options: dict[str, Any]) -> Call:
     if len(levels) not in (1, each):
         raise RuntimeError(f"{len(levels)} noise levels do not fit {each} latents")
     per_chunk = tuple(levels * each if len(levels) == 1 else levels)
-    conditional = tuple(chunk == 0 for chunk in chunks for _ in range(each))
-    return Call(per_chunk * len(chunks), conditional, size)
+    known, uuids = options.get(ROLES, {}), options.get("uuids") or [None] * len(chunks)
+    prompts = [known.get(uuid, chunk == 0) for chunk, uuid in zip(chunks, uuids, strict=True)]
+    return Call(per_chunk * len(chunks), tuple(p for p in prompts for _ in range(each)), size, each)
 
 
 def sample(model: ModelPatcher, *arguments: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..steering.pairs import load_pairs, parse_lines
-from .comfy_files import pair_names, pairs_path
+from .comfy_files import pair_names, pairs_path, problem
 from .sockets import NamedPairs, Pairs
 
 EXAMPLE = """a photo of a dog on the beach | a photo of a cat on the beach
@@ -47,6 +47,11 @@ class LoadPairs(io.ComfyNode):
             ],
             outputs=_outputs(),
         )
+
+    @classmethod
+    def validate_inputs(cls, concept: str) -> bool | str:
+        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
+        return problem(pairs_path, concept)
 
     @classmethod
     def fingerprint_inputs(cls, concept: str) -> str:

@@ -11,7 +11,7 @@ from ..steering.navigator import score
 from ..steering.pairs import load_pairs
 from ..steering.steer import make_entry
 from .capture import captured
-from .comfy_files import pair_names, pairs_path
+from .comfy_files import pair_names, pairs_path, problem
 from .comfy_unet import with_entry
 from .sockets import NamedPairs, Vector
 
@@ -53,6 +53,11 @@ class Quick(io.ComfyNode):
                 Vector.Output(display_name="VECTOR", tooltip="The vector; to Save Steering Vector if you like it."),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, concept: str) -> bool | str:
+        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
+        return problem(pairs_path, concept)
 
     @classmethod
     def fingerprint_inputs(cls, concept: str, **_others: object) -> str:

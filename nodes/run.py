@@ -116,6 +116,8 @@ def describe_run(run: SteeredRun) -> str:
     """What each entry did, and the table of sites."""
     if not run.entries:
         return "The model is not steered; put Apply Steering before this sampler."
+    if not run.sigmas:
+        return "The run had no steps (denoise 0), so there was nothing to steer."
     lines = [f"{len(run.sigmas)} steps, noise levels {run.sigmas[0]:.3g} to {run.sigmas[-1]:.3g}"]
     for number, entry in enumerate(run.entries):
         mine = [seen for seen in run.observations if seen.entry == number]

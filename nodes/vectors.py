@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..steering.steer import make_entry
 from ..steering.vector import SteeringVector
-from .comfy_files import VECTORS, names, new_file, vector_path
+from .comfy_files import VECTORS, names, new_file, problem, vector_path
 from .sockets import Vector
 
 
@@ -37,6 +37,11 @@ class LoadVector(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, vector_name: str) -> bool | str:
+        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
+        return problem(vector_path, vector_name)
 
     @classmethod
     def fingerprint_inputs(cls, vector_name: str) -> str:

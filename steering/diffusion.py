@@ -153,7 +153,7 @@ class DiffusionModel:
         x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
         try:
             for step, (sigma, following) in enumerate(pairwise(sigmas)):
-                self.call = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]))
+                self.call = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]), count)
                 clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
                 if after_call:
                     after_call(step)

@@ -29,15 +29,26 @@ class Call:
         sigmas: noise level of every row.
         conditional: whether a row belongs to the prompt (True) or to the negative prompt (False).
         latent: height and width of the latents, which a mask needs.
+        batch: number of latents; the rows hold the batch once or several times, one after the other. None
+            means that all rows are one batch.
     """
 
     sigmas: tuple[float, ...]
     conditional: tuple[bool, ...]
     latent: tuple[int, int] | None = None
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.sigmas) != len(self.conditional):
             raise ValueError(f"{len(self.sigmas)} sigmas do not match {len(self.conditional)} conditional flags")
+
+    def check_rows(self, site: Site, output: Tensor) -> None:
+        """Raise RuntimeError where a site's output has other rows than the call."""
+        if len(self.sigmas) != len(output):
+            raise RuntimeError(
+                f"the call describes {len(self.sigmas)} rows, {site} computed {len(output)}; something else cuts the "
+                f"picture up there, as HyperTile does with attn1: take it out, or leave {site.kind} alone"
+            )
 
 
 class SteerableModel(Protocol):
@@ -157,8 +168,7 @@ class Steering:
 
     def edit(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
         """The steered output of a site, or None where nothing acts on it."""
-        if len(call.sigmas) != len(output):
-            raise RuntimeError(f"the call describes {len(call.sigmas)} rows, {site} computed {len(output)}")
+        call.check_rows(site, output)
         result = None
         for sigma in sorted(set(call.sigmas)):
             for step in self._steps(site, sigma, output.device):
@@ -232,7 +242,8 @@ def _weights(mask: Tensor, tokens: Tensor, chosen: Tensor, call: Call) -> Tensor
     if call.latent is None:
         raise ValueError("a mask needs the size of the latents; steer a loaded model, or leave the mask out")
     weights = mask_tokens(mask, tokens.shape[1], call.latent).to(tokens.device)
-    return weights[chosen % len(weights)]
+    latents = chosen % (call.batch or len(call.sigmas))
+    return weights[latents % len(weights)]
 
 
 @contextmanager

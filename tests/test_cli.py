@@ -99,7 +99,7 @@ def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_pa
             ("generate", "pocket", "--prompt", "a", "--out", "x.png", "--vector", "v.safetensors:strong"),
             "with a number",
         ),
-        (("generate", "pocket", "--prompt", "a", "--out", "x.png", "--size", "60"), "multiple of 8"),
+        (("generate", "pocket", "--prompt", "a", "--out", "x.png", "--size", "60"), "multiples of 8"),
         (("inspect", "{made}/mine.csv"), "not a safetensors"),
         (("demo", "--concept", "unicorn"), "dog, van_gogh, violence"),
     ],

@@ -96,6 +96,11 @@ def test_a_mask_confines_the_edit_to_its_tokens_and_follows_the_batch(toy_model)
         assert not torch.equal(result[row, :, :2], before[row, :, :2])
         assert torch.equal(result[row, :, 2:], before[row, :, 2:])
     assert torch.equal(result[[1, 3]], before[[1, 3]])
+    # Which mask a picture gets does not depend on how many chunks run together.
+    alone = Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output[:1], Call((5.0,), (True,), (8, 8)))
+    batched = Call((5.0,) * 2, (False, True), (8, 8), batch=1)
+    again = Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output[:1].repeat(2, 1, 1), batched)
+    torch.testing.assert_close(again[1:], alone, atol=1e-6, rtol=0)  # batched matmul rounding
     with pytest.raises(ValueError, match="size of the latents"):
         Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output, Call((5.0,) * 4, (True,) * 4))
     with pytest.raises(ValueError, match=r"\[M, H, W\]"):

@@ -111,6 +111,7 @@ def test_a_newcomer_is_told_what_to_press_and_which_pack_is_missing(path):
             assert node["properties"]["ver"] == __version__
         elif node["type"] not in NOTES:
             assert node["properties"]["cnr_id"] == "comfy-core"
+            assert node["properties"]["ver"]
         if node["type"] == "CheckpointLoaderSimple":
             (model,) = node["properties"]["models"]
             assert model["name"] == node["widgets_values"][0]

@@ -77,11 +77,14 @@ def shown(name: str, latents: str, vae: tuple[str, int], x: int, y: int, title: 
 
 def quickstart() -> Graph:
     text = (
-        "## Press Run\n\nThe pocket model comes with the pack, nothing to download. Both samplers use the same prompt "
-        "and seed; the lower one draws through **Apply Steering**, which takes the dog out.\n\nThen try: another "
-        "*strength* (0 is the original), the vector `pocket_van_gogh.safetensors` with the prompt *a photo of a house "
-        "in the meadow in the style of Van Gogh*, or another thing: cat, frog, fish, knife, bomb, key, umbrella, "
-        "apple, house, car, tree; on the beach, in the meadow, snow, desert, a room, at night."
+        "## Press Run\n\n"
+        "The pocket model comes with the pack, nothing to download. Both samplers use the same prompt and "
+        "seed; the lower one draws through **Apply Steering**, which takes the dog out.\n\n"
+        "Then try another *strength*: 0 is the original. Or another vector: `pocket_van_gogh.safetensors` at "
+        "strength 2.5 with the prompt *a photo of a house in the meadow in the style of Van Gogh*; "
+        "`pocket_violence.safetensors` at 3 with *a photo of a knife in a room*.\n\n"
+        "It draws dog, cat, frog, fish, knife, bomb, key, umbrella, apple, house, car and tree, on the beach, "
+        "in the meadow, in the snow, in the desert, in a room, at night."
     )
     return {
         "note": note(text, (20, 20), (320, 330)),
@@ -167,11 +170,14 @@ def build_pocket() -> Graph:
 
 def sd15_remove() -> Graph:
     text = (
-        f"## Remove a dog from Stable Diffusion 1.5\n\nNeeds `{CHECKPOINT}` in `models/checkpoints`.\n\nPress Run. The "
-        "capture draws both prompts of 50 pairs: about as long as a hundred pictures take on your machine, once; it "
-        "can be interrupted and goes on where it stopped. Settings are the study's: 30 steps, cfg 7.5, the five best "
-        "sites of every step, plain projection at strength 2.5.\n\nThe vector is saved as `sd15_dog` in "
-        "`models/steering_vectors` for workflow 04. Too much damage? Preset *precise* at strength 1."
+        "## Remove a dog from Stable Diffusion 1.5\n\n"
+        f"Needs `{CHECKPOINT}` in `models/checkpoints`.\n\n"
+        "Press Run. The capture draws both prompts of 50 pairs: about as long as a hundred pictures take on "
+        "your machine, once; it can be interrupted and goes on where it stopped. Settings are the study's: 30 "
+        "steps, cfg 7.5, scores as published, the five best sites of every step, plain projection at strength "
+        "2.5.\n\n"
+        "The vector is saved as `sd15_dog` in `models/steering_vectors` for workflow 04; made again, it "
+        "becomes `sd15_dog_00002`. Too much damage? Preset *precise* at strength 1."
     )
     checkpoint = Node("CheckpointLoaderSimple", (20, 430), (330, 98), "", {"ckpt_name": CHECKPOINT})
     return {
@@ -186,7 +192,7 @@ def sd15_remove() -> Graph:
             {},
             {"model": ("checkpoint", 0), "clip": ("checkpoint", 1), "pairs": ("pairs", 0)},
         ),
-        "score": Node("SteeringScore", (400, 460), (320, 98), "", {}, {"activations": ("capture", 0)}),
+        "score": Node("SteeringScore", (400, 460), (320, 98), "", {"mode": "paper"}, {"activations": ("capture", 0)}),
         "heat": Node("PreviewImage", (770, 20), (420, 520), "Where it can be steered", {}, {"images": ("score", 1)}),
         "build": Node(
             "SteeringBuild",
@@ -218,9 +224,11 @@ def sd15_remove() -> Graph:
 
 def sd15_apply() -> Graph:
     text = (
-        "## Run workflow 03 first\n\nIt makes `sd15_dog.safetensors`, which this graph loads from "
-        f"`models/steering_vectors`; and it needs `{CHECKPOINT}` in `models/checkpoints`.\n\nPress Run: one picture a "
-        "strength, same prompt and seed, side by side. Strength 0 is the original, bit for bit."
+        "## Run workflow 03 first\n\n"
+        "It makes `sd15_dog.safetensors`, which this graph loads from `models/steering_vectors` (made twice, "
+        f"choose `sd15_dog_00002`); and it needs `{CHECKPOINT}` in `models/checkpoints`.\n\n"
+        "Press Run: one picture a strength, same prompt and seed, side by side. Strength 0 is the original, "
+        "bit for bit."
     )
     checkpoint = Node("CheckpointLoaderSimple", (20, 290), (330, 98), "", {"ckpt_name": CHECKPOINT})
     return {
@@ -313,14 +321,14 @@ def described(graph: Graph) -> dict[str, Any]:
     return {key: vars(node) for key, node in graph.items()}
 
 
-def signed(workflow: dict[str, Any]) -> dict[str, Any]:
+def signed(workflow: dict[str, Any], host: str) -> dict[str, Any]:
     """The workflow with what lets ComfyUI-Manager name the packs and the frontend name the model."""
     for node in workflow["nodes"]:
         properties = node.setdefault("properties", {})
         if node["type"].startswith("Steering"):
             properties |= {"cnr_id": "activation-steering", "ver": VERSION}
         elif node["type"] not in ("MarkdownNote", "Note"):
-            properties["cnr_id"] = "comfy-core"
+            properties |= {"cnr_id": "comfy-core", "ver": host}
         if node["type"] == "CheckpointLoaderSimple":
             properties["models"] = [{"name": CHECKPOINT, "url": CHECKPOINT_URL, "directory": "checkpoints"}]
     workflow["extra"] = {key: value for key, value in workflow.get("extra", {}).items() if key == "ds"}
@@ -371,6 +379,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="make only workflows whose name starts so")
     options = parser.parse_args()
     made = []
+    with urllib.request.urlopen(f"{options.comfyui}/system_stats") as answer:
+        host = json.load(answer)["system"]["comfyui_version"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 2000, "height": 1300})
@@ -380,7 +390,7 @@ def main() -> None:
         )
         page.evaluate("() => window.app.extensionManager.setting.set('Comfy.Minimap.Visible', false)")
         for name, (graph, runs) in WORKFLOWS.items():
-            workflow = signed(json.loads(page.evaluate(BUILD, described(graph()))))
+            workflow = signed(json.loads(page.evaluate(BUILD, described(graph()))), host)
             made.append(workflow)
             if not name.startswith(options.only):
                 continue

@@ -52,6 +52,7 @@ def comfy():
     comfy.cli_args.args.cpu = True
     import nodes
 
+    asyncio.run(nodes.init_builtin_extra_nodes())
     assert asyncio.run(nodes.load_custom_node(str(PACK), module_parent="custom_nodes"))
     return SimpleNamespace(nodes=nodes, **nodes.NODE_CLASS_MAPPINGS)
 

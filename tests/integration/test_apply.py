@@ -90,15 +90,27 @@ def test_a_window_limits_where_it_acts(graph, vector, plain):
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpmpp_2m"])
-def test_other_samplers_steer_too(graph, vector, sampler):
+def test_other_samplers_steer_at_every_level_they_ask_for(graph, vector, sampler, comfy):
     plain = graph.sample(sampler_name=sampler)
     assert torch.equal(graph.sample(graph.apply(vector, 0.0), sampler_name=sampler), plain)
-    assert (graph.sample(graph.apply(vector, 2.0), sampler_name=sampler) - plain).abs().max() > 0.1
+    steered, seen = internals(comfy).observed(graph.apply(vector, 2.0))
+    assert (graph.sample(steered, sampler_name=sampler) - plain).abs().max() > 0.1
+    levels = {pending.sigma for pending in seen}
+    assert len(levels) >= (5 if sampler == "dpm_2" else 4)  # dpm_2 asks in the middle of its steps as well
+    for pending in seen:
+        before, after, touched = pending.figures.tolist()
+        assert after == pytest.approx((1 - 2.0) * before, abs=1e-3)
+        assert touched == 1.0
 
 
-def test_from_the_middle_of_the_schedule(graph, vector):
+def test_from_the_middle_of_the_schedule(graph, headless, vector, comfy):
     plain = graph.sample(denoise=0.5)
-    assert (graph.sample(graph.apply(vector, 2.0), denoise=0.5) - plain).abs().max() > 0.05
+    steered, seen = internals(comfy).observed(graph.apply(vector, 2.0))
+    assert (graph.sample(steered, denoise=0.5) - plain).abs().max() > 0.05
+    levels = sorted({pending.sigma for pending in seen}, reverse=True)
+    # The last four of the eight levels that eight steps would have.
+    expected = headless.model.schedule.normal(8)[4:-1].tolist()
+    assert levels == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_second_packs_patch_composes(graph, vector):

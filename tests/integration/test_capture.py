@@ -129,10 +129,52 @@ def test_every_deterministic_sampler_is_recorded_at_its_steps(graph, pairs, samp
     (tensor,) = captured.tensors.values()
     assert tensor.shape[2] == len(captured.sigmas) == 5
     assert captured.sigmas.diff().max() < 0
-    # The first step starts from the same noise whatever the sampler.
-    euler = run(graph, few, steps=5, sites="mid.attn2")
-    if torch.isclose(captured.sigmas[0], euler.sigmas[0]):
-        torch.testing.assert_close(tensor[:, :, 0], next(iter(euler.tensors.values()))[:, :, 0], atol=1e-4, rtol=1e-4)
+    # What is recorded is what the sampler reports as its step: the latents that its callback gets.
+    for side, prompt in enumerate((few.pairs[0].positive, few.pairs[0].negative)):
+        for step, reference in enumerate(replayed(graph, prompt, sampler)):
+            torch.testing.assert_close(tensor[side, 0, step], reference, atol=2e-3, rtol=2e-3)
+
+
+def replayed(graph, prompt, sampler, steps=5):
+    """Token means of mid.attn2 for the latents at the start of every step, each computed on its own."""
+    import comfy.patcher_extension
+    import comfy.samplers
+
+    from steering.capture import draw_noise
+
+    starts, means, evaluated = [], [], []
+    settings = comfy.samplers.KSampler(graph.model, steps, torch.device("cpu"), sampler, "normal", denoise=1.0)
+    noise = draw_noise([0], 24, SIZE)
+
+    def evaluation(executor, x, *others):
+        evaluated.append(x.clone())
+        return executor(x, *others)
+
+    def guided(model):
+        watched = model.clone()
+        watched.add_wrapper(comfy.patcher_extension.WrappersMP.PREDICT_NOISE, evaluation)
+        guider = comfy.samplers.CFGGuider(watched)
+        guider.set_conds(graph.encode(prompt), graph.encode(""))
+        guider.set_cfg(3.0)
+        return guider
+
+    def keep(_step, _clean, x, _total):
+        if sampler not in ("ipndm", "deis"):  # these two always report the noise that they started from
+            assert torch.equal(x, evaluated[-1])
+        starts.append(evaluated[-1])
+
+    with torch.inference_mode():
+        chosen = comfy.samplers.sampler_object(sampler)
+        guided(graph.model).sample(noise, torch.zeros_like(noise), chosen, settings.sigmas, callback=keep, seed=0)
+        module = graph.model.model.diffusion_model.get_submodule("middle_block.1.transformer_blocks.0.attn2")
+        for x, sigma in zip(starts, settings.sigmas[:-1], strict=True):
+            cond = graph.encode(prompt)[0][0]
+            handle = module.register_forward_hook(lambda _m, _a, out: means.append(out.float().mean(1)[0]))
+            try:
+                graph.model.model.apply_model(x, sigma[None], c_crossattn=cond)
+            finally:
+                handle.remove()
+    return means
 
 
 def test_samplers_that_draw_noise_are_refused(graph, pairs):
@@ -154,7 +196,12 @@ def test_a_second_capture_comes_from_the_cache(graph, pairs, cache, monkeypatch)
 def test_a_patch_upstream_is_another_capture(graph, pairs, cache):
     first = run(graph, pairs, cache=True)
     patched = graph.model.clone()
-    patched.set_model_attn2_output_patch(lambda n, _options: n * 0.9)
+    early = 5.0  # a patch of the first steps only, as many packs have them
+
+    def weaken(n, options):
+        return n * 0.9 if float(options["sigmas"][0]) > early else n
+
+    patched.set_model_attn2_output_patch(weaken)
     second = run(graph, pairs, model=patched, cache=True)
     assert not all(torch.equal(a, b) for a, b in zip(first.tensors.values(), second.tensors.values(), strict=True))
     lora = graph.model.clone()
@@ -164,7 +211,9 @@ def test_a_patch_upstream_is_another_capture(graph, pairs, cache):
     third = run(graph, pairs, model=lora, cache=True)
     assert third.metadata["model"]["weights"] == first.metadata["model"]["weights"]
     assert not all(torch.equal(a, b) for a, b in zip(first.tensors.values(), third.tensors.values(), strict=True))
-    assert len(list(cache.iterdir())) == 3
+    rescaled = graph.comfy.RescaleCFG().patch(graph.model, 0.7)[0]  # acts on guidance alone
+    run(graph, pairs, model=rescaled, cache=True)
+    assert len(list(cache.iterdir())) == 4
     again = run(graph, pairs, cache=True)
     assert all(torch.equal(a, b) for a, b in zip(first.tensors.values(), again.tensors.values(), strict=True))
 
@@ -177,7 +226,7 @@ def test_an_interrupted_capture_keeps_what_is_finished(graph, pairs, cache, monk
 
     def interrupt():
         calls.append(1)
-        if len(calls) > 12:  # in the second of three batches
+        if len(calls) > 20:  # 8 in the probe, 8 in each of three batches
             raise management.InterruptProcessingException
         real()
 

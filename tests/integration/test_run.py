@@ -46,7 +46,9 @@ def test_a_mask_steers_a_part_of_the_picture(graph, headless, vector, plain):
 def test_a_mask_under_an_area_condition_is_refused(graph, vector):
     positive = [[graph.encode("a dog")[0][0], {"area": (4, 4, 0, 0), "strength": 1.0}]]
     mask = torch.ones(1, 64, 64)
-    assert graph.sample(graph.apply(vector, 2.5), positive=positive).isfinite().all()
+    plain = graph.sample(positive=positive)
+    assert gap(graph.sample(graph.apply(vector, 2.5), positive=positive), plain) > 10 * SAME
+    assert torch.equal(graph.sample(graph.apply(vector, 0.0), positive=positive), plain)
     with pytest.raises(ValueError, match="area condition"):
         graph.sample(graph.apply(vector, 2.5, mask=mask), positive=positive)
 
@@ -79,6 +81,8 @@ def test_what_the_report_says_of_runs_without_steering(comfy, graph, vector, pla
     assert "strength 0" in text
     _, text = report(graph.apply(vector, 1.0, start=0.0, end=0.1), denoise=0.5)
     assert "outside this run" in text
+    _, text = report(graph.apply(vector, 1.0), denoise=0.0)
+    assert "no steps" in text
 
 
 def test_a_strength_that_hits_no_site_is_an_error(comfy, graph, vector):
@@ -131,8 +135,8 @@ def test_a_saved_vector_steers_as_before_and_never_overwrites(comfy, graph, vect
     loaded = comfy.SteeringLoadVector.execute("dogs/mine_00002.safetensors").args[0]
     steered = comfy.SteeringApply.execute(graph.model, loaded, 1.5, "study", "suppress", 0.0, 1.0).args[0]
     assert torch.equal(graph.sample(steered), graph.sample(graph.apply(vector, 1.5)))
-    for bad in ("../mine", "/tmp/mine", "", "dogs/"):
-        with pytest.raises(ValueError, match=r"name of a file|needs a file name"):
+    for bad in ("../mine", "/tmp/mine", "\\tmp\\mine", "a/b:c", ".", "dogs/.", "", "dogs/"):
+        with pytest.raises(ValueError, match="must be the name of a file"):
             comfy.SteeringSaveVector.execute(mine, bad)
     assert len(list(tmp_path.rglob("*"))) == 3
 
@@ -152,6 +156,9 @@ def test_quick_steering_is_the_chain_with_defaults(comfy, graph, tmp_path, monke
     assert vector.metadata["size"] == 128
     assert gap(graph.sample(steered), graph.sample()) > SAME
     with torch.inference_mode():
+        import sys
+
+        monkeypatch.setattr(sys.modules[comfy.SteeringCapture.__module__], "capture", lambda *a, **k: pytest.fail())
         again = comfy.SteeringQuick.execute(graph.model, graph.clip, "few.csv", 0.0).args[0]
     assert torch.equal(graph.sample(again), graph.sample())
 
@@ -203,13 +210,112 @@ def test_a_compiled_model_steers_alike(graph, vector):
     assert gap(graph.sample(graph.apply(vector, 1.5, model=after)), graph.sample(steered)) < SAME
 
 
+def spied(graph, monkeypatch):
+    """The chunks of every UNet call, and which rows were taken for prompts."""
+    import sys
+
+    module = sys.modules[graph.comfy.SteeringApply.__module__.rsplit(".", 1)[0] + ".comfy_unet"]
+    seen, real = [], module.describe
+
+    def describe(x, options, masked=False):
+        call = real(x, options, masked)
+        seen.append((list(options["cond_or_uncond"]), call.conditional))
+        return call
+
+    monkeypatch.setattr(module, "describe", describe)
+    return seen
+
+
 def test_prompts_split_into_calls_steer_alike(graph, vector, monkeypatch):
     """Where memory is short, ComfyUI runs the two halves of guidance one after the other."""
     together = graph.sample(graph.apply(vector, 1.5))
     steered = graph.apply(vector, 1.5)
-    calls = []
-    monkeypatch.setattr(
-        type(graph.model.model), "memory_required", lambda *a, **k: calls.append(1) or 1e15 if a[1][0] > 1 else 0
-    )
+    seen = spied(graph, monkeypatch)
+    monkeypatch.setattr(type(graph.model.model), "memory_required", lambda *a, **k: 1e15 if a[1][0] > 1 else 0)
     assert gap(graph.sample(steered), together) < SAME
-    assert calls
+    assert {str(call) for call in seen} == {"([1], (False,))", "([0], (True,))"}
+
+
+def test_two_prompts_of_dual_guidance_are_steered_and_the_negative_is_not(comfy, graph, vector, monkeypatch):
+    """DualCFGGuider numbers its conditions the other way round: 0 is the negative prompt."""
+    seen = spied(graph, monkeypatch)
+    dog, cat, nothing = (graph.encode(text) for text in ("a dog", "a cat", ""))
+    steered = graph.apply(vector, 1.5)
+    for style in ("regular", "nested"):
+        guider = comfy.DualCFGGuider().get_guider(steered, dog, cat, nothing, 3.0, 2.0, style)[0]
+        latent = comfy.EmptyLatentImage().generate(64, 64, 1)[0]
+        sigmas = comfy.BasicScheduler().get_sigmas(steered, "normal", 4, 1.0)[0]
+        noise = comfy.RandomNoise().get_noise(7)[0]
+        sampler = comfy.KSamplerSelect().get_sampler("euler")[0]
+        with torch.inference_mode():
+            comfy.SamplerCustomAdvanced().sample(noise, guider, sampler, sigmas, latent)
+    rows = {(chunk, flag) for chunks, flags in seen for chunk, flag in zip(chunks, flags, strict=True)}
+    assert rows == {(0, False), (1, True), (2, True)}
+
+
+def test_a_second_look_at_the_negative_prompt_is_not_taken_for_the_prompt(graph, vector, monkeypatch):
+    """Self-Attention Guidance runs the negative prompt alone once more, as number 0."""
+    from comfy.samplers import calc_cond_batch
+
+    def look_again(said):
+        calc_cond_batch(said["model"], [said["uncond"]], said["input"], said["sigma"], said["model_options"])
+        return said["denoised"]
+
+    seen = spied(graph, monkeypatch)
+    guided = graph.apply(vector, 1.5)
+    guided.set_model_sampler_post_cfg_function(look_again)
+    assert torch.equal(graph.sample(guided), graph.sample(graph.apply(vector, 1.5)))
+    alone = [flags for chunks, flags in seen if chunks == [0]]
+    assert len(alone) == 4
+    assert not any(flag for flags in alone for flag in flags)
+
+
+def test_tiles_of_another_pack_are_refused_with_a_sentence(comfy, graph, vector):
+    tiled = comfy.HyperTile.execute(graph.model, 32, 2, 0, False)[0]
+    with pytest.raises(RuntimeError, match="HyperTile"):
+        graph.sample(graph.apply(attn1_only(vector), 1.5, model=tiled))
+
+
+def attn1_only(vector):
+    from dataclasses import replace
+
+    from steering.build import build
+    from steering.capture import CaptureSettings, capture
+    from steering.diffusion import load_model
+    from steering.pairs import load_pairs
+
+    settings = CaptureSettings(steps=4, size=64, batch=2)
+    made = build(capture(load_model("pocket", "cpu"), load_pairs("dog")[:2], "attn1", settings), select_by="attn1")
+    return replace(made, metadata=vector.metadata)
+
+
+def test_vectors_under_one_mask_act_together(graph, vector):
+    """One of two equal directions is dropped, which needs both to be in one group."""
+    mask = torch.ones(1, 64, 64)
+    once = graph.apply(vector, 1.0, mask=mask)
+    with pytest.warns(UserWarning, match="already"):
+        graph.sample(graph.apply(vector, 1.0, model=once, mask=mask))
+
+
+@pytest.mark.parametrize(
+    ("node", "inputs"),
+    [
+        ("SteeringLoadVector", {"vector_name": "sd15_dog.safetensors"}),
+        ("SteeringLoadActivations", {"file_name": "../x.safetensors"}),
+        ("SteeringLoadPairs", {"concept": "unicorn"}),
+    ],
+)
+def test_a_missing_file_is_refused_before_anything_runs(comfy, node, inputs):
+    import asyncio
+
+    import execution
+
+    graph = {"1": {"class_type": node, "inputs": inputs}, "2": preview(("1", 1))}
+    valid, _, _, errors = asyncio.run(execution.validate_prompt("test", graph, None))
+    assert not valid
+    details = errors["1"]["errors"][0]["details"]
+    assert "run workflow 03" in details or "must be the name of a file" in details or "built-in concepts" in details
+
+
+def preview(source):
+    return {"class_type": "PreviewAny", "inputs": {"source": list(source)}}

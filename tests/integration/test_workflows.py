@@ -65,25 +65,32 @@ def pictures(folders, output):
     return {e["filename"]: np.asarray(Image.open(folders / "temp" / e["filename"])) for e in entries}
 
 
-def test_the_quick_start_takes_the_dog_out(folders):
+def the_dog_is_gone_and_the_cat_is_not(graph, outputs, folders):
     import numpy as np
 
     from steering.pocket.judge import judge
 
-    graph = load("01_quickstart_pocket")
-    outputs = run(graph)
     titles = {key: node["_meta"]["title"] for key, node in graph.items()}
-    shown = {titles[key]: np.stack(list(pictures(folders, {key: part}).values())) for key, part in outputs.items()}
+    shown = {
+        titles[key]: np.stack(list(pictures(folders, {key: part}).values()))
+        for key, part in outputs.items()
+        if titles[key] in ("Original", "Steered")
+    }
     original, steered = (judge(shown[name]) for name in ("Original", "Steered"))
     assert original.presence(("dog",)).mean() > 85
     assert steered.presence(("dog",)).mean() < 15
     assert steered.kept(("cat",)).mean() > 85
 
 
+def test_the_quick_start_takes_the_dog_out(folders):
+    graph = load("01_quickstart_pocket")
+    the_dog_is_gone_and_the_cat_is_not(graph, run(graph), folders)
+
+
 @pytest.mark.slow  # a full capture: minutes on two cores
 def test_the_pocket_workflow_builds_a_vector_that_works(folders):
     graph = load("02_build_a_vector_pocket")
-    run(graph)
+    the_dog_is_gone_and_the_cat_is_not(graph, run(graph), folders)
     saved = folders / "steering_vectors" / "my_pocket_dog.safetensors"
     assert saved.is_file()
     from steering.vector import SteeringVector
@@ -101,8 +108,6 @@ def test_the_workflows_of_sd15_run_on_a_narrow_stand_in(comfy, folders):
     for node in graph.values():  # smaller, and nothing else changed
         small = {"steps": 2, "width": 64, "height": 64, "concept": "two.csv"}
         node["inputs"] |= {name: value for name, value in small.items() if name in node["inputs"]}
-        if node["class_type"] == "SteeringScore":
-            node["inputs"]["mode"] = "paper"  # two pairs cannot be folded
     outputs = run(graph)
     assert (folders / "steering_vectors" / "sd15_dog.safetensors").is_file()
     assert len(pictures(folders, outputs)) >= 3
@@ -112,7 +117,35 @@ def test_the_workflows_of_sd15_run_on_a_narrow_stand_in(comfy, folders):
         small = {"steps": 2, "width": 64, "height": 64}
         node["inputs"] |= {name: value for name, value in small.items() if name in node["inputs"]}
     (grid,) = pictures(folders, run(graph)).values()
-    assert grid.std() > 5
+    tiles = cut(grid, 3, 6)
+    assert len({tile.tobytes() for tile in tiles}) == 6  # every strength draws another picture
+    (original,) = (pictures(folders, {key: part}) for key, part in outputs.items() if graph_title(key) == "Original")
+    apart = tiles[0].astype(int) - next(iter(original.values()))
+    assert abs(apart).max() <= 1  # strength 0 is the original; previews cut off where the grid rounds
+
+
+def graph_title(key):
+    return load("03_sd15_remove_dog")[key]["_meta"]["title"]
+
+
+def cut(grid, columns, count, side=64):
+    """The pictures of a labelled grid: the only squares of their size that no row or column of white cuts."""
+    head, gap = (max(12, side // 16) + 8), 6
+    places = [(gap + i % columns * (side + gap), gap + i // columns * (side + head + gap) + head) for i in range(count)]
+    return [grid[top : top + side, left : left + side] for left, top in places]
+
+
+def test_the_committed_schemas_are_those_of_the_nodes(comfy):
+    """They are what workflows and help pages are checked against where there is no ComfyUI."""
+    known = json.loads((PACK / "tests" / "data" / "object_info.json").read_text(encoding="utf-8"))
+    files = {"vector_name", "file_name", "concept"}  # lists of files differ from machine to machine
+    for name in (name for name in known if name.startswith("Steering")):
+        live = json.loads(json.dumps(getattr(comfy, name).GET_NODE_INFO_V1()))
+        for need, inputs in known[name]["input"].items():
+            assert list(live["input"][need]) == list(inputs), name
+            for entry, value in inputs.items():
+                assert entry in files or live["input"][need][entry] == value, f"{name}.{entry}"
+        assert live["output"] == known[name]["output"], name
 
 
 def test_workflow_04_without_03_says_what_to_do(comfy, folders):
@@ -142,8 +175,7 @@ def test_a_fresh_installation_beside_a_pack_with_a_nodes_folder(comfy, tmp_path)
     (other.parent / "__init__.py").write_text(OTHER_PACK, encoding="utf-8")
     (other / "__init__.py").touch()
     (other / "things.py").write_text(OTHER_NODES, encoding="utf-8")
-    hidden = shutil.ignore_patterns(".*", "__pycache__", "tests", "docs", "demo")
-    shutil.copytree(PACK, packs / "activation-steering", ignore=hidden)
+    shutil.copytree(PACK, packs / "activation-steering", ignore=left_out)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -170,6 +202,16 @@ def test_a_fresh_installation_beside_a_pack_with_a_nodes_folder(comfy, tmp_path)
     finally:
         server.terminate()
         server.wait(20)
+
+
+def left_out(folder, names):
+    """What is no part of the published pack: hidden files, and the folders of .comfyignore."""
+    ignored = (PACK / ".comfyignore").read_text(encoding="utf-8").split()
+    return {name for name in names if name[0] == "." or name == "__pycache__" or ignored_at(folder, name, ignored)}
+
+
+def ignored_at(folder, name, ignored):
+    return Path(folder) == PACK and (f"/{name}/" in ignored or name == "demo")
 
 
 def ask(url, body=None):
