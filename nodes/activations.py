@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..steering.activations import Activations as CapturedActivations
 from .capture import summary
-from .comfy_files import ACTIVATIONS, activations_path, names, new_file, problem
+from .comfy_files import ACTIVATIONS, activations_path, fingerprint, names, new_file, problem
 from .sockets import Activations
 
 
@@ -72,8 +72,7 @@ class LoadActivations(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, file_name: str) -> str:
         """Changes with the file."""
-        state = activations_path(file_name).stat()
-        return f"{state.st_mtime_ns}:{state.st_size}"
+        return fingerprint(activations_path(file_name))
 
     @classmethod
     def execute(cls, file_name: str) -> io.NodeOutput:

@@ -30,6 +30,11 @@ def preset_input() -> io.Combo.Input:
     )
 
 
+def strength_input(tooltip: str) -> io.Float.Input:
+    """The strength, wherever it is asked for."""
+    return io.Float.Input("strength", default=1.0, min=-10.0, max=10.0, step=0.05, tooltip=tooltip)
+
+
 def preset_name(preset: str) -> str | None:
     """The preset's name as the engine wants it."""
     return None if preset == RECOMMENDED else preset
@@ -56,16 +61,9 @@ class Apply(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="A model of the family that the vector was made for."),
                 Vector.Input("vector", tooltip="From Load Steering Vector or Build Steering Vector."),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip=(
-                        "0 changes nothing at all, bit for bit; useful from 0.5 to 4. For preset study 1 removes the "
-                        "direction and 2.5 is the study's own; negative strengths push the other way."
-                    ),
+                strength_input(
+                    "0 changes nothing at all, bit for bit; useful from 0.5 to 4. For preset study 1 removes the "
+                    "direction and 2.5 is the study's own; negative strengths push the other way."
                 ),
                 preset_input(),
                 io.Combo.Input(

@@ -61,6 +61,12 @@ def activations_path(name: str) -> Path:
     return found(ACTIVATIONS, name, "make it with Save Activations or with the command `steering capture`")
 
 
+def fingerprint(path: Path) -> str:
+    """Changes with the file, so that ComfyUI reads it again."""
+    state = path.stat()
+    return f"{state.st_mtime_ns}:{state.st_size}"
+
+
 def problem(where: Callable[[str], Path], name: str) -> bool | str:
     """True where a file can be found, else the sentence that says why not."""
     try:

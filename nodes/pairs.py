@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..steering.pairs import load_pairs, parse_lines
-from .comfy_files import pair_names, pairs_path, problem
+from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .sockets import NamedPairs, Pairs
 
 EXAMPLE = """a photo of a dog on the beach | a photo of a cat on the beach
@@ -56,8 +56,7 @@ class LoadPairs(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, concept: str) -> str:
         """Changes with the file."""
-        state = pairs_path(concept).stat()
-        return f"{state.st_mtime_ns}:{state.st_size}"
+        return fingerprint(pairs_path(concept))
 
     @classmethod
     def execute(cls, concept: str) -> io.NodeOutput:

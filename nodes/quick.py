@@ -10,8 +10,9 @@ from ..steering.build import build
 from ..steering.navigator import score
 from ..steering.pairs import load_pairs
 from ..steering.steer import make_entry
+from .apply import strength_input
 from .capture import captured
-from .comfy_files import pair_names, pairs_path, problem
+from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_unet import with_entry
 from .sockets import NamedPairs, Vector
 
@@ -39,14 +40,7 @@ class Quick(io.ComfyNode):
                 io.Combo.Input(
                     "concept", options=pair_names(), tooltip="Built-in pairs, or a file of models/steering_pairs."
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.05,
-                    tooltip="0 changes nothing, 1 means as in pictures without the concept, up to 3 is useful.",
-                ),
+                strength_input("0 changes nothing, 1 means as in pictures without the concept, up to 3 is useful."),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler."),
@@ -62,8 +56,7 @@ class Quick(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, concept: str, **_others: object) -> str:
         """Changes with the file of pairs."""
-        state = pairs_path(concept).stat()
-        return f"{state.st_mtime_ns}:{state.st_size}"
+        return fingerprint(pairs_path(concept))
 
     @classmethod
     def execute(cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float) -> io.NodeOutput:

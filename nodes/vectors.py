@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..steering.steer import make_entry
 from ..steering.vector import SteeringVector
-from .comfy_files import VECTORS, names, new_file, problem, vector_path
+from .comfy_files import VECTORS, fingerprint, names, new_file, problem, vector_path
 from .sockets import Vector
 
 
@@ -46,8 +46,7 @@ class LoadVector(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, vector_name: str) -> str:
         """Changes with the file, so that a rebuilt vector is read again."""
-        state = vector_path(vector_name).stat()
-        return f"{state.st_mtime_ns}:{state.st_size}"
+        return fingerprint(vector_path(vector_name))
 
     @classmethod
     def execute(cls, vector_name: str) -> io.NodeOutput:
