@@ -7,7 +7,7 @@ from pathlib import Path
 
 import folder_paths
 
-from ..steering.pairs import CONCEPTS, built_in
+from ..steering.pairs import CONCEPTS, every_built_in
 
 VECTORS = "steering_vectors"
 PAIRS = "steering_pairs"
@@ -78,14 +78,14 @@ def problem(where: Callable[[str], Path], name: str) -> bool | str:
 
 def pair_names() -> list[str]:
     """Built-in concepts, then the user's files."""
-    return [*built_in(), *names(PAIRS)]
+    return [*every_built_in(), *names(PAIRS)]
 
 
 def pairs_path(name: str) -> Path:
     """Where pairs lie."""
-    if name in built_in():
-        return CONCEPTS / "pocket" / name / "fit.csv"
-    return found(PAIRS, name, f"the built-in concepts are {', '.join(built_in())}")
+    if name in every_built_in():
+        return CONCEPTS / name / "fit.csv"
+    return found(PAIRS, name, f"the built-in concepts are {', '.join(every_built_in())}")
 
 
 def new_file(folder: str, prefix: str) -> Path:

@@ -1,5 +1,7 @@
 """Load Prompt Pairs, and Prompt Pairs from Text."""
 
+from pathlib import Path
+
 from comfy_api.latest import io
 
 from ..steering.pairs import load_pairs, parse_lines
@@ -40,8 +42,8 @@ class LoadPairs(io.ComfyNode):
                     "concept",
                     options=pair_names(),
                     tooltip=(
-                        "A built-in concept, or a file of models/steering_pairs: .csv with the header "
-                        "positive,negative, or .jsonl."
+                        "A built-in concept, worded for the pocket model or for SD 1.5, or a file of "
+                        "models/steering_pairs: .csv with the header positive,negative, or .jsonl."
                     ),
                 ),
             ],
@@ -61,7 +63,7 @@ class LoadPairs(io.ComfyNode):
     @classmethod
     def execute(cls, concept: str) -> io.NodeOutput:
         """Read and check the file."""
-        return _answer(concept.rsplit(".", 1)[0], load_pairs(pairs_path(concept)))
+        return _answer(Path(concept).stem, load_pairs(pairs_path(concept)))
 
 
 class PairsFromText(io.ComfyNode):

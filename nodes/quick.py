@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
@@ -61,7 +63,7 @@ class Quick(io.ComfyNode):
     @classmethod
     def execute(cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float) -> io.NodeOutput:
         """The chain."""
-        named = NamedPairs(concept.rsplit(".", 1)[0], tuple(load_pairs(pairs_path(concept))))
+        named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
         activations = captured(model, clip, named)
         mode = "cross-fitted" if activations.pairs >= 10 else "paper"
         vector = build(activations, score(activations, mode), top_k=SITES)

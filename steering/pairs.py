@@ -28,7 +28,7 @@ class Pair:
 
 
 def load_pairs(source: str | Path, family: str = "pocket") -> list[Pair]:
-    """Pairs of a built-in concept (``dog``) or of a file.
+    """Pairs of a built-in concept (``dog`` of the family given, or ``sd15/dog``) or of a file.
 
     A ``.csv`` file has the header ``positive,negative``; a ``.jsonl`` file one object with these two
     keys a line. A byte order mark, curly quotes and blank lines do no harm.
@@ -37,7 +37,8 @@ def load_pairs(source: str | Path, family: str = "pocket") -> list[Pair]:
         FileNotFoundError: neither a built-in concept of this family nor a file.
         ValueError: the file is empty or a row lacks a side; the message names the line.
     """
-    path = CONCEPTS / family / str(source) / "fit.csv"
+    name = str(source)
+    path = CONCEPTS / (name if name in every_built_in() else f"{family}/{name}") / "fit.csv"
     if not path.is_file():
         path = Path(source)
     if not path.is_file():
@@ -51,6 +52,11 @@ def load_pairs(source: str | Path, family: str = "pocket") -> list[Pair]:
 def built_in(family: str = "pocket") -> list[str]:
     """Names of the built-in concepts of a model family."""
     return sorted(path.parent.name for path in (CONCEPTS / family).glob("*/fit.csv"))
+
+
+def every_built_in() -> list[str]:
+    """``family/concept`` of all built-in concepts."""
+    return sorted(path.parent.relative_to(CONCEPTS).as_posix() for path in CONCEPTS.glob("*/*/fit.csv"))
 
 
 def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pair]:

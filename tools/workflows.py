@@ -119,7 +119,7 @@ def build_pocket() -> Graph:
     return {
         "note": note(text, (20, 20), (320, 400)),
         "pocket": Node("SteeringLoadPocket", (20, 480), (260, 70)),
-        "pairs": Node("SteeringLoadPairs", (20, 620), (300, 98), "", {"concept": "dog"}),
+        "pairs": Node("SteeringLoadPairs", (20, 620), (300, 98), "", {"concept": "pocket/dog"}),
         "capture": Node(
             "SteeringCapture",
             (390, 20),
@@ -183,7 +183,7 @@ def sd15_remove() -> Graph:
     return {
         "note": note(text, (20, 20), (330, 350)),
         "checkpoint": checkpoint,
-        "pairs": Node("SteeringLoadPairs", (20, 590), (300, 98), "", {"concept": "dog"}),
+        "pairs": Node("SteeringLoadPairs", (20, 590), (300, 98), "", {"concept": "sd15/dog"}),
         "capture": Node(
             "SteeringCapture",
             (400, 20),
