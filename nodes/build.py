@@ -65,7 +65,9 @@ class Build(io.ComfyNode):
                     default="per-step",
                     tooltip="A direction for every step, or one constant over all.",
                 ),
-                io.Model.Input("model", optional=True, tooltip="The captured model; measures gate thresholds."),
+                io.Model.Input(
+                    "model", optional=True, tooltip="The captured model with its LoRAs; measures gate thresholds."
+                ),
                 io.Clip.Input("clip", optional=True, tooltip="Its text encoder; belongs to model."),
             ],
             outputs=[
@@ -107,6 +109,8 @@ def calibrated(
     if missing:
         raise ValueError(f"the activations lack {', '.join(missing)}, which thresholds need; capture again")
     graph = GraphModel(model, clip, about["sampler"], about["scheduler"])
+    if graph.weights_hash() != about.get("model", {}).get("weights"):
+        raise ValueError("the model connected is not the one that was captured; connect that, or leave model and clip")
     size = about["size"] if isinstance(about["size"], int) else tuple(about["size"])
     settings = CaptureSettings(about["steps"], about["guidance"], about["seed"], size)
     bar = Bar(model, capture_rows(len(about["negatives"]), settings) // 2)  # one side of every pair

@@ -53,12 +53,13 @@ TIE = 2.0
 OTHER = {"dog": "violence", "van_gogh": "dog", "violence": "dog"}
 """The concept whose vector serves as a control."""
 RULE = (
-    f"All settings run on a few prompts; where one direction leaves more than {ENOUGH:g} points, so do two and three "
-    f"principal directions. The {FINALISTS} of the lowest sum of presence and losses run on all dev prompts. Of those "
-    f"whose siblings and unrelated prompts lose at most {ALLOWED_LOSS:g} points each (one-sided 95 % upper bounds), "
-    f"and that are within {TIE:g} points of the lowest presence among them, the one is chosen that changes the "
-    "pictures of siblings and unrelated prompts least (root mean square of pixels); where none loses so little, the "
-    "lowest sum. The study preset takes the k of lowest presence."
+    f"All settings run on a few prompts; where one direction leaves more than {ENOUGH:g} points, or costs siblings or "
+    f"unrelated prompts more than {ALLOWED_LOSS:g}, so do two and three principal directions. The {FINALISTS} of the "
+    "lowest sum of presence and losses run on all dev prompts. Of those whose siblings and unrelated prompts lose at "
+    f"most {ALLOWED_LOSS:g} points each (one-sided 95 % upper bounds), and that are within {TIE:g} points of the "
+    "lowest presence among them, the one is chosen that changes the pictures of siblings and unrelated prompts least "
+    "(root mean square of pixels); where none loses so little, the lowest sum. The study preset takes the k of lowest "
+    "presence."
 )
 
 
@@ -226,7 +227,7 @@ def run_demo(
     plots.by_kind(scores, out / "kinds.png")
     demo.vectors = built(demo, scores, 1)
     table = dev_table(demo, settings_tried(plan), plan.dev)
-    if plan.ranks and min(table, key=total)["presence"] > ENOUGH:
+    if plan.ranks and not any(enough(row) for row in table):
         for rank in plan.ranks:
             demo.vectors |= built(demo, scores, rank)
         table += dev_table(demo, further_settings(plan), plan.dev)
@@ -240,7 +241,8 @@ def run_demo(
     results = {
         "concept": concept,
         "chosen": chosen,
-        "n": dict(zip(ROLES, plan.test, strict=True)) | {"dev": list(plan.dev), "pairs": plan.pairs},
+        "n": dict(zip(ROLES, plan.test, strict=True))
+        | {"dev": list(plan.dev), "finals": list(plan.finals), "pairs": plan.pairs},
         **results,
         "dev": table,
         "finals": finals,
@@ -304,6 +306,11 @@ def dev_table(demo: Demo, settings: list[Setting], counts: tuple[int, int, int])
 def total(row: dict[str, Any]) -> float:
     """Presence and losses together; a gain of siblings or unrelated prompts does not make up for presence."""
     return row["presence"] + max(row["sibling"], 0) + max(row["unrelated"], 0)
+
+
+def enough(row: dict[str, Any]) -> bool:
+    """Whether a setting takes the concept out at little cost."""
+    return row["presence"] <= ENOUGH and max(row["sibling"], row["unrelated"]) <= ALLOWED_LOSS
 
 
 def choose(finals: list[dict[str, Any]]) -> dict[str, Any]:

@@ -166,7 +166,8 @@ def orthonormalise(entries: list[Rows], minimum: float = 0.1) -> tuple[list[Tens
 
     Returns for each entry its orthonormal rows ``[J', C]`` and the indices ``[J']`` of the rows they
     came from. A row whose residual is shorter than ``minimum`` is dropped: it says what earlier rows
-    say already, and dividing by a short residual would blow up noise.
+    say already, and dividing by a short residual would blow up noise. Without its leading row an entry
+    has none.
     """
     basis: list[Tensor] = []
     kept, sources = [], []
@@ -181,6 +182,8 @@ def orthonormalise(entries: list[Rows], minimum: float = 0.1) -> tuple[list[Tens
                 basis.append(residual / residual.norm())
                 mine.append(basis[-1])
                 indices.append(index)
+            elif index == 0:
+                break  # an entry is gated by its leading row; without it the others must not act
         width = entry.directions.shape[1]
         kept.append(torch.stack(mine).float() if mine else torch.empty(0, width))
         sources.append(torch.tensor(indices, dtype=torch.long))

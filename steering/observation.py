@@ -59,7 +59,7 @@ def observe(entries: Sequence[Entry], site: Site, before: Tensor, after: Tensor,
 
 
 def _figures(entry: Entry, site: Site, sigma: float, before: Tensor, after: Tensor) -> Tensor:
-    lead = entry.vector.sites[site].direction[entry.vector.knot(sigma), 0].to(before.device).float()
+    lead = entry.vector.sites[site].rows_read[entry.vector.knot(sigma), 0].to(before.device).float()
     old, new = as_tokens(before).float(), as_tokens(after).float()
     return torch.stack([(old @ lead).mean(), (new @ lead).mean(), (old != new).any(-1).float().mean()])
 

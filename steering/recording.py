@@ -49,10 +49,10 @@ def record(
 
 
 def coordinates(vector: SteeringVector) -> Reducer:
-    """A reducer to the coordinates <x, r_k> of every token, ``[B, T, C]`` to ``[B, T, K]``."""
+    """A reducer to the coordinates <x, r_k> of every token, ``[B, T, C]`` to ``[B, T, K]``; read as a gate reads."""
 
     def reduce(site: Site, tokens: Tensor, sigma: float) -> Tensor:
-        rows = vector.sites[site].direction[vector.knot(sigma)]
+        rows = vector.sites[site].rows_read[vector.knot(sigma)]
         return tokens.float() @ rows.to(tokens.device).float().T
 
     return reduce

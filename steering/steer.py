@@ -101,7 +101,7 @@ class Entry:
         """Its rows at a site and noise level, before other entries are taken into account."""
         entry, knot = self.vector.sites[site], self.vector.knot(sigma)
         directions = entry.direction[knot].float()
-        readouts = directions if entry.readout is None else entry.readout[knot].float()
+        readouts = directions if entry.readout is None else entry.rows_read[knot].float()
         offsets = self.offsets(site, sigma, readouts)
         if self.settings.gate == "threshold" and entry.threshold is not None:
             offsets = torch.cat([entry.threshold[knot, :1].float(), offsets[1:]])
@@ -212,10 +212,9 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     for entry, rows, directions, source in zip(group, alone, kept, sources, strict=True):
         if len(source) < len(rows.directions):
             warnings.warn(f"{site}: a direction that earlier vectors already cover was dropped", stacklevel=2)
-        offset = entry.offsets(site, sigma, directions)
-        if entry.settings.gate == "threshold":
-            offset = torch.where(source == 0, rows.offsets[source], offset)
-        offsets.append(offset)
+        # A threshold lies as far above the negative mean along the turned row as along the vector's own.
+        above = rows.offsets - entry.offsets(site, sigma, rows.readouts)
+        offsets.append(entry.offsets(site, sigma, directions) + above[source])
         strengths.append(rows.strengths[source])
         leads.append(torch.full_like(source, total))
         total += len(source)

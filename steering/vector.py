@@ -40,6 +40,11 @@ class SiteVector:
     readout: Tensor | None = None
 
     @property
+    def rows_read(self) -> Tensor:
+        """Rows that coordinates are read with ``[S, K, C]``: the readout, else the directions."""
+        return self.direction if self.readout is None else self.readout
+
+    @property
     def width(self) -> int:
         """Number of channels C."""
         return self.direction.shape[-1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from steering.interventions import Settings
+from steering.interventions import Rows, Settings, orthonormalise
 from steering.recording import record
 from steering.schedule import NoiseSchedule
 from steering.sites import SD15_SITES, Site, module_width
@@ -83,6 +83,34 @@ def test_the_unconditional_half_is_untouched(toy_model):
     assert not torch.equal(result[[1, 3]], output[[1, 3]])
     nobody = Steering([entry]).edit(Site.parse("in4.attn2"), output, Call((5.0,) * 4, (False,) * 4))
     assert nobody is None
+
+
+def test_a_threshold_moves_along_with_a_row_that_is_turned():
+    """A token at the negative mean lies below the threshold of either vector, alone and together."""
+    site, sigmas = Site.parse("in4.attn2"), torch.tensor([5.0])
+    mean = torch.tensor([[-10.0, 5.0, 0.0]])
+
+    def vector(direction, threshold):
+        row = torch.nn.functional.normalize(torch.tensor([[direction]]), dim=-1)
+        part = SiteVector(row, mean, row[:, 0], torch.tensor([True]), torch.tensor([[threshold]]))
+        return SteeringVector({site: part}, sigmas, sigmas)
+
+    settings = Settings("negative", "threshold", False, "both")
+    first, second = (Entry(vector(*v), 1.0, settings) for v in (((1.0, 0.0, 0.0), -9.0), ((1.0, 1.0, 0.0), -3.0)))
+    call = Call((5.0,), (True,))
+    output = mean[None].clone()
+    for entries in ([first], [second], [first, second], [second, first]):
+        assert torch.equal(Steering(entries).edit(site, output, call), output)
+    above = output + torch.tensor([0.0, 3.0, 0.0])  # the second vector's concept
+    assert not torch.equal(Steering([first, second]).edit(site, above, call), above)
+
+
+def test_an_entry_without_its_leading_row_does_not_act():
+    rows = torch.eye(3)
+    entries = [Rows(rows[:1], *(torch.zeros(1),) * 3, rows[:1]), Rows(rows[:2], *(torch.zeros(2),) * 3, rows[:2])]
+    kept, sources = orthonormalise(entries)
+    assert len(kept[0]) == 1
+    assert len(kept[1]) == len(sources[1]) == 0
 
 
 def test_a_mask_confines_the_edit_to_its_tokens_and_follows_the_batch(toy_model):
