@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..steering.activations import Activations as CapturedActivations
 from ..steering.build import TIMES, build, with_thresholds
-from ..steering.capture import CaptureSettings, calibrate, capture_rows
+from ..steering.capture import calibrate, capture_rows, captured_negatives
 from ..steering.directions import DIRECTIONS
 from ..steering.navigator import Scores as LayerScores
 from ..steering.steer import make_entry
@@ -105,13 +105,7 @@ def calibrated(
 ) -> SteeringVector:
     """The vector with gate thresholds, measured on the negative prompts as they were captured."""
     about = activations.metadata
-    missing = [name for name in ("negatives", "steps", "guidance", "seed", "size") if name not in about]
-    if missing:
-        raise ValueError(f"the activations lack {', '.join(missing)}, which thresholds need; capture again")
     graph = GraphModel(model, clip, about["sampler"], about["scheduler"])
-    if graph.weights_hash() != about.get("model", {}).get("weights"):
-        raise ValueError("the model connected is not the one that was captured; connect that, or leave model and clip")
-    size = about["size"] if isinstance(about["size"], int) else tuple(about["size"])
-    settings = CaptureSettings(about["steps"], about["guidance"], about["seed"], size)
-    bar = Bar(model, capture_rows(len(about["negatives"]), settings) // 2)  # one side of every pair
-    return with_thresholds(vector, calibrate(graph, vector, about["negatives"], settings, bar.advance))
+    negatives, settings = captured_negatives(graph, about)
+    bar = Bar(model, capture_rows(len(negatives), settings) // 2)  # one side of every pair
+    return with_thresholds(vector, calibrate(graph, vector, negatives, settings, bar.advance))

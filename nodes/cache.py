@@ -3,7 +3,7 @@
 A capture takes minutes to hours and depends on much that a graph does not show: LoRAs and patches
 upstream, the weights behind a file name, a CLIP of another kind. So an entry has two parts: a key,
 the hash of everything that is written down (pairs, sites, settings, weights), and a probe, the
-encoded prompts and one output of the UNet, which is compared within a tolerance, since the same
+encoded prompts and a picture in few steps, which is compared within a tolerance, since the same
 graph does not repeat to the last bit everywhere.
 """
 
@@ -78,10 +78,11 @@ class CaptureCache:
     def prune(self, keep: Path) -> None:
         """Remove the entries longest unused until the rest fits the limit; ``keep`` stays."""
         entries = sorted(self.folder.glob("*-*"), key=_last_used)
-        total = sum(_size(path) for path in entries)
+        sizes = {path: _size(path) for path in entries}
+        total = sum(sizes.values())
         for path in entries:
             if total > self.limit and path != keep:
-                total -= _size(path)
+                total -= sizes[path]
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -31,20 +31,20 @@ def captured(
     cached: bool = True,
 ) -> CapturedActivations:
     """A capture of a graph's model, from the cache where it was made before with the same model and prompts."""
-    sampling = (settings or CaptureSettings()).on(GraphModel(model, clip, sampler, scheduler))
-    pairs = list(named.pairs)
+    settings, pairs = settings or CaptureSettings(), list(named.pairs)
+    graph = GraphModel(model, clip, sampler, scheduler)
+    sampling = settings.on(graph)
     bar = Bar(model, capture_rows(len(pairs), sampling) * EVALUATIONS.get(sampler, 1))
-    graph = GraphModel(model, clip, sampler, scheduler, bar.look)
-    final = CaptureSettings(sampling.steps, sampling.guidance, sampling.seed, sampling.size, sampling.batch)
+    graph.look = bar.look
     if not cached:
-        return capture(graph, pairs, sites, final, named.concept, progress=bar.advance)
+        return capture(graph, pairs, sites, settings, named.concept, progress=bar.advance)
     cache = CaptureCache(cache_folder())
     literals = [__version__, named.concept, pairs_hash(pairs), sites, sampler, scheduler, graph.weights_hash()]
     how = [sampling.steps, sampling.guidance, sampling.seed, sampling.size]
     entry = cache.entry(key_of({"literals": literals, "how": how}), graph.probe(pairs, sampling))
     done = cache.load(entry)
     if done is None:
-        done = capture(graph, pairs, sites, final, named.concept, entry / "parts", bar.advance)
+        done = capture(graph, pairs, sites, settings, named.concept, entry / "parts", bar.advance)
         cache.store(entry, done)
     return done
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import comfy.model_management
-import comfy.sample
 import comfy.samplers
 import comfy.utils
 import latent_preview
@@ -18,7 +18,7 @@ from ..steering.capture import Progress, Sampling, draw_noise, usual, weights_di
 from ..steering.pairs import Pair
 from ..steering.recording import Reducer
 from ..steering.sites import Site, find_sites
-from .comfy_unet import StepRecorder, recorded_model
+from .comfy_unet import StepRecorder, recorded_model, schedule
 
 DETERMINISTIC = ("euler", "heun", "dpm_2", "dpmpp_2m", "lms", "ipndm", "deis", "ddim")
 """Samplers that a capture may use: no noise of their own, and every step starts at a level of the schedule."""
@@ -51,7 +51,6 @@ class GraphModel:
         clip: CLIP,
         sampler: str = "euler",
         scheduler: str = "normal",
-        look: Callable[[Tensor], None] = lambda clean: None,
     ) -> None:
         if sampler not in DETERMINISTIC:
             raise ValueError(f"sampler {sampler!r} is not one of {', '.join(DETERMINISTIC)}, which repeat exactly")
@@ -59,7 +58,10 @@ class GraphModel:
             known = ", ".join(comfy.samplers.SCHEDULER_NAMES)
             raise ValueError(f"scheduler {scheduler!r} is not one of {known}")
         self.model, self.clip = model, clip
-        self.sampler, self.scheduler, self.look = sampler, scheduler, look
+        self.sampler, self.scheduler = sampler, scheduler
+        self.look: Callable[[Tensor], None] = lambda clean: None
+        """Shown the clean latents of every step."""
+        self._encoded: dict[str, tuple[Tensor, dict]] = {}
         self.family, self.name = family_of(model), "a ComfyUI graph"
         self.size = usual(self.family).size
 
@@ -72,10 +74,7 @@ class GraphModel:
         return self._schedule(steps)[:-1].float().cpu()
 
     def _schedule(self, steps: int) -> Tensor:
-        # KSampler knows which samplers want their schedule cut.
-        return comfy.samplers.KSampler(
-            self.model, steps, self.model.load_device, self.sampler, self.scheduler, denoise=1.0
-        ).sigmas
+        return schedule(self.model, steps, self.sampler, self.scheduler)
 
     def weights_hash(self) -> str:
         """`weights_digest` of the UNet as it was loaded, under its diffusers names."""
@@ -91,8 +90,10 @@ class GraphModel:
 
     def encode(self, prompts: Sequence[str]) -> list:
         """One conditioning that holds all prompts, row by row."""
-        encoded = [self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))[0] for prompt in prompts]
-        longest = _least_common([cond.shape[1] for cond, _ in encoded])
+        for prompt in set(prompts) - self._encoded.keys():  # the cache's probe and the capture both want them
+            self._encoded[prompt] = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))[0]
+        encoded = [self._encoded[prompt] for prompt in prompts]
+        longest = math.lcm(*(cond.shape[1] for cond, _ in encoded))
         # Attention does not see how often a context is repeated, so this changes nothing but the shape.
         rows = torch.cat([cond.repeat(1, longest // cond.shape[1], 1) for cond, _ in encoded])
         pooled = [extra.get("pooled_output") for _, extra in encoded]
@@ -109,10 +110,10 @@ class GraphModel:
         progress: Progress,
     ) -> list[dict[Site, Tensor]]:
         """What ``reduce`` keeps of every site on the prompts' rows, in the first UNet call of each step."""
-        schedule = self._schedule(sampling.steps)
-        recorder = StepRecorder(sites, schedule[:-1].tolist(), reduce, progress)
+        levels = self._schedule(sampling.steps)
+        recorder = StepRecorder(sites, levels[:-1].tolist(), reduce, progress)
         watched = recorded_model(self.model, recorder)
-        self.sample(watched, prompts, seeds, sampling, schedule, recorder.commit)
+        self.sample(watched, prompts, seeds, sampling, levels, recorder.commit)
         return recorder.finished(self.sampler)
 
     def probe(self, pairs: Sequence[Pair], sampling: Sampling) -> dict[str, Tensor]:
@@ -131,10 +132,10 @@ class GraphModel:
         prompts: Sequence[str],
         seeds: Sequence[int],
         sampling: Sampling,
-        schedule: Tensor,
+        levels: Tensor,
         after_first_call: Callable[[int], None] = lambda step: None,
     ) -> Tensor:
-        """Clean latents of prompts, sampled along a schedule of noise levels that ends in 0.
+        """Clean latents of prompts, sampled along noise levels ``[steps + 1]`` that end in 0.
 
         ``after_first_call`` is told the step's number after the first evaluation of every step.
         """
@@ -151,7 +152,7 @@ class GraphModel:
 
         sampler = comfy.samplers.sampler_object(self.sampler)
         empty = torch.zeros_like(noise)
-        return guider.sample(noise, empty, sampler, schedule, callback=each_step, disable_pbar=True, seed=seeds[0])
+        return guider.sample(noise, empty, sampler, levels, callback=each_step, disable_pbar=True, seed=seeds[0])
 
 
 class Bar:
@@ -171,10 +172,3 @@ class Bar:
         comfy.model_management.throw_exception_if_processing_interrupted()
         self.done += rows
         self.bar.update_absolute(min(self.done, self.total), self.total, self.preview)
-
-
-def _least_common(lengths: list[int]) -> int:
-    result = 1
-    for length in lengths:
-        result = torch.lcm(torch.tensor(result), torch.tensor(length)).item()
-    return int(result)

@@ -75,12 +75,9 @@ def _steering_wrapper(
     """A DIFFUSION_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
     steering = Steering(entries)
     masked = any(entry.mask is not None for entry in entries)
-    known: WeakKeyDictionary[nn.Module, dict[Site, nn.Module]] = WeakKeyDictionary()
+    modules = _remembered(lambda unet: resolve(unet, steering))
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
-        unet = executor.class_obj
-        if unet not in known:
-            known[unet] = resolve(unet, steering)
         call = describe(args[0], _options(args, kwargs), masked)
 
         def edit(site: Site, output: torch.Tensor) -> torch.Tensor | None:
@@ -89,10 +86,22 @@ def _steering_wrapper(
                 note(observe(entries, site, output, output if result is None else result, call))
             return result
 
-        with site_hooks(known[unet], edit):
+        with site_hooks(modules(executor.class_obj), edit):
             return executor(*args, **kwargs)
 
     return wrapper
+
+
+def _remembered(find: Callable[[nn.Module], dict[Site, nn.Module]]) -> Callable[[nn.Module], dict[Site, nn.Module]]:
+    """``find``, asked once for each copy of the UNet that runs."""
+    known: WeakKeyDictionary[nn.Module, dict[Site, nn.Module]] = WeakKeyDictionary()
+
+    def modules(unet: nn.Module) -> dict[Site, nn.Module]:
+        if unet not in known:
+            known[unet] = find(unet)
+        return known[unet]
+
+    return modules
 
 
 def _say_roles(
@@ -165,21 +174,22 @@ class StepRecorder:
 
 def recorded_model(model: ModelPatcher, recorder: StepRecorder) -> ModelPatcher:
     """A clone that records while it samples."""
+    modules = _remembered(lambda unet: {site: found for site, found in find_sites(unet).items() if site in wanted})
+    wanted = set(recorder.sites)
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         call = describe(args[0], _options(args, kwargs))
         rows = [i for i, conditional in enumerate(call.conditional) if conditional]
-        wanted = bool(rows) and not recorder.latest
+        first = bool(rows) and not recorder.latest
         kept: dict[Site, torch.Tensor] = {}
 
         def read(site: Site, output: torch.Tensor) -> None:
             call.check_rows(site, output)
             kept[site] = recorder.reduce(site, as_tokens(output[rows]), call.sigmas[rows[0]])
 
-        available = find_sites(executor.class_obj) if wanted else {}
-        with site_hooks({site: available[site] for site in recorder.sites if site in available}, read):
+        with site_hooks(modules(executor.class_obj) if first else {}, read):
             result = executor(*args, **kwargs)
-        if wanted:
+        if first:
             recorder.latest, recorder.sigma = kept, call.sigmas[rows[0]]
         recorder.progress(len(args[0]))
         return result
@@ -236,8 +246,6 @@ def sample(model: ModelPatcher, *arguments: Any) -> dict[str, Any]:
     return nodes.common_ksampler(model, *arguments[:-1], denoise=arguments[-1])[0]
 
 
-def run_levels(model: ModelPatcher, steps: int, sampler: str, scheduler: str, denoise: float) -> tuple[float, ...]:
-    """Noise levels at which the steps of a KSampler start."""
-    device = model.load_device
-    levels = comfy.samplers.KSampler(model, steps, device, sampler, scheduler, denoise).sigmas
-    return tuple(levels[:-1].tolist())
+def schedule(model: ModelPatcher, steps: int, sampler: str, scheduler: str, denoise: float = 1.0) -> torch.Tensor:
+    """Noise levels of a KSampler ``[steps + 1]``; it knows which samplers want their schedule cut."""
+    return comfy.samplers.KSampler(model, steps, model.load_device, sampler, scheduler, denoise).sigmas

@@ -9,7 +9,6 @@ from comfy.sd import CLIP
 from comfy_api.latest import io
 
 from ..steering.build import build
-from ..steering.navigator import score
 from ..steering.pairs import load_pairs
 from ..steering.steer import make_entry
 from .apply import strength_input
@@ -64,7 +63,5 @@ class Quick(io.ComfyNode):
     def execute(cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float) -> io.NodeOutput:
         """The chain."""
         named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
-        activations = captured(model, clip, named)
-        mode = "cross-fitted" if activations.pairs >= 10 else "paper"
-        vector = build(activations, score(activations, mode), top_k=SITES)
+        vector = build(captured(model, clip, named), top_k=SITES)
         return io.NodeOutput(with_entry(model, make_entry(vector, strength, PRESET)), vector)

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..steering.evaluate.plots import as_array, observed_figure
 from ..steering.observation import settle, table
 from ..steering.steer import Entry
-from .comfy_unet import entries_of, observed, run_levels, sample
+from .comfy_unet import entries_of, observed, sample, schedule
 from .pictures import as_image
 from .sockets import Run, SteeredRun
 
@@ -90,7 +90,7 @@ class SteeredKSampler(io.ComfyNode):
         watched, seen = observed(model)
         how = (seed, steps, cfg, sampler_name, scheduler)
         latent = sample(watched, *how, positive, negative, latent_image, denoise)
-        sigmas = run_levels(model, steps, sampler_name, scheduler, denoise)
+        sigmas = tuple(schedule(model, steps, sampler_name, scheduler, denoise)[:-1].tolist())
         run = SteeredRun(entries_of(model), sigmas, tuple(settle(seen)))
         for number, entry in enumerate(run.entries):
             if missed(run, number, entry):

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..steering.activations import Activations as CapturedActivations
 from ..steering.evaluate.plots import as_array, heat_map_figure
-from ..steering.navigator import FOLDS, MODES, score
+from ..steering.navigator import FOLDS, MODES, as_lines, score
 from .pictures import as_image
 from .sockets import Activations, Scores
 
@@ -46,6 +46,4 @@ class Score(io.ComfyNode):
     def execute(cls, activations: CapturedActivations, mode: str) -> io.NodeOutput:
         """Score and draw."""
         scores = score(activations, mode)
-        means = {str(site): float(values.score.mean()) for site, values in scores.sites.items()}
-        ranking = "\n".join(f"{site:<14}{means[site]:8.3f}" for site in sorted(means, key=lambda name: -means[name]))
-        return io.NodeOutput(scores, as_image(as_array(heat_map_figure(scores))), ranking)
+        return io.NodeOutput(scores, as_image(as_array(heat_map_figure(scores))), as_lines(scores.ranking()))

@@ -262,6 +262,25 @@ def calibrate(
     return quantiles(_fill(values))
 
 
+def captured_negatives(model: CapturableModel, captured: Mapping[str, Any]) -> tuple[list[str], CaptureSettings]:
+    """The negative prompts of a capture and how it sampled, which is what `calibrate` wants.
+
+    Raises:
+        ValueError: the capture's metadata lack something, or the model is another one.
+    """
+    missing = [name for name in ("negatives", "model", "steps", "guidance", "seed", "size") if name not in captured]
+    if missing:
+        raise ValueError(
+            f"gate thresholds need {', '.join(missing)} of the capture, which the file lacks; capture again"
+        )
+    if model.weights_hash() != captured["model"]["weights"]:
+        raise ValueError(
+            f"gate thresholds need the model that was captured ({captured['model']['name']}), and this is another; "
+            "give that one, or do without thresholds"
+        )
+    return captured["negatives"], CaptureSettings(*(captured[name] for name in ("steps", "guidance", "seed", "size")))
+
+
 def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor]]]:
     """Give a knot that no step came near the values of its nearest filled neighbour."""
     filled = {}

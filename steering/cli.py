@@ -154,6 +154,7 @@ def score(
 ) -> None:
     """Score how steerable the concept is at every site and noise level."""
     from .activations import Activations
+    from .navigator import as_lines
     from .navigator import score as run_score
 
     for path, suffix in ((out, ".json"), (plot, ".png")):
@@ -166,10 +167,9 @@ def score(
         from .evaluate.plots import heat_map
 
         heat_map(scores, plot)
-    means = {str(site): float(values.score.mean()) for site, values in scores.sites.items()}
-    best = sorted(means, key=lambda site: -means[site])[:10]
-    values = {"mode": mode, "best": {site: round(means[site], 4) for site in best}, "out": str(out) if out else None}
-    _answer(values, as_json, "\n".join(f"{site:<14}{means[site]:8.3f}" for site in best))
+    best = scores.ranking(10)
+    values = {"mode": mode, "best": {site: round(mean, 4) for site, mean in best.items()}}
+    _answer({**values, "out": str(out) if out else None}, as_json, as_lines(best))
 
 
 @app.command()
@@ -210,17 +210,11 @@ def build(
 def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
     """The vector with gate thresholds, measured on the negative prompts as they were captured."""
     from .build import with_thresholds
-    from .capture import CaptureSettings, calibrate, capture_rows
+    from .capture import calibrate, capture_rows, captured_negatives
     from .diffusion import load_model
 
-    missing = [name for name in ("negatives", "model", "steps", "guidance", "seed", "size") if name not in captured]
-    if missing:
-        raise ValueError(f"--calibrate needs {', '.join(missing)} of the capture, which the file lacks; capture again")
     loaded = load_model(model, device)
-    if loaded.weights_hash() != captured["model"]["weights"]:
-        raise ValueError(f"--calibrate {model} is not the model of the capture, {captured['model']['name']}; give that")
-    settings = CaptureSettings(*(captured[name] for name in ("steps", "guidance", "seed", "size")))
-    negatives = captured["negatives"]
+    negatives, settings = captured_negatives(loaded, captured)
     rows = capture_rows(len(negatives), settings) // 2  # one side of every pair
     with _progress(rows, "calibrate") as update:
         return with_thresholds(vector, calibrate(loaded, vector, negatives, settings, update))

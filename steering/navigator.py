@@ -68,6 +68,11 @@ class Scores:
         """Scores as one table ``[sites, S]`` in order of execution."""
         return torch.stack([self.sites[site].score for site in sort_sites(self.sites)])
 
+    def ranking(self, count: int | None = None) -> dict[str, float]:
+        """Mean score over noise levels by the site's name, best first."""
+        means = {str(site): float(values.score.mean()) for site, values in self.sites.items()}
+        return {site: means[site] for site in sorted(means, key=lambda site: -means[site])[:count]}
+
     def save(self, path: str | Path) -> None:
         """Write JSON, whole or not at all."""
         write_text(path, json.dumps(self.to_json(), indent=1))
@@ -99,6 +104,11 @@ class Scores:
             return cls(data["mode"], torch.tensor(data["sigmas"]), sites, active, data.get("metadata", {}))
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
             raise ValueError(f"{Path(path).name} is not a scores file ({error}); make it with steering score") from None
+
+
+def as_lines(ranking: Mapping[str, float]) -> str:
+    """A ranking as text, one site a line."""
+    return "\n".join(f"{site:<14}{mean:8.3f}" for site, mean in ranking.items())
 
 
 def score(activations: Activations, mode: str = "cross-fitted") -> Scores:

@@ -51,8 +51,7 @@ def observe(entries: Sequence[Entry], site: Site, before: Tensor, after: Tensor,
         for sigma in sorted(set(call.sigmas)):
             if not entry.acts(site, sigma):
                 continue
-            flags = zip(call.sigmas, call.conditional, strict=True)
-            rows = [i for i, (s, cond) in enumerate(flags) if s == sigma and (cond or entry.settings.half == "both")]
+            rows = call.acting(sigma, entry.settings.half)
             if rows:
                 seen.append(Pending(number, site, sigma, _figures(entry, site, sigma, before[rows], after[rows])))
     return seen

@@ -42,6 +42,11 @@ class Call:
         if len(self.sigmas) != len(self.conditional):
             raise ValueError(f"{len(self.sigmas)} sigmas do not match {len(self.conditional)} conditional flags")
 
+    def acting(self, sigma: float, half: str) -> list[int]:
+        """The rows at a noise level that are steered: the prompts', or those of ``both`` halves of guidance."""
+        rows = enumerate(zip(self.sigmas, self.conditional, strict=True))
+        return [i for i, (level, conditional) in rows if level == sigma and (conditional or half == "both")]
+
     def check_rows(self, site: Site, output: Tensor) -> None:
         """Raise RuntimeError where a site's output has other rows than the call."""
         if len(self.sigmas) != len(output):
@@ -160,6 +165,7 @@ class Steering:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
         self._cache: dict[tuple[Site, float, torch.device], list[_Step]] = {}
+        self._masks: dict[tuple[int, int, tuple[int, int], torch.device], Tensor] = {}
 
     @property
     def sites(self) -> list[Site]:
@@ -174,8 +180,22 @@ class Steering:
             for step in self._steps(site, sigma, output.device):
                 chosen = _acting_rows(call, sigma, step.settings.half, output.device)
                 if len(chosen):
-                    result = _edit_rows(output if result is None else result, chosen, step, call)
+                    weights = self._weights(step.mask, output, chosen, call)
+                    result = _edit_rows(output if result is None else result, chosen, step, weights)
         return result
+
+    def _weights(self, mask: Tensor | None, output: Tensor, chosen: Tensor, call: Call) -> Tensor | None:
+        """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""
+        if mask is None:
+            return None
+        if call.latent is None:
+            raise ValueError("a mask needs the size of the latents; steer a loaded model, or leave the mask out")
+        key = (id(mask), as_tokens(output).shape[1], call.latent, output.device)
+        if key not in self._masks:
+            self._masks[key] = mask_tokens(mask, key[1], call.latent).to(output.device)
+        weights = self._masks[key]
+        latents = chosen % (call.batch or len(call.sigmas))
+        return weights[latents % len(weights)]
 
     def _steps(self, site: Site, sigma: float, device: torch.device) -> list[_Step]:
         key = (site, sigma, device)
@@ -194,10 +214,8 @@ class Steering:
 
 @lru_cache(maxsize=128)
 def _acting_rows(call: Call, sigma: float, half: str, device: torch.device) -> Tensor:
-    """Indices of the call's rows at a noise level that are steered; the same for all sites of a call."""
-    rows = enumerate(zip(call.sigmas, call.conditional, strict=True))
-    chosen = [i for i, (s, conditional) in rows if s == sigma and (conditional or half == "both")]
-    return torch.tensor(chosen, dtype=torch.long, device=device)
+    """`Call.acting` on the device; the same for all sites of a call."""
+    return torch.tensor(call.acting(sigma, half), dtype=torch.long, device=device)
 
 
 def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
@@ -222,27 +240,18 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
 
 
-def _edit_rows(output: Tensor, chosen: Tensor, step: _Step, call: Call) -> Tensor:
+def _edit_rows(output: Tensor, chosen: Tensor, step: _Step, weights: Tensor | None) -> Tensor:
     everything = len(chosen) == len(output)
     part = output if everything else output[chosen]
     tokens = as_tokens(part)
     moved = INTERVENTIONS[step.mode](tokens, step.rows, step.settings)
-    if step.mask is not None:
-        moved = within(tokens, moved, _weights(step.mask, tokens, chosen, call))
+    if weights is not None:
+        moved = within(tokens, moved, weights)
     if everything:
         return like_output(moved, output)
     result = output.clone()
     result[chosen] = like_output(moved, part)
     return result
-
-
-def _weights(mask: Tensor, tokens: Tensor, chosen: Tensor, call: Call) -> Tensor:
-    """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""
-    if call.latent is None:
-        raise ValueError("a mask needs the size of the latents; steer a loaded model, or leave the mask out")
-    weights = mask_tokens(mask, tokens.shape[1], call.latent).to(tokens.device)
-    latents = chosen % (call.batch or len(call.sigmas))
-    return weights[latents % len(weights)]
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
-from safetensors.torch import load_file
 
 from .architecture import WEIGHTS
 from .codec import CHANNELS, PatchCodec, to_tensor
@@ -27,7 +26,7 @@ def swap_tiles(picture: np.ndarray, share: float, rng: np.random.Generator) -> n
 
 @lru_cache(maxsize=1)
 def _codec() -> PatchCodec:
-    return PatchCodec(**load_file(WEIGHTS / "vae" / "codec.safetensors"))
+    return PatchCodec.load(WEIGHTS / "vae" / "codec.safetensors")
 
 
 def through_codec(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
