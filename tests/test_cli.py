@@ -116,7 +116,13 @@ def test_bad_input_ends_with_one_sentence_and_status_2(made, words, message, tmp
 def test_ctrl_c_keeps_finished_batches_and_leaves_no_half_written_file(tmp_path):
     out = tmp_path / "acts.safetensors"
     words = ["capture", "pocket", "dog", "--out", str(out), "--batch", "1", "--steps", "10"]
-    process = subprocess.Popen([sys.executable, "-m", "steering.cli", *words], stderr=subprocess.PIPE, text=True)
+    # A shell that runs the tests in the background leaves SIGINT ignored, and children inherit that.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "steering.cli", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     parts, deadline = tmp_path / ".acts_parts", time.time() + 120
     while not (parts.is_dir() and list(parts.glob("0*.safetensors"))) and time.time() < deadline:
         time.sleep(0.2)

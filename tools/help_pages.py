@@ -9,15 +9,14 @@ Needs what ``tools/workflows.py`` needs. In every ``web/docs/NODE.md`` the part 
 ``web/docs/images/NODE.png`` a picture of the node.
 """
 
-import argparse
 import json
 import re
-import shutil
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from frontend import frontend, parser
+from playwright.sync_api import Page
 
 PAGES = Path(__file__).parent.parent / "web" / "docs"
 MARK = "<!-- inputs -->"
@@ -70,22 +69,14 @@ def photograph(page: Page, name: str) -> None:
 
 def main() -> None:
     """Fill in every page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--comfyui", default="http://127.0.0.1:8188")
-    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     with urllib.request.urlopen(f"{options.comfyui}/object_info") as answer:
         known = json.load(answer)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 900, "height": 900})
-        page.goto(options.comfyui)
-        page.wait_for_function("() => !!(window.app && window.app.graph && window.LiteGraph)")
+    with frontend(options, 900, 900) as page:
         page.wait_for_timeout(2000)
         for name in sorted(name for name in known if name.startswith("Steering")):
             fill(PAGES / f"{name}.md", known[name])
             photograph(page, name)
-        browser.close()
 
 
 if __name__ == "__main__":

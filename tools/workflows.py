@@ -12,17 +12,16 @@ are run first, so that the photograph shows their pictures (and goes into ``docs
 schemas, against which the tests check the files, go into ``tests/data/object_info.json``.
 """
 
-import argparse
 import io
 import json
-import shutil
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from frontend import frontend, parser
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent
 VERSION = (ROOT / "steering" / "version.py").read_text(encoding="utf-8").split('"')[-2]
@@ -373,21 +372,13 @@ def schemas(url: str, workflows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--comfyui", default="http://127.0.0.1:8188")
-    parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
-    parser.add_argument("--only", default="", help="make only workflows whose name starts so")
-    options = parser.parse_args()
+    known = parser(__doc__)
+    known.add_argument("--only", default="", help="make only workflows whose name starts so")
+    options = known.parse_args()
     made = []
     with urllib.request.urlopen(f"{options.comfyui}/system_stats") as answer:
         host = json.load(answer)["system"]["comfyui_version"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 2000, "height": 1300})
-        page.goto(options.comfyui)
-        page.wait_for_function(
-            "() => !!(window.app && window.app.graph && window.LiteGraph.registered_node_types.KSampler)"
-        )
+    with frontend(options, 2000, 1300) as page:
         page.evaluate("() => window.app.extensionManager.setting.set('Comfy.Minimap.Visible', false)")
         for name, (graph, runs) in WORKFLOWS.items():
             workflow = signed(json.loads(page.evaluate(BUILD, described(graph()))), host)
@@ -410,7 +401,6 @@ def main() -> None:
             picture.thumbnail((800, 800))
             picture.save(ROOT / "workflows" / f"{name}.jpg", quality=85)
             print(name, picture.size, flush=True)
-        browser.close()
     path = ROOT / "tests" / "data" / "object_info.json"
     path.write_text(json.dumps(schemas(options.comfyui, made), indent=1) + "\n", encoding="utf-8")
 

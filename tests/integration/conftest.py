@@ -57,6 +57,20 @@ def comfy():
     return SimpleNamespace(nodes=nodes, **nodes.NODE_CLASS_MAPPINGS)
 
 
+# Float32 noise of a step (1e-6) and sigmas 5e-5 apart, carried through guidance and steered steps.
+SAME = 1e-3
+
+
+def gap(a, b):
+    """Root mean square difference, as a share of b's."""
+    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
+
+
+def internals(comfy, name="comfy_unet"):
+    """A module of the pack's `nodes`, under whatever name ComfyUI gave it."""
+    return sys.modules[comfy.SteeringApply.__module__.rsplit(".", 1)[0] + f".{name}"]
+
+
 class Headless:
     """The same model on the path of the command line."""
 
@@ -100,7 +114,7 @@ class Graph:
     def bring(self, vector):
         """The vector as the pack reads it: ComfyUI imports a copy of the engine of its own, so it goes by a file."""
         vector.save(self.folder / "v.safetensors")
-        return sys.modules[self.comfy.SteeringLoadVector.__module__].SteeringVector.load(self.folder / "v.safetensors")
+        return internals(self.comfy, "vectors").SteeringVector.load(self.folder / "v.safetensors")
 
     def apply(self, vector, strength, preset="study", model=None, start=0.0, end=1.0, **more):
         arguments = (model or self.model, self.bring(vector), strength, preset, "suppress", start, end)

@@ -1,31 +1,17 @@
 """Apply Steering in a real ComfyUI does what the command line does, and nothing else."""
 
-import sys
-
 import pytest
 import torch
 
 from steering.steer import make_entry, steer
+
+from .conftest import SAME, gap, internals
 
 PRESETS = ("study", "casteer", "precise", "selective")
 
 
 def hooks(model):
     return sum(len(module._forward_hooks) for module in model.model.diffusion_model.modules())
-
-
-def internals(comfy):
-    """The pack's `comfy_unet` module, under whatever name ComfyUI gave it."""
-    return sys.modules[comfy.SteeringApply.__module__.rsplit(".", 1)[0] + ".comfy_unet"]
-
-
-def gap(a, b):
-    """Root mean square difference, as a share of b's."""
-    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
-
-
-# Float32 noise of a step (1e-6) and sigmas 5e-5 apart, carried through guidance and steered steps.
-SAME = 1e-3
 
 
 @pytest.fixture(scope="module")

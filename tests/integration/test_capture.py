@@ -1,7 +1,5 @@
 """Capturing, scoring and building in a graph gives what the command line gives, once and not twice."""
 
-import sys
-
 import pytest
 import torch
 
@@ -11,6 +9,8 @@ from steering.navigator import score
 from steering.pairs import load_pairs
 from steering.steer import steer
 from steering.vector import SteeringVector
+
+from .conftest import internals
 
 # Three steps would ask for timestep 499.5, which the two paths round to either side.
 STEPS, SIZE, PAIRS = 4, 64, 12
@@ -184,7 +184,7 @@ def test_samplers_that_draw_noise_are_refused(graph, pairs):
 
 def test_a_second_capture_comes_from_the_cache(graph, pairs, cache, monkeypatch):
     first = run(graph, pairs, cache=True)
-    pack = sys.modules[graph.comfy.SteeringCapture.__module__]
+    pack = internals(graph.comfy, "capture")
     monkeypatch.setattr(pack, "capture", lambda *a, **k: pytest.fail("captured again"))
     second = run(graph, pairs, cache=True)
     assert all(torch.equal(a, b) for a, b in zip(first.tensors.values(), second.tensors.values(), strict=True))
@@ -244,7 +244,7 @@ def test_an_interrupted_capture_keeps_what_is_finished(graph, pairs, cache, monk
 
 
 def test_a_full_cache_drops_the_longest_unused(graph, pairs, cache, monkeypatch):
-    module = sys.modules[graph.comfy.SteeringCapture.__module__.rsplit(".", 1)[0] + ".cache"]
+    module = internals(graph.comfy, "cache")
     few = type(pairs)("dog", pairs.pairs[:2])
     run(graph, few, cache=True, sites="attn2")
     size = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())

@@ -3,14 +3,13 @@
 import pytest
 import torch
 
+from steering.build import build
+from steering.capture import CaptureSettings, capture
 from steering.interventions import Settings
+from steering.pairs import load_pairs
 from steering.steer import make_entry, steer
 
-SAME = 1e-3  # as in test_apply
-
-
-def gap(a, b):
-    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
+from .conftest import SAME, gap, internals
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +155,7 @@ def test_quick_steering_is_the_chain_with_defaults(comfy, graph, tmp_path, monke
     assert vector.metadata["size"] == 128
     assert gap(graph.sample(steered), graph.sample()) > SAME
     with torch.inference_mode():
-        import sys
-
-        monkeypatch.setattr(sys.modules[comfy.SteeringCapture.__module__], "capture", lambda *a, **k: pytest.fail())
+        monkeypatch.setattr(internals(comfy, "capture"), "capture", lambda *a, **k: pytest.fail())
         again = comfy.SteeringQuick.execute(graph.model, graph.clip, "few.csv", 0.0).args[0]
     assert torch.equal(graph.sample(again), graph.sample())
 
@@ -212,9 +209,7 @@ def test_a_compiled_model_steers_alike(graph, vector):
 
 def spied(graph, monkeypatch):
     """The chunks of every UNet call, and which rows were taken for prompts."""
-    import sys
-
-    module = sys.modules[graph.comfy.SteeringApply.__module__.rsplit(".", 1)[0] + ".comfy_unet"]
+    module = internals(graph.comfy)
     seen, real = [], module.describe
 
     def describe(x, options, masked=False):
@@ -270,23 +265,12 @@ def test_a_second_look_at_the_negative_prompt_is_not_taken_for_the_prompt(graph,
     assert not any(flag for flags in alone for flag in flags)
 
 
-def test_tiles_of_another_pack_are_refused_with_a_sentence(comfy, graph, vector):
+def test_tiles_of_another_pack_are_refused_with_a_sentence(comfy, graph, headless):
+    settings = CaptureSettings(steps=4, size=64, batch=2)
+    self_attention = build(capture(headless.model, load_pairs("dog")[:2], "attn1", settings), select_by="attn1")
     tiled = comfy.HyperTile.execute(graph.model, 32, 2, 0, False)[0]
     with pytest.raises(RuntimeError, match="HyperTile"):
-        graph.sample(graph.apply(attn1_only(vector), 1.5, model=tiled))
-
-
-def attn1_only(vector):
-    from dataclasses import replace
-
-    from steering.build import build
-    from steering.capture import CaptureSettings, capture
-    from steering.diffusion import load_model
-    from steering.pairs import load_pairs
-
-    settings = CaptureSettings(steps=4, size=64, batch=2)
-    made = build(capture(load_model("pocket", "cpu"), load_pairs("dog")[:2], "attn1", settings), select_by="attn1")
-    return replace(made, metadata=vector.metadata)
+        graph.sample(graph.apply(self_attention, 1.5, model=tiled))
 
 
 def test_vectors_under_one_mask_act_together(graph, vector):
