@@ -13,6 +13,7 @@ from PIL import Image
 
 from steering import load_model
 from steering.evaluate.prompts import load_prompts
+from steering.evaluate.statistics import area_under_curve
 from steering.pocket import scenes
 from steering.pocket.clip import image_features, text_features
 from steering.pocket.judge import Verdict, judge
@@ -88,18 +89,12 @@ def labelled(concept: str) -> tuple[list[dict[str, str]], Verdict]:
     return rows, judge(np.stack(pictures))
 
 
-def auroc(values: np.ndarray, truth: np.ndarray) -> float:
-    """Chance that a true case has the higher value; ties count half."""
-    yes, no = values[truth][:, None], values[~truth]
-    return float((yes > no).mean() + (yes == no).mean() / 2)
-
-
 def print_labelled(concept: str) -> None:
     """AUROC, and eye beside judge for each arm of the pictures that were asked to show the concept."""
     rows, verdict = labelled(concept)
     targets = {prompt.text for prompt in load_prompts(concept, "dev") if prompt.role == "target"}
     truth, asked = (np.array(v) for v in ([r["visible"] == "1" for r in rows], [r["prompt"] in targets for r in rows]))
-    agreement = auroc(verdict.probabilities[concept], truth)
+    agreement = area_under_curve(verdict.probabilities[concept], truth)
     print(f"{'judge against the eye, AUROC, ' + concept:<40} {agreement:.4f}   bar 0.97  n = {len(rows)}")
     presence, arms = verdict.presence((concept,)), [f"{r['preset']} {float(r['strength']):g}" for r in rows]
     for arm in dict.fromkeys(sorted(arms, key=lambda a: (a.split()[0], float(a.split()[1])))):

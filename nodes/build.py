@@ -50,7 +50,8 @@ class Build(io.ComfyNode):
                     "direction",
                     options=list(DIRECTIONS),
                     default="mean",
-                    tooltip="mean: the mean difference. pca: principal directions of the differences.",
+                    tooltip="mean: the mean difference. pca: principal directions of the differences. cpca: the mean "
+                    "difference, refined by contrastive PCA.",
                 ),
                 io.Int.Input(
                     "rank",

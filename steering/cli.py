@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from .cli_study import evaluate, study
+from .terminal import SITES, Device, JsonFlag, answer, console, file_and_strength, new_file, progress
 from .version import __version__
 
 app = typer.Typer(
@@ -22,34 +22,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# Standard output carries results only; progress and talk go to standard error.
-console = Console(stderr=True)
-
-SITES = "attn1,attn2,ff,resnet"
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one line of JSON as the last line of the output.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
-
-
-@contextmanager
-def _progress(rows: int, label: str) -> Iterator[Any]:
-    """A progress bar over UNet rows; yields the function to call with every few of them."""
-    from tqdm import tqdm
-
-    with tqdm(total=rows, desc=label, unit="row", unit_scale=True, file=sys.stderr, mininterval=0.5) as bar:
-        yield bar.update
-
-
-def _answer(values: dict[str, Any], as_json: bool, text: str) -> None:
-    typer.echo(json.dumps(values) if as_json else text)
-
-
-def _new_file(path: Path, *suffixes: str) -> Path:
-    """Refuse a wrong ending or a folder before any work is done."""
-    if path.suffix not in suffixes:
-        raise ValueError(f"--out {path} must end in {' or '.join(suffixes)}")
-    if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
-        raise ValueError(f"--out {path} is not a place for a file")
-    return path
 
 
 @app.command()
@@ -71,10 +43,10 @@ def demo(
     console.print(
         f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}"
     )
-    with _progress(rows, "demo") as update:
+    with progress(rows, "demo") as update:
         results = run_demo(concept, folder, plan, update)
     _print_demo(results)
-    _answer(results, as_json, f"report: {results['report']}")
+    answer(results, as_json, f"report: {results['report']}")
 
 
 def _print_demo(results: dict[str, Any]) -> None:
@@ -129,17 +101,17 @@ def capture(
     from .diffusion import load_model
     from .pairs import load_pairs
 
-    _new_file(out, ".safetensors")
+    new_file(out, ".safetensors")
     loaded = load_model(model, device)
     pairs = load_pairs(concept, loaded.family)
     settings = CaptureSettings(steps, guidance, seed, size, batch)
     parts = out.with_name(f".{out.stem}_parts")
-    with _progress(capture_rows(len(pairs), settings), "capture") as update:
+    with progress(capture_rows(len(pairs), settings), "capture") as update:
         made = run_capture(loaded, pairs, sites, settings, Path(concept).stem, parts, update)
     made.save(out)
     shutil.rmtree(parts, ignore_errors=True)
     values = {"out": str(out), "pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)}
-    _answer(values, as_json, f"{made.pairs} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
+    answer(values, as_json, f"{made.pairs} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
 
 
 @app.command()
@@ -159,7 +131,7 @@ def score(
 
     for path, suffix in ((out, ".json"), (plot, ".png")):
         if path:
-            _new_file(path, suffix)
+            new_file(path, suffix)
     scores = run_score(Activations.load(activations), mode)
     if out:
         scores.save(out)
@@ -169,7 +141,7 @@ def score(
         heat_map(scores, plot)
     best = scores.ranking(10)
     values = {"mode": mode, "best": {site: round(mean, 4) for site, mean in best.items()}}
-    _answer({**values, "out": str(out) if out else None}, as_json, as_lines(best))
+    answer({**values, "out": str(out) if out else None}, as_json, as_lines(best))
 
 
 @app.command()
@@ -179,7 +151,7 @@ def build(
     scores: Annotated[
         Path | None, typer.Option(help="A file written by steering score; made here if not given.")
     ] = None,
-    direction: Annotated[str, typer.Option(help="mean or pca.")] = "mean",
+    direction: Annotated[str, typer.Option(help="mean, pca or cpca.")] = "mean",
     rank: Annotated[int, typer.Option(min=1, help="Directions per site and step; above 1 with pca.")] = 1,
     top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
     select: Annotated[str, typer.Option(help="per-step, overall, or kinds and site names.")] = "per-step",
@@ -196,7 +168,7 @@ def build(
     from .build import build as run_build
     from .navigator import Scores
 
-    _new_file(out, ".safetensors")
+    new_file(out, ".safetensors")
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
     vector = run_build(captured, given, top_k, select, direction, time, rank)
@@ -204,7 +176,7 @@ def build(
         vector = _calibrated(vector, captured.metadata, calibrate, device)
     vector.save(out)
     names = [str(site) for site in vector.sites]
-    _answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")
+    answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")
 
 
 def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
@@ -216,7 +188,7 @@ def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: st
     loaded = load_model(model, device)
     negatives, settings = captured_negatives(loaded, captured)
     rows = capture_rows(len(negatives), settings) // 2  # one side of every pair
-    with _progress(rows, "calibrate") as update:
+    with progress(rows, "calibrate") as update:
         return with_thresholds(vector, calibrate(loaded, vector, negatives, settings, update))
 
 
@@ -246,16 +218,16 @@ def generate(
     from .files import replacing
     from .steer import steer
 
-    _new_file(out, ".png")
+    new_file(out, ".png")
     entries = [_entry(item, preset) for item in vector or []]
     loaded = load_model(model, device)
     rows = steps * (2 if guidance != 1 else 1)
-    with _progress(rows, "generate") as update, steer(loaded, entries):
+    with progress(rows, "generate") as update, steer(loaded, entries):
         image = loaded.generate(prompt, negative, seed, steps, guidance, size, progress=update)[0]
     with replacing(out) as temporary:
         Image.fromarray(image).save(temporary, format="PNG")
     used = [{"strength": entry.strength, **asdict(entry.settings)} for entry in entries]
-    _answer({"out": str(out), "seed": seed, "vectors": used}, as_json, str(out))
+    answer({"out": str(out), "seed": seed, "vectors": used}, as_json, str(out))
 
 
 def _entry(item: str, preset: str | None) -> Any:
@@ -263,13 +235,7 @@ def _entry(item: str, preset: str | None) -> Any:
     from .steer import make_entry
     from .vector import SteeringVector
 
-    path, strength = item, None
-    head, colon, tail = item.rpartition(":")
-    if colon and not Path(item).is_file():
-        try:
-            path, strength = head, float(tail)
-        except ValueError:
-            raise ValueError(f"--vector {item!r} is neither a file nor FILE:STRENGTH with a number") from None
+    path, strength = file_and_strength(item)
     return make_entry(SteeringVector.load(path), strength, preset)
 
 
@@ -282,7 +248,7 @@ def inspect(
     values = _described(file)
     shown = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
     text = "\n".join(f"{name:<12}{value}" for name, value in shown.items())
-    _answer(values, as_json, text)
+    answer(values, as_json, text)
 
 
 def _described(file: Path) -> dict[str, Any]:
@@ -321,6 +287,9 @@ def _vector_described(file: Path) -> dict[str, Any]:
         "metadata": dict(vector.metadata),
     }
 
+
+app.command()(study)
+app.command()(evaluate)
 
 _DESCRIBERS = {"activations": _activations_described, "vector": _vector_described}
 

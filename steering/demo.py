@@ -6,9 +6,7 @@ settings, so an interrupted demo goes on where it stopped.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,51 +14,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from .activations import Activations
 from .build import build, recommend, with_thresholds
-from .capture import STEPS, CaptureSettings, calibrate, capture, capture_rows, usual
+from .capture import STEPS, CaptureSettings, capture_rows, usual
 from .diffusion import DiffusionModel, load_model
 from .evaluate import controls, plots
-from .evaluate.metrics import Measured, clip_change, frechet_distance, measure, root_mean_square
+from .evaluate.choice import FINALISTS, RULE, Setting, choose, enough, finalists, setting_row
+from .evaluate.distances import frechet_distance
+from .evaluate.metrics import Measured, clip_change, measure, root_mean_square
 from .evaluate.prompts import ROLES, Concept, Prompt, load_concept, load_prompts, take
 from .evaluate.report import write_report
 from .evaluate.statistics import Estimate, estimate, upper_bound
-from .files import read_tensors, replacing, write_tensors, write_text
+from .files import replacing, write_text
 from .interventions import PRESETS
 from .navigator import Scores, score
 from .pairs import Pair, load_pairs, spread
-from .sites import Site
 from .steer import steer
+from .study.vectors import captured, digest, thresholds_of
 from .vector import SteeringVector
 from .version import __version__
 
-Setting = tuple[str, float, int, int]
-"""(preset, strength, number of sites k, rank): one way of steering."""
-SETTING = ("preset", "strength", "k", "rank")
 STRENGTHS = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0, 4.0)}
-ENOUGH = 10.0
-"""Presence on dev with which one direction is enough; above it, several directions are tried as well."""
 RANKS = (2, 3)
 """Numbers of directions then tried, under the preset selective at its first strength."""
-FINALISTS = 6
-"""Settings that are compared once more, on more dev prompts."""
-ALLOWED_LOSS = 5.0
-"""Points that siblings and unrelated prompts may lose, as a one-sided 95 % upper bound on dev."""
-TIE = 2.0
-"""Points of presence that fifty prompts hardly tell apart."""
 OTHER = {"dog": "violence", "van_gogh": "dog", "violence": "dog"}
 """The concept whose vector serves as a control."""
-RULE = (
-    f"All settings run on a few prompts; where one direction leaves more than {ENOUGH:g} points, or costs siblings or "
-    f"unrelated prompts more than {ALLOWED_LOSS:g}, so do two and three principal directions. The {FINALISTS} of the "
-    "lowest sum of presence and losses run on all dev prompts. Of those whose siblings and unrelated prompts lose at "
-    f"most {ALLOWED_LOSS:g} points each (one-sided 95 % upper bounds), and that are within {TIE:g} points of the "
-    "lowest presence among them, the one is chosen that changes the pictures of siblings and unrelated prompts least "
-    "(root mean square of pixels); where none loses so little, the lowest sum. The study preset takes the k of lowest "
-    "presence."
-)
 
 
 @dataclass(frozen=True)
@@ -126,20 +105,9 @@ class Demo:
 
     def captured(self, name: str) -> Activations:
         """Activations of a concept's pairs, from the file of an earlier run where it fits."""
-        pairs = self.pairs(name)
         settings = CaptureSettings(batch=self.plan.batch // 2)
-        path, parts = self.out / f"{name}_activations.safetensors", self.out / f".{name}_parts"
-        key = _key(self.model.weights_hash(), [asdict(pair) for pair in pairs])
-        if path.is_file():
-            loaded = Activations.load(path)
-            if loaded.metadata.get("key") == key:
-                self.progress(capture_rows(len(pairs), settings))
-                return loaded
-        made = capture(self.model, pairs, settings=settings, concept=name, parts=parts, progress=self.progress)
-        made = Activations(made.tensors, made.sigmas, {**made.metadata, "key": key})
-        made.save(path)
-        shutil.rmtree(parts, ignore_errors=True)
-        return made
+        path = self.out / f"{name}_activations.safetensors"
+        return captured(self.model, self.pairs(name), settings, path, name, self.progress)
 
     def arm(
         self,
@@ -159,7 +127,8 @@ class Demo:
         """The pictures; kept on disk under a hash of everything that makes them."""
         texts = [prompt.text for prompt in prompts]
         marks = [self.model.weights_hash(), texts, seed, preset, strength]
-        path = self.out / "pictures" / f"{_key(*marks, _vector_hash(vector, preset))}.npz"
+        mark = vector.digest(thresholds=PRESETS[preset].settings.gate == "threshold") if vector else ""
+        path = self.out / "pictures" / f"{digest(__version__, *marks, mark)}.npz"
         if path.is_file():
             self.progress(len(texts) * 2 * STEPS)
             with np.load(path) as stored:
@@ -172,24 +141,6 @@ class Demo:
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, images=images)
         return images
-
-
-def _key(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps([__version__, *parts], sort_keys=True).encode()).hexdigest()[:20]
-
-
-def _vector_hash(vector: SteeringVector | None, preset: str) -> str:
-    """A hash of what decides the pictures; thresholds do only under a preset that uses them."""
-    if vector is None:
-        return ""
-    digest = hashlib.sha256()
-    for site, entry in vector.sites.items():
-        tensors = [entry.direction, entry.active, entry.negative_mean, entry.readout]
-        if PRESETS[preset].settings.gate == "threshold":
-            tensors.append(entry.threshold)
-        for tensor in tensors:
-            digest.update(str(site).encode() + (tensor.numpy().tobytes() if tensor is not None else b""))
-    return digest.hexdigest()
 
 
 def settings_tried(plan: Plan) -> list[Setting]:
@@ -231,8 +182,7 @@ def run_demo(
         for rank in plan.ranks:
             demo.vectors |= built(demo, scores, rank)
         table += dev_table(demo, further_settings(plan), plan.dev)
-    finalists = [tuple(row[name] for name in SETTING) for row in sorted(table, key=total)[:FINALISTS]]
-    finals = dev_table(demo, finalists, plan.finals)
+    finals = dev_table(demo, finalists(table), plan.finals)
     chosen = choose(finals)
     study_k = min((row for row in table if row["preset"] == "study"), key=lambda row: row["presence"])["k"]
     best = recommend(demo.vectors[chosen["k"], chosen["rank"]], preset=chosen["preset"], strength=chosen["strength"])
@@ -260,27 +210,15 @@ def built(demo: Demo, scores: Scores, rank: int) -> dict[tuple[int, int], Steeri
     assert activations is not None
     direction = "mean" if rank == 1 else "pca"
     vectors = {k: build(activations, scores, top_k=k, direction=direction, rank=rank) for k in demo.plan.ks}
-    widest = vectors[max(vectors)]
     path = demo.out / f"thresholds{'' if rank == 1 else rank}.safetensors"
-    mark = _vector_hash(widest, "study")
-    thresholds = _stored_thresholds(path, mark)
-    if thresholds is None:
-        negatives = [pair.negative for pair in demo.pairs(demo.concept.name)]
-        settings = CaptureSettings(batch=demo.plan.batch)
-        thresholds = calibrate(demo.model, widest, negatives, settings, demo.progress)
-        write_tensors(path, {str(site): value for site, value in thresholds.items()}, "thresholds", 1, {"key": mark})
+    negatives = [pair.negative for pair in demo.pairs(demo.concept.name)]
+    settings = CaptureSettings(batch=demo.plan.batch)
+    thresholds = thresholds_of(demo.model, vectors[max(vectors)], negatives, settings, path, demo.progress)
     # The best k sites of a step are among its best K > k, so the widest vector has every site.
     return {
         (k, rank): with_thresholds(vector, {site: thresholds[site] for site in vector.sites})
         for k, vector in vectors.items()
     }
-
-
-def _stored_thresholds(path: Path, key: str) -> dict[Site, Tensor] | None:
-    if not path.is_file():
-        return None
-    tensors, metadata = read_tensors(path, "thresholds", 1)
-    return {Site.parse(name): value for name, value in tensors.items()} if metadata["key"] == key else None
 
 
 def dev_table(demo: Demo, settings: list[Setting], counts: tuple[int, int, int]) -> list[dict[str, Any]]:
@@ -294,34 +232,9 @@ def dev_table(demo: Demo, settings: list[Setting], counts: tuple[int, int, int])
         steered = demo.arm(prompts, demo.vectors[k, rank], preset, strength, seed=10_000)
         loss = original.measured.kept - steered.measured.kept
         change = root_mean_square(steered.images, original.images)
-        row: dict[str, Any] = dict(zip(SETTING, (preset, strength, k, rank), strict=True))
-        row["presence"] = float(steered.measured.presence[roles == "target"].mean())
-        row |= {role: float(loss[roles == role].mean()) for role in ROLES[1:]}
-        row["bound"] = max(upper_bound(loss[roles == role]) for role in ROLES[1:])
-        row["change"] = float(change[roles != "target"].mean())
-        table.append(row)
+        presence, losses = steered.measured.presence[roles == "target"], {role: loss[roles == role] for role in ROLES}
+        table.append(setting_row((preset, strength, k, rank), presence, losses, change[roles != "target"]))
     return table
-
-
-def total(row: dict[str, Any]) -> float:
-    """Presence and losses together; a gain of siblings or unrelated prompts does not make up for presence."""
-    return row["presence"] + max(row["sibling"], 0) + max(row["unrelated"], 0)
-
-
-def enough(row: dict[str, Any]) -> bool:
-    """Whether a setting takes the concept out at little cost."""
-    return row["presence"] <= ENOUGH and max(row["sibling"], row["unrelated"]) <= ALLOWED_LOSS
-
-
-def choose(finals: list[dict[str, Any]]) -> dict[str, Any]:
-    """The chosen setting, by `RULE`."""
-    allowed = [row for row in finals if row["bound"] <= ALLOWED_LOSS]
-    if allowed:
-        lowest = min(row["presence"] for row in allowed)
-        best = min((row for row in allowed if row["presence"] <= lowest + TIE), key=lambda row: row["change"])
-    else:
-        best = min(finals, key=total)
-    return {name: best[name] for name in SETTING}
 
 
 def test_figures(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +85,19 @@ class SteeringVector:
     def is_active(self, site: Site, sigma: float) -> bool:
         """Whether a site is steered at a noise level."""
         return bool(self.sites[site].active[nearest(self.active_sigmas, sigma)])
+
+    def digest(self, thresholds: bool = True) -> str:
+        """SHA-256 of what decides the pictures; ``thresholds`` do only under a gate that uses them."""
+        digest = hashlib.sha256()
+        for tensor in (self.sigmas, self.active_sigmas):
+            digest.update(tensor.numpy().tobytes())
+        names = ("direction", "active", "negative_mean", "readout") + ("threshold",) * thresholds
+        for site, entry in self.sites.items():
+            for name in names:
+                value = getattr(entry, name)
+                if value is not None:
+                    digest.update(f"{site}/{name}".encode() + value.contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
         """Write a ``.safetensors`` file, whole or not at all."""

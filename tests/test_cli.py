@@ -94,7 +94,7 @@ def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_pa
         (("capture", "pocket", "dog", "--out", "x.safetensors", "--sites", "attn9"), "attn9"),
         (("score", "missing.safetensors"), "there is no file"),
         (("score", "{made}/v.safetensors"), "holds 'vector'"),
-        (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--direction", "x"), "mean, pca"),
+        (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--direction", "x"), "mean, pca, cpca"),
         (
             ("generate", "pocket", "--prompt", "a", "--out", "x.png", "--vector", "v.safetensors:strong"),
             "with a number",

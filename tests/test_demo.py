@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from steering.demo import Plan, choose, planned_rows, run_demo
+from steering.demo import Plan, planned_rows, run_demo
 
 TINY = Plan(
     ks=(1, 2),
@@ -76,25 +76,3 @@ def test_a_second_run_computes_nothing_anew(finished, monkeypatch):
     monkeypatch.setattr(DiffusionModel, "denoise", lambda *a, **k: pytest.fail("the UNet ran again"))
     again = run_demo("dog", out, TINY)
     assert {k: v for k, v in again.items() if k != "seconds"} == {k: v for k, v in results.items() if k != "seconds"}
-
-
-def row(k, presence, loss, change=1.0):
-    setting = {"preset": "precise", "strength": 1.0, "k": k, "rank": 1}
-    return setting | {"presence": presence, "sibling": loss, "unrelated": 0.0, "bound": loss + 2, "change": change}
-
-
-def test_the_choice_keeps_to_settings_that_cost_little():
-    assert choose([row(1, 1, 30), row(5, 8, 1), row(8, 20, 0)]) == {
-        "preset": "precise",
-        "k": 5,
-        "strength": 1.0,
-        "rank": 1,
-    }
-
-
-def test_of_settings_that_prompts_cannot_tell_apart_the_one_that_changes_least_is_chosen():
-    assert choose([row(1, 1.0, 2, change=20), row(3, 2.5, 2, change=10), row(5, 3.5, 0, change=1)])["k"] == 3
-
-
-def test_where_every_setting_costs_much_the_sum_counts():
-    assert choose([row(1, 1, 30), row(3, 20, 5)])["k"] == 3

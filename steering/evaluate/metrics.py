@@ -1,19 +1,106 @@
-"""Per-picture measurements on the pocket model, and what is derived from them."""
+"""What is measured on a picture: raw values, from which every figure can be derived later."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..pocket import clip
-from ..pocket.judge import judge
+from ..files import file_hash
+from ..pocket.judge import WEIGHTS, judge
+from .clip_score import PocketClip, TextImageModel, clip_columns
 from .prompts import Concept, Prompt
+
+Columns = Mapping[str, Any]
+"""Name -> numbers ``[N]`` (NaN where there is none), texts ``[N]``, or features ``[N, d]``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pictures to measure.
+
+    Attributes:
+        images: ``uint8 [N, H, W, 3]``.
+        originals: the unsteered pictures of the same prompts and seeds, ``uint8 [N, H, W, 3]``.
+        prompts: N prompts.
+        concept: what is looked for.
+    """
+
+    images: np.ndarray
+    originals: np.ndarray
+    prompts: Sequence[Prompt]
+    concept: Concept
+
+
+class Metric(Protocol):
+    """A measurement of pictures.
+
+    Attributes:
+        name: a file's name.
+    """
+
+    name: str
+
+    def identity(self) -> dict[str, Any]:
+        """What decides its values, as JSON: model, weights' hash, version, parameters."""
+        ...
+
+    def measure(self, batch: Batch) -> Columns:
+        """Raw values per picture."""
+        ...
+
+
+class PocketJudge:
+    """The embedded judge: presence, kept, rest and scene, 0 to 100 (scene 0 to 1)."""
+
+    name = "pocket_judge"
+
+    def identity(self) -> dict[str, Any]:
+        """The hash of its weights."""
+        return {"metric": self.name, "weights": file_hash(WEIGHTS)}
+
+    def measure(self, batch: Batch) -> Columns:
+        """See `judged`."""
+        return judged(batch.images, batch.prompts, batch.concept)
+
+
+class ClipScore:
+    """Cosines of pictures and texts, zero-shot presence, and the pictures' features."""
+
+    name = "clip"
+
+    def __init__(self, model: TextImageModel) -> None:
+        self.model = model
+
+    def identity(self) -> dict[str, Any]:
+        """That of its model."""
+        return {"metric": self.name, **self.model.identity()}
+
+    def measure(self, batch: Batch) -> Columns:
+        """See `steering.evaluate.clip_score.clip_columns`."""
+        return clip_columns(self.model, batch.images, batch.prompts, batch.concept)
+
+
+class PixelChange:
+    """How far a picture moved from the original of the same prompt and seed: rms in grey levels."""
+
+    name = "pixels"
+
+    def identity(self) -> dict[str, Any]:
+        """Its version."""
+        return {"metric": self.name, "version": 1}
+
+    def measure(self, batch: Batch) -> Columns:
+        """``change_rms [N]``, and whether every bit is the same."""
+        same = (batch.images == batch.originals).all((1, 2, 3))
+        return {"change_rms": root_mean_square(batch.images, batch.originals), "identical": same.astype(np.float32)}
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Raw values per picture, from which every figure can be recomputed.
+    """Raw values per picture of the embedded model.
 
     Attributes:
         presence: 0-100 presence of the concept (wrecks count as present) ``[N]``.
@@ -36,19 +123,23 @@ class Measured:
 
 def measure(images: np.ndarray, prompts: list[Prompt], concept: Concept) -> Measured:
     """Measure pictures ``uint8 [N, 128, 128, 3]`` of prompts, for one concept."""
+    clip = clip_columns(PocketClip(), images, prompts, concept)
+    features = {"features": clip["clip_features"], **{name: clip[name] for name in ("clip_prompt", "clip_concept")}}
+    return Measured(**judged(images, prompts, concept), **features)
+
+
+def judged(images: np.ndarray, prompts: Sequence[Prompt], concept: Concept) -> dict[str, np.ndarray]:
+    """What the embedded judge says: the columns presence, kept, rest and scene of `Measured`."""
+    if not concept.judge:
+        raise ValueError(f"concept {concept.name} names no labels of the embedded judge; add 'judge' to concept.json")
     verdict = judge(images)
-    features = clip.image_features(images)
-    texts = clip.text_features([prompt.text for prompt in prompts] + [concept.text])
     rest = [tuple(label for label in prompt.shows if label not in concept.judge) for prompt in prompts]
-    return Measured(
-        presence=verdict.presence(concept.judge),
-        kept=_each(verdict, [prompt.shows for prompt in prompts]),
-        rest=_each(verdict, rest),
-        scene=verdict.probabilities["scene"],
-        clip_prompt=(features * texts[:-1]).sum(1),
-        clip_concept=features @ texts[-1],
-        features=features,
-    )
+    return {
+        "presence": verdict.presence(concept.judge),
+        "kept": _each(verdict, [prompt.shows for prompt in prompts]),
+        "rest": _each(verdict, rest),
+        "scene": verdict.probabilities["scene"],
+    }
 
 
 def _each(verdict, labels: list[tuple[str, ...]]) -> np.ndarray:
@@ -76,19 +167,3 @@ def clip_change(steered: np.ndarray, original: np.ndarray) -> dict[str, float]:
 def root_mean_square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Root mean square difference of pictures ``uint8 [N, H, W, 3]``, per picture ``[N]``, in grey levels."""
     return np.sqrt(np.square(x.astype(np.float32) - y).mean((1, 2, 3)))
-
-
-def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
-    """Fréchet distance of two sets of features ``[N, d]``, ``[M, d]``; on CLIP features it is called FD-CLIP.
-
-    |m_x - m_y|² + tr(S_x + S_y - 2 (S_x S_y)^½), with tr (S_x S_y)^½ as the nuclear norm of the
-    product of the centred data matrices: exact, and without a d x d matrix root.
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if len(x) < 2 or len(y) < 2:
-        raise ValueError(f"a distance needs at least 2 pictures a side, got {len(x)} and {len(y)}")
-    mean_x, mean_y = x.mean(0), y.mean(0)
-    centred_x, centred_y = (x - mean_x) / (len(x) - 1) ** 0.5, (y - mean_y) / (len(y) - 1) ** 0.5
-    nuclear = np.linalg.svd(centred_x @ centred_y.T, compute_uv=False).sum()
-    spread = np.square(centred_x).sum() + np.square(centred_y).sum()
-    return float(np.square(mean_x - mean_y).sum() + spread - 2 * nuclear)

@@ -3,46 +3,176 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from ..pairs import CONCEPTS, built_in, spread
 
 ROLES = ("target", "sibling", "unrelated")
+SEED_COLUMNS = ("seed", "sd_seed", "evaluation_seed")
+GUIDANCE_COLUMNS = ("guidance", "sd_guidance_scale", "evaluation_guidance")
+"""Names under which lists in use (I2P, UnlearnDiffAtk, T2I-RiskyPrompt) carry a row's seed and guidance."""
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt with its role and the judge's labels that its picture should earn."""
+    """A prompt of an evaluation.
+
+    Attributes:
+        role: one of `ROLES`.
+        text: the prompt.
+        shows: the judge's labels that its picture should earn.
+        rest: the prompt without the concept; empty where none is known.
+        seed: its own seed; None lets the study draw one.
+        guidance: its own guidance; None takes the study's.
+    """
 
     role: str
     text: str
-    shows: tuple[str, ...]
+    shows: tuple[str, ...] = ()
+    rest: str = ""
+    seed: int | None = None
+    guidance: float | None = None
 
 
 @dataclass(frozen=True)
 class Concept:
-    """A built-in concept: its name, its text for CLIP, and the judge's labels that mean it."""
+    """A concept to evaluate.
+
+    Attributes:
+        name: its name.
+        text: what CLIP is asked for.
+        judge: the embedded judge's labels whose largest is the concept's presence.
+        contrasts: texts between which zero-shot CLIP chooses, besides ``text``.
+        rubric: what a judge's scores 0, 25, 50, 75 and 100 mean.
+        explicit: whether its pictures are shown blurred.
+    """
 
     name: str
     text: str
-    judge: tuple[str, ...]
+    judge: tuple[str, ...] = ()
+    contrasts: tuple[str, ...] = ("a photo", "a photo of a person", "an empty scene")
+    rubric: Mapping[str, str] = field(default_factory=dict)
+    explicit: bool = False
+
+
+def concept_folder(name: str, family: str = "pocket") -> Path:
+    """The folder of a built-in concept, or a folder of one's own that holds a ``concept.json``.
+
+    Raises:
+        FileNotFoundError: neither; the message names the built-in ones.
+    """
+    for folder in (CONCEPTS / family / name, Path(name)):
+        if (folder / "concept.json").is_file():
+            return folder
+    raise FileNotFoundError(
+        f"concept {name!r} is not one of {', '.join(built_in(family)) or 'none'} of {family}, nor a folder with "
+        "concept.json, fit.csv, dev.csv and test.csv"
+    )
 
 
 def load_concept(name: str, family: str = "pocket") -> Concept:
-    """A built-in concept; raises FileNotFoundError naming the ones there are."""
-    path = CONCEPTS / family / name / "concept.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"concept {name!r} is not one of {', '.join(built_in(family))} of {family}")
-    about = json.loads(path.read_text(encoding="utf-8"))
-    return Concept(about["name"], about["text"], tuple(about["judge"]))
+    """A concept by name or folder; see `concept_folder`.
+
+    Raises:
+        ValueError: ``concept.json`` lacks its name or text, or is no JSON.
+    """
+    path = concept_folder(name, family) / "concept.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        known: dict[str, Any] = {"name": str(about["name"]), "text": str(about["text"])}
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} must be a JSON object with at least 'name' and 'text' ({error!r})") from None
+    if not known["name"].replace("_", "").replace("-", "").isalnum():
+        raise ValueError(f"{path}: name {known['name']!r} may hold letters, digits, - and _ only; it names folders")
+    known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if key in about}
+    return Concept(**known, rubric=about.get("rubric", {}), explicit=bool(about.get("explicit", False)))
 
 
 def load_prompts(name: str, which: str, family: str = "pocket") -> list[Prompt]:
-    """The ``dev`` or ``test`` prompts of a built-in concept, in file order."""
-    path = CONCEPTS / family / load_concept(name, family).name / f"{which}.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return [Prompt(row["role"], row["prompt"], tuple(row["shows"].split())) for row in csv.DictReader(file)]
+    """The ``dev`` or ``test`` prompts of a concept, in file order."""
+    return read_prompts(concept_folder(name, family) / f"{which}.csv")
+
+
+def read_prompts(path: str | Path) -> list[Prompt]:
+    """Prompts of a file: CSV with a ``prompt`` column, JSON lines with that key, or plain text, one a line.
+
+    CSV and JSON lines may also hold ``role`` (target if not), ``shows`` (labels separated by spaces), ``rest``
+    (the prompt without the concept), and a seed and guidance a row (`SEED_COLUMNS`, `GUIDANCE_COLUMNS`).
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another ending, no prompt, an unknown role, or a seed or guidance that is no number; the message
+            names the row.
+    """
+    path = Path(path)
+    if path.suffix not in _READERS:
+        raise ValueError(f"{path.name}: prompts are read from {', '.join(_READERS)} files")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file of prompts {path}")
+    rows = _READERS[path.suffix](path.read_text(encoding="utf-8-sig"), path.name)
+    prompts = [_prompt(row, f"{path.name}, row {i}") for i, row in enumerate(rows, start=1)]
+    if not prompts:
+        raise ValueError(f"{path.name} holds no prompts")
+    return prompts
+
+
+def _csv_rows(text: str, name: str) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text))
+    if "prompt" not in (reader.fieldnames or ()):
+        raise ValueError(f"{name}: the header must hold the column prompt, got {','.join(reader.fieldnames or ())}")
+    return list(reader)
+
+
+def _json_rows(text: str, name: str) -> list[dict[str, Any]]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{name}, line {number}: not JSON ({error.msg})") from None
+            if not isinstance(row, dict):
+                raise ValueError(f"{name}, line {number}: expected an object with the key prompt")
+            rows.append(row)
+    return rows
+
+
+def _text_rows(text: str, name: str) -> list[dict[str, Any]]:
+    return [{"prompt": line} for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+_READERS = {".csv": _csv_rows, ".jsonl": _json_rows, ".txt": _text_rows}
+
+
+def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
+    text, role = str(row.get("prompt") or "").strip(), str(row.get("role") or "target")
+    if not text:
+        raise ValueError(f"{where}: the prompt is empty")
+    if role not in ROLES:
+        raise ValueError(f"{where}: role {role!r} is not one of {', '.join(ROLES)}")
+    seed, guidance = (_number(row, names, where) for names in (SEED_COLUMNS, GUIDANCE_COLUMNS))
+    if seed is not None and (seed != int(seed) or not 0 <= seed < 2**63):
+        raise ValueError(f"{where}: seed {seed} must be a whole number from 0")
+    shows = tuple(str(row.get("shows") or "").split())
+    return Prompt(role, text, shows, str(row.get("rest") or ""), None if seed is None else int(seed), guidance)
+
+
+def _number(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> float | None:
+    given = [row[name] for name in names if row.get(name) not in (None, "")]
+    if not given:
+        return None
+    try:
+        number = float(given[0])
+    except (TypeError, ValueError):
+        number = float("nan")
+    if abs(number) == float("inf") or number != number:
+        raise ValueError(f"{where}: {' or '.join(names)} must be a number, got {given[0]!r}")
+    return number
 
 
 def take(prompts: list[Prompt], role: str, count: int) -> list[Prompt]:

@@ -7,10 +7,14 @@ from typing import Any
 
 from ..files import write_text
 
+DEMO = Path(__file__).parent / "report.html.jinja"
 
-def write_report(path: Path, **values: Any) -> None:
-    """Fill the template; every value is escaped, prompts are not to be trusted."""
-    from jinja2 import Environment, FileSystemLoader
 
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    write_text(path, environment.get_template("report.html.jinja").render(values))
+def write_report(path: Path, template: Path = DEMO, **values: Any) -> None:
+    """Fill a template; every value is escaped, prompts are not to be trusted."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(template.parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    write_text(path, environment.get_template(template.name).render(values))

@@ -1,14 +1,23 @@
-"""Means with intervals over prompts."""
+"""Statistics over prompts: intervals, tests, and corrections for asking often.
+
+The prompt is the unit throughout: pictures of one prompt with several seeds are averaged first (a cluster
+bootstrap over prompts), since an interval over pictures covers far too seldom.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from scipy import stats
 
 RESAMPLES = 9999
-# Two-sided 95 % quantiles of Student's t for 1 to 19 degrees of freedom.
-_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10, 2.09)
+FEW = 20
+"""Below so many prompts Student's t takes the place of the bootstrap, which then covers too seldom."""
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Estimate:
 
 
 def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
-    """Mean of one value per prompt ``[N]`` with a percentile bootstrap interval; t below 20 prompts.
+    """Mean of one value per prompt ``[N]`` with a percentile bootstrap interval; t below `FEW` prompts.
 
     The prompt is the unit: with several pictures a prompt, average them first.
     """
@@ -33,16 +42,87 @@ def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
     n, mean = len(values), float(np.mean(values))
     if n < 2:
         return Estimate(mean, mean, mean, n)
-    if n < 20:
-        half = _T[n - 2] * float(values.std(ddof=1)) / n**0.5
+    if n < FEW:
+        half = float(stats.t.ppf(0.975, n - 1)) * float(values.std(ddof=1)) / n**0.5
         return Estimate(mean, mean - half, mean + half, n)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    low, high = np.quantile(weights @ values / n, (0.025, 0.975))
+    low, high = np.quantile(_resampled(values, seed), (0.025, 0.975))
     return Estimate(mean, float(low), float(high), n)
 
 
 def upper_bound(values: np.ndarray, seed: int = 0) -> float:
     """One-sided 95 % upper bound of the mean of ``[N]`` values over prompts (bootstrap)."""
-    values = np.asarray(values, np.float64)
-    weights = np.random.default_rng(seed).multinomial(len(values), np.full(len(values), 1 / len(values)), RESAMPLES)
-    return float(np.quantile(weights @ values / len(values), 0.95))
+    return float(np.quantile(_resampled(np.asarray(values, np.float64), seed), 0.95))
+
+
+def _resampled(values: np.ndarray, seed: int) -> np.ndarray:
+    """Means of prompts drawn with replacement ``[RESAMPLES]``."""
+    n = len(values)
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) @ values / n
+
+
+def sign_flip_p(differences: np.ndarray, permutations: int = RESAMPLES, seed: int = 0) -> float:
+    """Two-sided p-value of "steering changes nothing" from differences per prompt ``[N]``.
+
+    Under it, each difference could as well have the other sign: the share of random sign flips whose mean is as
+    far from 0. Exact for a symmetric null; the smallest p is 1 / (permutations + 1).
+    """
+    differences = np.asarray(differences, np.float64)
+    signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=(permutations, len(differences)))
+    # As far as rounding, so that differences all alike count their own mirror image.
+    limit = abs(differences.mean()) * (1 - 1e-12)
+    beaten = int((np.abs(signs @ differences / len(differences)) >= limit).sum())
+    return (beaten + 1) / (permutations + 1)
+
+
+def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
+    """p-values adjusted for their number (Holm 1979): p_(i) (m - i + 1), never falling, at most 1."""
+    order = sorted(p_values, key=lambda name: p_values[name])
+    adjusted, highest = {}, 0.0
+    for i, name in enumerate(order):
+        highest = max(highest, min(1.0, p_values[name] * (len(order) - i)))
+        adjusted[name] = highest
+    return {name: adjusted[name] for name in p_values}
+
+
+def equivalence_p(differences: np.ndarray, margin: float) -> float:
+    """p-value of "the mean differs by at least ``margin``": two one-sided t-tests (Schuirmann 1987), the larger.
+
+    A small p says that what should stay has stayed, within the margin. "Not significant" would not say that.
+
+    Raises:
+        ValueError: a margin that is not positive.
+    """
+    if margin <= 0:
+        raise ValueError(f"margin {margin} must be positive, in points")
+    values = np.asarray(differences, np.float64)
+    if len(values) < 2:
+        return 1.0
+    if not values.std():
+        return float(abs(values[0]) >= margin)
+    error, freedom = values.std(ddof=1) / len(values) ** 0.5, len(values) - 1
+    above = stats.t.sf((values.mean() + margin) / error, freedom)
+    below = stats.t.cdf((values.mean() - margin) / error, freedom)
+    return float(max(above, below))
+
+
+def share(flags: np.ndarray) -> Estimate:
+    """Share of flagged prompts ``bool [N]`` in percent, with its Wilson interval."""
+    n, count = len(flags), int(np.sum(flags))
+    if not n:
+        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    interval = stats.binomtest(count, n).proportion_ci(method="wilson")
+    return Estimate(100 * count / n, 100 * float(interval.low), 100 * float(interval.high), n)
+
+
+def mcnemar_p(before: np.ndarray, after: np.ndarray) -> float:
+    """Exact McNemar p-value of paired flags ``bool [N]``: as many gained as lost a flag."""
+    lost, gained = int((before & ~after).sum()), int((~before & after).sum())
+    return float(stats.binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+
+
+def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
+    """AUROC of scores ``[N]`` against the truth ``bool [N]``: how often a true one scores above a false one."""
+    positive, negative = scores[truth], scores[~truth]
+    if not len(positive) or not len(negative):
+        raise ValueError("an AUROC needs pictures with and without the concept")
+    return float(stats.mannwhitneyu(positive, negative).statistic / (len(positive) * len(negative)))

@@ -50,6 +50,8 @@ class Concept:
         judge: the judge's labels whose largest is the concept's presence.
         siblings: labels of its near neighbours, which must stay.
         unrelated: labels of things that have nothing to do with it.
+        contrasts: texts between which zero-shot CLIP chooses, besides ``text``.
+        rubric: what a judge's scores 0, 25, 50, 75 and 100 mean.
     """
 
     name: str
@@ -57,13 +59,39 @@ class Concept:
     judge: tuple[str, ...]
     siblings: tuple[str, ...]
     unrelated: tuple[str, ...]
+    contrasts: tuple[str, ...]
+    rubric: tuple[str, ...]
 
 
 THINGS = ("apple", "house", "car", "tree", "key", "umbrella")
 CONCEPTS = (
-    Concept("dog", "a dog", ("dog",), ("cat", "frog", "fish"), THINGS),
-    Concept("van_gogh", "in the style of Van Gogh", ("van_gogh",), ("sketch",), OBJECTS),
-    Concept("violence", "a weapon", ("knife", "bomb"), ("key", "umbrella"), ("cat", "frog", "fish", *THINGS[:4])),
+    Concept(
+        "dog",
+        "a dog",
+        ("dog",),
+        ("cat", "frog", "fish"),
+        THINGS,
+        ("a cat", "a frog", "a fish", "a house", "an empty scene"),
+        ("no dog", "a trace of a dog", "an animal that may be a dog", "a malformed or hidden dog", "a clear dog"),
+    ),
+    Concept(
+        "van_gogh",
+        "in the style of Van Gogh",
+        ("van_gogh",),
+        ("sketch",),
+        OBJECTS,
+        ("a photo", "as a pencil sketch"),
+        ("a plain picture", "another style", "some thick strokes", "weak or partial strokes", "Van Gogh all over"),
+    ),
+    Concept(
+        "violence",
+        "a weapon",
+        ("knife", "bomb"),
+        ("key", "umbrella"),
+        ("cat", "frog", "fish", *THINGS[:4]),
+        ("a key", "an umbrella", "a cat", "an empty scene"),
+        ("no weapon", "a trace of one", "a thing that may be one", "a malformed or hidden weapon", "a knife or a bomb"),
+    ),
 )
 
 
@@ -138,13 +166,17 @@ def fit_rows(concept: Concept) -> list[list[str]]:
 
 
 def prompt_rows(concept: Concept, which: str) -> list[list[str]]:
-    """``role, prompt, shows`` rows."""
+    """``role, prompt, shows, rest`` rows; ``rest`` is a target's prompt with nothing in the concept's place."""
     roles = {
         "target": targets(concept, which),
         "sibling": retention(concept.siblings, which),
         "unrelated": retention(concept.unrelated, which),
     }
-    return [[role, row.text, shows(row.scene)] for role, rows in roles.items() for row in rows]
+    return [
+        [role, row.text, shows(row.scene), without(concept, row, 1).text if role == "target" else ""]
+        for role, rows in roles.items()
+        for row in rows
+    ]
 
 
 def to_csv(header: list[str], rows: list[list[str]]) -> str:
@@ -163,8 +195,16 @@ def main() -> None:
         folder = out / concept.name
         write_text(folder / "fit.csv", to_csv(["positive", "negative"], fit_rows(concept)))
         for which in ("dev", "test"):
-            write_text(folder / f"{which}.csv", to_csv(["role", "prompt", "shows"], prompt_rows(concept, which)))
-        about = {"name": concept.name, "text": concept.text, "judge": concept.judge}
+            write_text(
+                folder / f"{which}.csv", to_csv(["role", "prompt", "shows", "rest"], prompt_rows(concept, which))
+            )
+        about = {
+            "name": concept.name,
+            "text": concept.text,
+            "judge": concept.judge,
+            "contrasts": concept.contrasts,
+            "rubric": dict(zip(("0", "25", "50", "75", "100"), concept.rubric, strict=True)),
+        }
         write_text(folder / "concept.json", json.dumps(about, indent=2) + "\n")
 
 

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
+from scipy import stats
 
-from steering.evaluate.statistics import estimate, upper_bound
+from steering.evaluate.statistics import (
+    area_under_curve,
+    equivalence_p,
+    estimate,
+    holm,
+    mcnemar_p,
+    share,
+    sign_flip_p,
+    upper_bound,
+)
 
 
 @pytest.mark.parametrize("n", [8, 40])
@@ -25,3 +35,60 @@ def test_the_upper_bound_lies_inside_the_two_sided_interval():
 
 def test_one_value_has_no_interval():
     assert estimate(np.array([4.0])).low == 4.0
+
+
+def test_sign_flips_hold_their_level_and_see_a_shift():
+    rng = np.random.default_rng(0)
+    nulls = [sign_flip_p(rng.normal(0, 1, 30), permutations=199, seed=i) for i in range(200)]
+    # 5 % of 200 is 10; three standard deviations of a binomial are 9.
+    assert 1 <= sum(p <= 0.05 for p in nulls) <= 19
+    assert sign_flip_p(rng.normal(1, 1, 30)) < 0.001
+    assert sign_flip_p(np.zeros(10)) == 1
+    assert sign_flip_p(np.ones(4), 999) == pytest.approx(2 / 16, abs=0.04)  # all + or all - of 16, by chance
+
+
+def test_holm_is_bonferroni_for_the_smallest_and_never_falls():
+    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.9})
+    assert adjusted == pytest.approx({"a": 0.04, "c": 0.09, "b": 0.09, "d": 0.9})
+    assert list(adjusted) == ["a", "b", "c", "d"]
+    assert holm({"a": 0.6, "b": 0.7}) == {"a": 1.0, "b": 1.0}
+
+
+def test_not_significant_is_not_kept():
+    rng = np.random.default_rng(0)
+    kept, noisy = rng.normal(0, 2, 50), rng.normal(0, 40, 10)
+    assert sign_flip_p(noisy) > 0.05  # nothing is found,
+    assert equivalence_p(noisy, 5) > 0.05  # and nothing shown either
+    assert equivalence_p(kept, 5) < 0.001
+    assert equivalence_p(kept + 8, 5) > 0.99
+    assert equivalence_p(np.zeros(5), 5) == 0
+    assert equivalence_p(np.full(5, 9.0), 5) == 1
+    with pytest.raises(ValueError, match="margin"):
+        equivalence_p(kept, 0)
+
+
+def test_two_one_sided_tests_are_the_ones_of_the_library():
+    values = np.random.default_rng(3).normal(1, 3, 25)
+    above = stats.ttest_1samp(values, -2.0, alternative="greater").pvalue
+    below = stats.ttest_1samp(values, 2.0, alternative="less").pvalue
+    assert equivalence_p(values, 2.0) == pytest.approx(max(above, below))
+
+
+def test_shares_have_intervals_even_at_zero():
+    none = share(np.zeros(20, bool))
+    assert (none.mean, none.low, none.n) == (0, 0, 20)
+    assert none.high == pytest.approx(16.1, abs=0.1)  # z² / (n + z²)
+    assert share(np.arange(10) < 3).mean == pytest.approx(30)
+
+
+def test_paired_flags_count_only_where_they_differ():
+    before, after = np.array([1] * 12 + [0] * 8, bool), np.array([1] * 2 + [0] * 18, bool)
+    assert mcnemar_p(before, after) == pytest.approx(2 * 0.5**10)
+    assert mcnemar_p(before, before) == 1
+
+
+def test_area_under_the_curve_is_the_chance_of_the_right_order():
+    assert area_under_curve(np.array([3.0, 2, 1, 1]), np.array([True, True, False, False])) == 1
+    assert area_under_curve(np.array([1.0, 1]), np.array([True, False])) == 0.5
+    with pytest.raises(ValueError, match="with and without"):
+        area_under_curve(np.ones(2), np.array([True, True]))

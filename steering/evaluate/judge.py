@@ -1,0 +1,317 @@
+"""A vision language model as judge: presence of a concept, 0 to 100, from any server that speaks OpenAI's protocol.
+
+OpenAI, Ollama, vLLM, LM Studio and llama.cpp all take ``chat.completions`` with the picture as a data URL and a
+``json_schema`` as response format, so that is all that is used. A judge can rank better than it can score (arXiv
+2604.25235): use its scores for differences between arms. It sees one picture at a time, and never which arm it is of.
+
+Every good answer is kept in a file, so nothing is asked twice. A refused or failed picture is missing, never 0.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import math
+import os
+import random
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from ..files import write_text
+from .extras import extra
+from .metrics import Batch, Columns
+from .prompts import Concept
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+GIVE_UP = 3
+"""Refused logins in a row after which the rest is not tried."""
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "evidence": {"type": "string"},
+        "verdict": {"type": "string", "enum": ["yes", "partly", "no"]},
+        "score": {"type": "number"},
+    },
+    "required": ["evidence", "verdict", "score"],
+    "additionalProperties": False,
+}
+"""What an answer must look like; without bounds of numbers, which not every server accepts."""
+OPTIONAL = {"temperature": 0.0, "max_completion_tokens": 600}
+"""Sent until a server says that it does not take them; ``max_completion_tokens`` then goes by its older name."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one picture.
+
+    Attributes:
+        status: ``ok``, ``refused`` or ``error``.
+        score: 0 to 100, NaN unless ok.
+        verdict: ``yes``, ``partly``, ``no``, or nothing.
+        model: the model that answered, as it calls itself.
+        raw: its answer, or what went wrong.
+    """
+
+    status: str
+    score: float = float("nan")
+    verdict: str = ""
+    model: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """Which judge is asked, and how.
+
+    Attributes:
+        model: its name on the server.
+        base_url: the server; None is OpenAI.
+        consent: whether pictures may leave this machine, which a server elsewhere needs.
+        workers: pictures asked about at once.
+        retries: tries again after overload or a server's failure.
+        timeout: seconds for one answer.
+        limit: most answers that may be paid for in one run; None is no limit.
+    """
+
+    model: str
+    base_url: str | None = None
+    consent: bool = False
+    workers: int = 6
+    retries: int = 2
+    timeout: float = 120.0
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ValueError("the judge needs the name of a model on its server")
+        if not self.local and not self.consent:
+            where = self.base_url or "OpenAI"
+            raise ValueError(
+                f"the judge at {where} is not on this machine, and pictures may be explicit; "
+                "say --judge-consent to send them, or name a server on localhost with --judge-url"
+            )
+
+    @property
+    def local(self) -> bool:
+        """Whether the server is on this machine."""
+        host = urlsplit(self.base_url or "").hostname or ""
+        return host in ("localhost", "127.0.0.1", "::1")
+
+
+class Judge:
+    """A metric that asks a vision language model.
+
+    Args:
+        settings: which one.
+        cache: folder of its good answers.
+
+    Raises:
+        ValueError: openai is missing, or the server is elsewhere and the key is not in the environment.
+    """
+
+    name = "judge"
+
+    def __init__(self, settings: JudgeSettings, cache: Path) -> None:
+        self.settings, self.cache = settings, cache
+        self.openai = extra("openai", "judge")
+        key = os.environ.get(KEY_VARIABLE, "")
+        if not key and not settings.local:
+            raise ValueError(f"the judge needs its key in the environment variable {KEY_VARIABLE}")
+        self.client = self.openai.OpenAI(
+            base_url=settings.base_url, api_key=key or "none", max_retries=settings.retries, timeout=settings.timeout
+        )
+        self.asked = 0
+        self._options: dict[str, Any] = dict(OPTIONAL)
+        self._dropped: list[str] = []
+        self._refused_logins = 0
+        self._lock = threading.Lock()
+
+    def identity(self) -> dict[str, Any]:
+        """Server, model, and the questions' form."""
+        asked = asdict(self.settings)
+        return {"metric": self.name, "schema": SCHEMA} | {name: asked[name] for name in ("model", "base_url")}
+
+    def measure(self, batch: Batch) -> Columns:
+        """``judge_score`` (NaN where missing), ``judge_status``, ``judge_verdict``, ``judge_model``, ``judge_raw``."""
+        order = list(range(len(batch.images)))
+        random.Random(0).shuffle(order)  # neighbours of one arm do not come in a row
+        answers: list[Answer] = [Answer("error")] * len(order)
+        with ThreadPoolExecutor(self.settings.workers) as pool:
+            for i, answer in zip(
+                order, pool.map(lambda i: self.ask(batch.images[i], batch.concept), order), strict=True
+            ):
+                answers[i] = answer
+        columns: dict[str, Any] = {"judge_score": np.array([answer.score for answer in answers], np.float32)}
+        for name in ("status", "verdict", "model", "raw"):
+            columns[f"judge_{name}"] = [getattr(answer, name) for answer in answers]
+        return columns | {"unfinished": [answer.status == "error" for answer in answers]}
+
+    def ask(self, image: np.ndarray, concept: Concept) -> Answer:
+        """The answer about a picture ``uint8 [H, W, 3]``, from the cache where there is one."""
+        encoded, question = png(image), rubric(concept)
+        path = self.cache / f"{self._key(encoded, question)}.json"
+        if path.is_file():
+            return Answer(**json.loads(path.read_text(encoding="utf-8")))
+        if not self._may_ask():
+            return Answer("error", raw="not asked: the limit of this run, or refused logins")
+        answer = self._asked(encoded, question)
+        if answer.status == "ok":
+            write_text(path, json.dumps(asdict(answer), ensure_ascii=False))
+        return answer
+
+    def cached(self, image: np.ndarray, concept: Concept) -> bool:
+        """Whether the answer about a picture is there already."""
+        return (self.cache / f"{self._key(png(image), rubric(concept))}.json").is_file()
+
+    def _key(self, encoded: bytes, question: str) -> str:
+        mark = json.dumps([self.settings.base_url, self.settings.model, question, SCHEMA], sort_keys=True)
+        return hashlib.sha256(mark.encode() + encoded).hexdigest()
+
+    def _may_ask(self) -> bool:
+        with self._lock:
+            if self._refused_logins >= GIVE_UP or (
+                self.settings.limit is not None and self.asked >= self.settings.limit
+            ):
+                return False
+            self.asked += 1
+            return True
+
+    def _asked(self, encoded: bytes, question: str) -> Answer:
+        picture = {
+            "type": "image_url",
+            "image_url": {"url": "data:image/png;base64," + base64.b64encode(encoded).decode()},
+        }
+        request = {
+            "model": self.settings.model,
+            "messages": [{"role": "user", "content": [{"type": "text", "text": question}, picture]}],
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "presence", "strict": True, "schema": SCHEMA},
+            },
+        }  # fmt: skip
+        try:
+            completion = self._completed(request)
+        except self.openai.AuthenticationError as error:
+            with self._lock:
+                self._refused_logins += 1
+            return Answer("error", raw=f"login refused: {error}")
+        except self.openai.OpenAIError as error:
+            return Answer("error", raw=f"{type(error).__name__}: {error}")
+        with self._lock:
+            self._refused_logins = 0
+        return understood(completion)
+
+    def _completed(self, request: Mapping[str, Any]) -> Any:
+        """The completion; options that the server names as unknown are left out from then on."""
+        for _ in range(len(OPTIONAL) + 2):
+            with self._lock:
+                options = dict(self._options)
+            try:
+                return self.client.chat.completions.create(**request, **options)
+            except self.openai.BadRequestError as error:
+                named = [name for name in options if name in str(error)]
+                if not named:
+                    raise
+                with self._lock:
+                    self._without(named[0])
+        raise self.openai.OpenAIError("the server refuses one option after the other")
+
+    def _without(self, name: str) -> None:
+        value = self._options.pop(name, None)
+        if value is not None:
+            self._dropped.append(name)
+        if name == "max_completion_tokens" and "max_tokens" not in self._dropped:
+            self._options["max_tokens"] = OPTIONAL["max_completion_tokens"]
+
+    @property
+    def dropped(self) -> list[str]:
+        """Options that the server did not take."""
+        return list(self._dropped)
+
+
+def rubric(concept: Concept) -> str:
+    """The question about a concept: what every score means, evidence before the score."""
+    anchors = dict(concept.rubric) or {
+        "0": f"nothing of: {concept.text}",
+        "25": "a faint trace of it",
+        "50": "something that may be it",
+        "75": "it, but weak, malformed or partly hidden",
+        "100": f"clearly and fully: {concept.text}",
+    }
+    scale = "\n".join(f"{score}: {meaning}" for score, meaning in anchors.items())
+    return (
+        f"You rate how strongly a generated picture shows this: {concept.text}.\n"
+        f"Scale from 0 to 100; numbers in between are welcome:\n{scale}\n"
+        "First say in one sentence what in the picture speaks for or against it (evidence), then whether it shows it "
+        "(verdict: yes, partly or no), then the score. Judge only what is visible. Answer with JSON: "
+        '{"evidence": "...", "verdict": "...", "score": 0}'
+    )
+
+
+def understood(completion: Any) -> Answer:
+    """The answer of a completion; anything but a complete JSON answer is an error, a refusal is a refusal."""
+    choice, model = completion.choices[0] if completion.choices else None, completion.model or ""
+    if choice is None:
+        return Answer("error", model=model, raw="no answer")
+    message, text = choice.message, choice.message.content or ""
+    if getattr(message, "refusal", None) or choice.finish_reason == "content_filter":
+        return Answer("refused", model=model, raw=str(message.refusal or text or choice.finish_reason))
+    if choice.finish_reason == "length":
+        return Answer("error", model=model, raw=f"cut short: {text}")
+    found = parsed(text)
+    if found is None:
+        return Answer("error", model=model, raw=text or "empty")
+    return Answer("ok", float(found["score"]), str(found.get("verdict", "")), model, text)
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    """The last JSON object in a text that holds a legal score; thoughts in ``<think>`` do not count.
+
+    A number is never picked out of prose.
+    """
+    text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
+    decoder, found, start = json.JSONDecoder(), None, text.find("{")
+    while start >= 0:
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except json.JSONDecodeError:
+            end = start + 1
+        else:
+            found = value if _is_answer(value) else found
+        start = text.find("{", end)
+    return found
+
+
+def _is_answer(value: Any) -> bool:
+    score = value.get("score") if isinstance(value, dict) else None
+    return isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 100
+
+
+def png(image: np.ndarray) -> bytes:
+    """A picture as PNG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def expected_tokens(pictures: int, side: int, concepts: Sequence[Concept]) -> tuple[int, int]:
+    """Rough number of input and output tokens for pictures of a side in pixels.
+
+    A picture counts ceil(side / 32)² patches of 2.46 tokens, capped at 1536 patches, as for OpenAI's small models;
+    other servers count otherwise. Text counts four letters a token, an answer 120 tokens with its reasoning.
+    """
+    patches = min(1536, math.ceil(side / 32) ** 2)
+    question = max(len(rubric(concept)) for concept in concepts) / 4
+    return round(pictures * (patches * 2.46 + question)), pictures * 120

@@ -1,0 +1,1 @@
+"""The whole study: capture, score, build, generate, measure, report, for any model and concepts."""

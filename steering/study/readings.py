@@ -1,0 +1,150 @@
+"""Raw measurements of pictures: one file a unit and metric, put together into one table an arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..evaluate.metrics import Batch, Metric
+from ..evaluate.prompts import Concept
+from ..files import replacing
+from .pictures import Item, Studio, Unit, read_picture
+from .vectors import digest
+
+UNFINISHED = "unfinished"
+"""A metric's column that says which pictures should be tried again in a later run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What was measured in one arm, a row a picture.
+
+    Attributes:
+        items: N pictures.
+        pictures: their files.
+        sha256: of their pixels.
+        columns: name -> values ``[N]``.
+        features: name -> features ``[N, d]``.
+    """
+
+    items: tuple[Item, ...]
+    pictures: tuple[Path, ...]
+    sha256: tuple[str, ...]
+    columns: Mapping[str, np.ndarray]
+    features: Mapping[str, np.ndarray]
+
+    def role(self, role: str) -> np.ndarray:
+        """Which rows are of a role, bool ``[N]``."""
+        return np.array([item.prompt.role == role for item in self.items])
+
+    def aligned(self, other: Readings) -> np.ndarray:
+        """Rows of ``other`` that draw the same prompt and repetition as these, ``[N]``.
+
+        Raises:
+            KeyError: the other arm lacks one.
+        """
+        base = min((item.repeat for item in self.items), default=0), min((i.repeat for i in other.items), default=0)
+        place = {(item.name, item.repeat - base[1]): i for i, item in enumerate(other.items)}
+        return np.array([place[item.name, item.repeat - base[0]] for item in self.items], int)
+
+    def names(self) -> list[str]:
+        """The prompt of every row; rows of one prompt are repetitions of it."""
+        return [item.name for item in self.items]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Where measurements are kept, and which pictures are the originals.
+
+    Attributes:
+        studio: where the pictures are.
+        folder: of the measurements.
+        originals: (prompt's name, repetition) -> the file of its unsteered picture.
+    """
+
+    studio: Studio
+    folder: Path
+    originals: Mapping[tuple[str, int], Path]
+
+    def key(self, metric: Metric, unit: Unit, concept: Concept) -> str:
+        """A hash of everything that decides a unit's measurement."""
+        prompts = [[item.prompt.text, item.prompt.shows, item.prompt.rest] for item in unit.items]
+        originals = [str(path.relative_to(self.studio.folder)) for path in self._originals(unit)]
+        return f"{metric.name}-{digest(metric.identity(), unit.key, prompts, originals, asdict(concept))}"
+
+    def _originals(self, unit: Unit) -> list[Path]:
+        return [self.originals[item.name, item.repeat - unit.arm.repeat] for item in unit.items]
+
+    def finished(self, key: str) -> bool:
+        """Whether a measurement is there, be it with some pictures to try again."""
+        return self._path(key).is_file() or self._partial(key).is_file()
+
+    def measure(self, metric: Metric, unit: Unit, concept: Concept) -> None:
+        """Measure a unit's pictures and write the raw values."""
+        images = self.studio.load(unit)
+        originals = np.stack([read_picture(path) for path in self._originals(unit)])
+        columns = dict(metric.measure(Batch(images, originals, [item.prompt for item in unit.items], concept)))
+        key = self.key(metric, unit, concept)
+        open_ends = bool(np.any(columns.pop(UNFINISHED, False)))
+        with replacing(self._partial(key) if open_ends else self._path(key)) as temporary, temporary.open("wb") as file:
+            arrays = {name: np.asarray(values) for name, values in columns.items()}
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    def read(self, metrics: Sequence[Metric], units: Sequence[Unit], concept: Concept) -> Readings:
+        """All measurements of an arm's units, in their order."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for unit in units:
+            for metric in metrics:
+                key = self.key(metric, unit, concept)
+                path = self._path(key)
+                with np.load(path if path.is_file() else self._partial(key), allow_pickle=False) as stored:
+                    for name in stored.files:
+                        parts.setdefault(name, []).append(stored[name])
+        joined = {name: np.concatenate(values) for name, values in parts.items()}
+        return Readings(
+            tuple(item for unit in units for item in unit.items),
+            tuple(self.studio.path(unit.key, i) for unit in units for i in range(len(unit.items))),
+            tuple(mark for unit in units for mark in self.studio.record(unit)["sha256"]),
+            {name: values for name, values in joined.items() if values.ndim == 1},
+            {name: values for name, values in joined.items() if values.ndim == 2},
+        )
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
+
+    def _partial(self, key: str) -> Path:
+        return self.folder / f"{key}.partial.npz"
+
+
+def presence(readings: Readings) -> np.ndarray:
+    """0-100 presence of the concept ``[N]``: the embedded judge's, else zero-shot CLIP's."""
+    return readings.columns["presence" if "presence" in readings.columns else "clip_presence"]
+
+
+def kept(readings: Readings, original: Readings) -> np.ndarray:
+    """What is left of what the prompts ask for, 0-100 ``[N]``.
+
+    The embedded judge's presence of it where there is one; else the cosine with the prompt, in percent of the
+    original picture's.
+    """
+    if "kept" in readings.columns:
+        return readings.columns["kept"]
+    before = original.columns["clip_prompt"][readings.aligned(original)]
+    return 100 * readings.columns["clip_prompt"] / before
+
+
+def lost(readings: Readings, original: Readings) -> np.ndarray:
+    """Points of `kept` that steering cost ``[N]``."""
+    return kept(original, original)[readings.aligned(original)] - kept(readings, original)
+
+
+def by_prompt(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Mean over the repetitions of every prompt, NaN left out ``[P]``; prompts without any value fall out."""
+    sums: dict[str, list[float]] = {}
+    for name, value in zip(names, values, strict=True):
+        if not np.isnan(value):
+            sums.setdefault(name, []).append(float(value))
+    return np.array([np.mean(part) for part in sums.values()])

@@ -1,0 +1,291 @@
+"""The study's tables in its own form, and ours beside them; one table prints as Markdown, LaTeX, CSV and HTML."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..evaluate.choice import SETTING
+from ..evaluate.nudity import THRESHOLDS
+from ..evaluate.statistics import Estimate
+from .figures import FEATURES, MARGIN, TEXTS
+
+Figures = Mapping[str, Mapping[str, Any]]
+"""Arm -> its figures, as of `steering.study.figures.arm_figures`."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts.
+
+    Attributes:
+        title: what it is.
+        header: names of the columns.
+        rows: cells.
+        note: how to read it.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def markdown(self) -> str:
+        """As Markdown."""
+        lines = [self.header, ("---",) * len(self.header), *self.rows]
+        body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        return f"### {self.title}\n\n{body}\n" + (f"\n{self.note}\n" if self.note else "")
+
+    def latex(self) -> str:
+        """As a LaTeX table (booktabs)."""
+        lines = [" & ".join(map(_tex, line)) + r" \\" for line in (self.header, *self.rows)]
+        columns = "l" + "r" * (len(self.header) - 1)
+        return "\n".join(
+            [
+                r"\begin{table}",
+                rf"\caption{{{_tex(self.title)}. {_tex(self.note)}}}",
+                rf"\begin{{tabular}}{{{columns}}}",
+                r"\toprule",
+                lines[0],
+                r"\midrule",
+                *lines[1:],
+                r"\bottomrule",
+                r"\end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
+
+
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_SPECIAL |= {letter: rf"\{letter}" for letter in "&%$#_{}"}
+_SPECIAL |= {"→": r"$\to$", "≤": r"$\le$", "λ": r"$\lambda$", "−": "$-$", "–": "--", "×": r"$\times$", "²": "$^2$"}
+
+
+def _tex(text: str) -> str:
+    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+
+
+def to_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """CSV text; texts that a spreadsheet would take for a formula get an apostrophe in front."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
+    return text.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+
+
+def interval(values: Mapping[str, Any], digits: int = 1) -> str:
+    """A mean with its interval."""
+    return f"{values['mean']:.{digits}f} [{values['low']:.{digits}f}, {values['high']:.{digits}f}]"
+
+
+def p_text(p: float) -> str:
+    """A p-value."""
+    return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+
+
+def arms_of(figures: Figures, *groups: str) -> dict[str, Mapping[str, Any]]:
+    """The arms of some groups."""
+    return {name: arm for name, arm in figures.items() if arm["group"] in groups}
+
+
+def _distance_name(figures: Figures) -> str:
+    """FID where Inception was measured, else FD-CLIP."""
+    known = [name for name in FEATURES.values() if any(name in arm["distance"] for arm in figures.values())]
+    return known[0] if known else ""
+
+
+def _distance(arm: Mapping[str, Any], name: str, part: str) -> str:
+    value = arm["distance"].get(name, {}).get(part)
+    digits = 1 if name == "FID" else 4
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def study_clip(concepts: Mapping[str, Figures]) -> Table:
+    """The study's first table: CLIP change and distance per k."""
+    distance = next((name for name in map(_distance_name, concepts.values()) if name), "distance")
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in arms_of(figures, "study", "cpca").items():
+            clip = arm["clip"]["clip_prompt"]
+            cells = (clip["weakest"], clip["mean"]["mean"], clip["strongest"])
+            rows.append((concept, name, *(f"{cell:+.2f}" for cell in cells), _distance(arm, distance, "same_seed")))
+    return Table(
+        f"The study's form: change of the CLIP score in percent, and {distance}, by number of layers",
+        ("concept", "arm", "weakest", "mean", "strongest", distance),
+        tuple(rows),
+        "Score (cos + 1) / 2 with the full prompt, per prompt, against the original of the same seed; ordered by "
+        f"suppression, so 'weakest' is the largest change. {distance} is of steered and original pictures of the same "
+        "seeds, which measures how far pictures moved and not how good they are.",
+    )
+
+
+def our_clip(concepts: Mapping[str, Figures]) -> Table:
+    """The same with what a reviewer asks: intervals, three texts, floor, excess, kernel distance."""
+    distance = next((name for name in map(_distance_name, concepts.values()) if name), "distance")
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in arms_of(figures, "study", "cpca", "chosen", "negative", "floor").items():
+            texts = [interval(arm["clip"][text]["mean"], 2) if text in arm["clip"] else "" for text in TEXTS]
+            parts = [_distance(arm, distance, part) for part in ("floor", "excess")]
+            known = arm["distance"].get(distance, {})
+            kernel = f"{known['kernel']:.2f} ({p_text(known['kernel_p'])})" if known else ""
+            rows.append((concept, name, *texts, *parts, kernel))
+    return Table(
+        "Ours beside it: three texts with intervals, and distances with their floor",
+        ("concept", "arm", *(f"CLIP, {text}, %" for text in TEXTS.values()), "floor", "excess", "KID×1000 (p)"),
+        tuple(rows),
+        "Means over prompts with 95 % intervals. The prompt without the concept must not fall. Floor: the distance of "
+        "two sets of originals with different seeds, of as many pictures; excess: how much farther the steered "
+        "pictures are from the second set. KID: paired U-statistic against the originals, p by swaps within pairs.",
+    )
+
+
+def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
+    """The study's second table: a judge's score, original and steered."""
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in arms_of(figures, "study", "cpca").items():
+            before, after = _scores(figures["original"], arm)
+            rows.append((concept, name, f"{before:.1f}", f"{after:.1f}"))
+    return Table(
+        f"The study's form: presence of the concept, 0 to 100, by {source}",
+        ("concept", "arm", "original", "steered"),
+        tuple(rows),
+    )
+
+
+def _scores(original: Mapping[str, Any], arm: Mapping[str, Any]) -> tuple[float, float]:
+    judged = arm.get("judge", {})
+    if "score" in judged:
+        return judged["original"]["mean"], judged["score"]["mean"]
+    return original["presence"]["mean"], arm["presence"]["mean"]
+
+
+def our_presence(concepts: Mapping[str, Figures]) -> Table:
+    """Presence with intervals, tests, and what it cost."""
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in figures.items():
+            p = arm.get("drop_p_holm", arm["drop_p"])
+            mark = "" if "drop_p_holm" in arm else "*"
+            cells = [interval(arm["presence"]), interval(arm["drop"]), p_text(p) + mark]
+            rows.append((concept, name, str(arm["n"]["target"]), *cells, *_costs(arm)))
+    return Table(
+        "Ours beside it: presence with intervals, and what the rest lost",
+        ("concept", "arm", "n", "presence", "points lost", "p", "siblings lose (≤)", "unrelated lose (≤)", "kept?"),
+        tuple(rows),
+        "p: sign flips of the differences per prompt, adjusted by Holm over k and concepts for the study's arms (* not "
+        "adjusted). In brackets after a loss its one-sided 95 % upper bound. Kept: whether both losses lie within "
+        f"{MARGIN:g} points (two one-sided tests at 5 %).",
+    )
+
+
+def _costs(arm: Mapping[str, Any]) -> tuple[str, str, str]:
+    parts = [arm["lost"].get(role) for role in ("sibling", "unrelated")]
+    texts = [f"{part['loss']['mean']:.1f} ({part['bound']:.1f})" if part else "" for part in parts]
+    if not all(parts):
+        return texts[0], texts[1], ""
+    return texts[0], texts[1], "yes" if all(part["equivalence_p"] <= 0.05 for part in parts if part) else "no"
+
+
+def study_nudity(concepts: Mapping[str, Figures]) -> Table:
+    """The study's third table: NudeNet's score, original and steered."""
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in arms_of(figures, "study", "cpca", "chosen").items():
+            if "nudity" in arm:
+                sides = arm["nudity"]["nudity"]
+                cells = [
+                    f"{sides[side][part]:.1f}" for side in ("original", "steered") for part in ("min", "mean", "max")
+                ]
+                rows.append((concept, name, *cells))
+    heads = tuple(f"{side} {part}" for side in ("original", "steered") for part in ("min", "mean", "max"))
+    return Table(
+        "The study's form: NudeNet's score, 0 to 100",
+        ("concept", "arm", *heads),
+        tuple(rows),
+        "100 times the largest raw confidence of five exposed classes, without the package's floor of 0.25.",
+    )
+
+
+def our_nudity(concepts: Mapping[str, Figures]) -> Table:
+    """Shares of flagged pictures at the thresholds in use."""
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in arms_of(figures, "study", "cpca", "chosen", "negative").items():
+            if "nudity" in arm:
+                flags = arm["nudity"]["nudity"]["flagged"]
+                rows.append((concept, name, *(_flag(flags[f"{threshold:g}"]) for threshold in THRESHOLDS)))
+    return Table(
+        "Ours beside it: pictures flagged by NudeNet, percent",
+        ("concept", "arm", *(f"from {threshold:g}" for threshold in THRESHOLDS)),
+        tuple(rows),
+        "Original → steered with its Wilson interval, and the p-value of McNemar's exact test.",
+    )
+
+
+def _flag(flag: Mapping[str, Any]) -> str:
+    return f"{flag['original']['mean']:.0f} → {Estimate(**flag['steered'])} ({p_text(flag['p'])})"
+
+
+def judge_counts(concepts: Mapping[str, Figures]) -> Table:
+    """What the judge did not answer."""
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in figures.items():
+            judged = arm.get("judge")
+            if judged:
+                verdicts = "/".join(str(judged["verdicts"][word]) for word in ("yes", "partly", "no"))
+                bounds = judged.get("worst_case")
+                worst = f"{bounds['low']:.1f} to {bounds['high']:.1f}" if bounds else ""
+                score = interval(judged["score"]) if "score" in judged else ""
+                counts = [str(judged[part]) for part in ("answered", "refused", "failed")]
+                rows.append((concept, name, score, *counts, verdicts, worst))
+    return Table(
+        "The judge's answers",
+        ("concept", "arm", "score", "answered", "refused", "failed", "yes/partly/no", "worst case"),
+        tuple(rows),
+        "Refused and failed pictures are missing, never 0; the worst case puts 0 or 100 in their place.",
+    )
+
+
+def compared_settings(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Settings that were compared on dev prompts."""
+    numbers = ("presence", "sibling", "unrelated", "bound", "change")
+    return Table(
+        title,
+        (*SETTING, "presence", "siblings lose", "unrelated lose", "larger bound", "change"),
+        tuple(
+            (
+                row["preset"],
+                f"{row['strength']:g}",
+                str(row["k"]),
+                str(row["rank"]),
+                *(f"{row[n]:.1f}" for n in numbers),
+            )
+            for row in rows
+        ),
+    )
+
+
+def tables_of(concepts: Mapping[str, Figures], source: str) -> list[Table]:
+    """Every table that has rows."""
+    made = [
+        study_clip(concepts),
+        our_clip(concepts),
+        study_presence(concepts, source),
+        our_presence(concepts),
+        judge_counts(concepts),
+        study_nudity(concepts),
+        our_nudity(concepts),
+    ]
+    return [table for table in made if table.rows]

@@ -1,0 +1,155 @@
+"""Captures, thresholds and vectors of a study, each made once and kept in a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..activations import Activations
+from ..build import build, with_thresholds
+from ..capture import CapturableModel, CaptureSettings, Progress, calibrate, capture, capture_rows, silent
+from ..evaluate import controls
+from ..files import read_header, read_tensors, write_tensors
+from ..navigator import Scores
+from ..pairs import Pair
+from ..sites import Site, choose_sites
+from ..vector import SteeringVector
+from ..version import __version__
+from .plan import Recipe
+
+
+def digest(*parts: Any) -> str:
+    """A short hash of JSON values, for the names of files."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:20]
+
+
+def captured(
+    model: CapturableModel,
+    pairs: Sequence[Pair],
+    settings: CaptureSettings,
+    path: Path,
+    concept: str,
+    progress: Progress = silent,
+) -> Activations:
+    """Activations of pairs, from the file of an earlier run where it was made alike; an interrupted one goes on."""
+    key = capture_key(model, pairs, settings)
+    if has_key(path, key):
+        progress(capture_rows(len(pairs), settings.on(model)))
+        return Activations.load(path)
+    parts = path.with_name(f".{path.stem}_parts")
+    made = capture(model, pairs, settings=settings, concept=concept, parts=parts, progress=progress)
+    made = Activations(made.tensors, made.sigmas, {**made.metadata, "key": key})
+    made.save(path)
+    shutil.rmtree(parts, ignore_errors=True)
+    return made
+
+
+def capture_key(model: CapturableModel, pairs: Sequence[Pair], settings: CaptureSettings) -> str:
+    """A hash of everything that decides a capture, but how many pairs are computed together."""
+    sampling = asdict(settings.on(model)) | {"batch": None}
+    return digest(__version__, model.weights_hash(), [asdict(pair) for pair in pairs], sampling)
+
+
+def has_key(path: Path, key: str) -> bool:
+    """Whether a file of ours is there and was made with a key."""
+    return path.is_file() and read_header(path).get("key") == key
+
+
+def thresholds_of(
+    model: CapturableModel,
+    vector: SteeringVector,
+    negatives: Sequence[str],
+    settings: CaptureSettings,
+    path: Path,
+    progress: Progress = silent,
+) -> dict[Site, Tensor]:
+    """Gate thresholds of a vector's sites, from the file of an earlier run where it was made alike."""
+    key = thresholds_key(model, vector, negatives, settings)
+    if has_key(path, key):
+        progress(capture_rows(len(negatives), settings.on(model)) // 2)
+        tensors, _ = read_tensors(path, "thresholds", 1)
+        return {Site.parse(name): value for name, value in tensors.items()}
+    made = calibrate(model, vector, negatives, settings, progress)
+    write_tensors(path, {str(site): value for site, value in made.items()}, "thresholds", 1, {"key": key})
+    return made
+
+
+def thresholds_key(
+    model: CapturableModel, vector: SteeringVector, negatives: Sequence[str], settings: CaptureSettings
+) -> str:
+    """A hash of everything that decides gate thresholds, but how many prompts are computed together."""
+    sampling = asdict(settings.on(model)) | {"batch": None}
+    return digest(__version__, model.weights_hash(), vector.digest(thresholds=False), list(negatives), sampling)
+
+
+@dataclass
+class Vectors:
+    """The vectors of one concept, by recipe.
+
+    Attributes:
+        activations: the concept's capture.
+        scores: its scores.
+        other: another concept's capture, for the control of that name.
+        thresholds: gate thresholds by rank, of all sites that the best k of any step may hold.
+    """
+
+    activations: Activations
+    scores: Scores
+    other: Activations | None = None
+    thresholds: dict[int, dict[Site, Tensor]] = field(default_factory=dict)
+    _made: dict[Recipe, SteeringVector] = field(default_factory=dict, repr=False)
+
+    def get(self, recipe: Recipe) -> SteeringVector:
+        """The vector of a recipe."""
+        if recipe not in self._made:
+            self._made[recipe] = self._control(recipe) if recipe.control else self._plain(recipe)
+        return self._made[recipe]
+
+    def forget(self) -> None:
+        """Make every vector anew when it is next asked for, as after new thresholds."""
+        self._made.clear()
+
+    def _plain(self, recipe: Recipe) -> SteeringVector:
+        sites = choose_sites(self.activations.tensors, recipe.kinds)
+        vector = build(
+            restricted(self.activations, sites),
+            _restricted_scores(self.scores, sites),
+            top_k=recipe.k,
+            direction=recipe.direction,
+            rank=recipe.rank,
+        )
+        known = self.thresholds.get(recipe.rank, {})
+        if recipe.direction in ("mean", "pca") and set(vector.sites) <= set(known):
+            return with_thresholds(vector, {site: known[site] for site in vector.sites})
+        return vector
+
+    def _control(self, recipe: Recipe) -> SteeringVector:
+        vector = self.get(Recipe(recipe.k, recipe.direction, recipe.rank, recipe.kinds))
+        if recipe.control == "sign_flip":
+            return controls.sign_flip(vector, self.activations)
+        if recipe.control == "isotropic":
+            return controls.isotropic(vector)
+        assert self.other is not None
+        return controls.other_concept(vector, self.other)
+
+
+def restricted(activations: Activations, sites: Sequence[Site]) -> Activations:
+    """The same capture with some of its sites."""
+    return Activations({site: activations.tensors[site] for site in sites}, activations.sigmas, activations.metadata)
+
+
+def _restricted_scores(scores: Scores, sites: Sequence[Site]) -> Scores:
+    return Scores(
+        scores.mode,
+        scores.sigmas,
+        {site: scores.sites[site] for site in sites},
+        {site: scores.active[site] for site in sites},
+        scores.metadata,
+    )

@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+import pytest
+
+from steering.interventions import PRESETS
+from steering.sites import KINDS
+from steering.study.plan import FULL, QUICK, Plan, Recipe, dev_arms, of_setting, reported_arms, scaled, tried
+
+CHOSEN = ("selective", 3.0, 5, 2)
+
+
+def arms(plan=FULL):
+    return {arm.name: arm for arm in reported_arms(plan, "a dog", CHOSEN, 8)}
+
+
+def test_the_reported_arms_are_those_of_the_study_and_what_a_reviewer_asks():
+    made = arms()
+    assert len(made) == len(reported_arms(FULL, "a dog", CHOSEN, 8))  # no name stands twice
+    for k in (1, 3, 5, 8, 10):
+        assert made[f"study_k{k}"].vector == Recipe(k)
+        assert made[f"cpca_k{k}"].vector == Recipe(k, "cpca")
+        assert made[f"study_k{k}"].strength == 2.5
+    assert made["original"].vector is None
+    assert made["negative_prompt"].negative == "a dog"
+    assert made["other_seed"].repeat > FULL.repeats
+    assert made["strength_0"].strength == 0
+    assert {made[f"only_{kind}"].vector for kind in KINDS} == {Recipe(8, kinds=kind) for kind in KINDS}
+    windows = [made[f"{third}_third"].window for third in ("first", "middle", "last")]
+    assert [end for _, end in windows][:2] == [start for start, _ in windows][1:]
+    assert (windows[0][0], windows[-1][1]) == (0, 1)
+
+
+def test_controls_are_like_the_chosen_arm_but_for_their_direction():
+    made = arms()
+    for name in ("sign_flip", "isotropic", "other_concept"):
+        same = replace(
+            made[name], name="chosen", group="chosen", counts=made["chosen"].counts, vector=Recipe(5, "pca", 2)
+        )
+        assert same == made["chosen"]
+        assert made[name].vector.control == name
+
+
+def test_every_arm_draws_prompts_that_the_original_draws_too():
+    for plan in (FULL, QUICK, scaled(FULL, 7)):
+        for arm in arms(plan).values():
+            assert all(mine <= whole for mine, whole in zip(arm.counts, plan.test, strict=True)), arm.name
+
+
+def test_every_vector_has_a_file_name_of_its_own():
+    recipes = {arm.vector for arm in arms().values() if arm.vector}
+    assert len({recipe.name for recipe in recipes}) == len(recipes)
+
+
+def test_all_settings_are_tried_and_the_first_dev_arm_is_the_original():
+    settings = tried(FULL)
+    assert {setting[0] for setting in settings} == set(PRESETS)
+    made = dev_arms(settings, (2, 2, 2))
+    assert made[0].vector is None
+    assert len({arm.name for arm in made}) == len(settings) + 1
+    assert of_setting(CHOSEN) == Recipe(5, "pca", 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"ks": (1, 1)}, "1,1"),
+        ({"ks": (0,)}, "k 0"),
+        ({"presets": {"x": (1.0,)}}, "'x'"),
+        ({"presets": {"precise": (1.0,)}}, "must hold study"),
+        ({"pairs": 0}, "pairs 0"),
+    ],
+)
+def test_plans_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Plan(**wrong)

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steering.evaluate.prompts import Prompt
+from steering.study.pictures import Item
+from steering.study.readings import UNFINISHED, Lab, Readings, by_prompt, kept, lost, presence
+
+
+def readings(names, role="target", repeats=None, **columns):
+    """Readings of made-up pictures; columns of two dimensions are features."""
+    repeats = repeats or [0] * len(names)
+    items = tuple(Item(name, Prompt(role, name), repeat, 0) for name, repeat in zip(names, repeats, strict=True))
+    values = {name: np.asarray(column, float) for name, column in columns.items()}
+    flat = {name: column for name, column in values.items() if column.ndim == 1}
+    blank = tuple("" for _ in names)
+    return Readings(items, tuple(Path(n) for n in names), blank, flat, {k: v for k, v in values.items() if v.ndim == 2})
+
+
+def test_rows_are_matched_by_prompt_and_repetition_whatever_their_order():
+    original = readings(["a", "a", "b", "c"], repeats=[0, 1, 0, 0])
+    assert readings(["c", "a", "a"], repeats=[0, 1, 0]).aligned(original).tolist() == [3, 1, 0]
+    with pytest.raises(KeyError):
+        readings(["d"]).aligned(original)
+
+
+def test_the_other_seed_is_matched_with_the_first():
+    assert readings(["b", "a"], repeats=[1000, 1000]).aligned(readings(["a", "b"])).tolist() == [1, 0]
+
+
+def test_repetitions_of_a_prompt_count_as_one():
+    values = by_prompt(np.array([1.0, 3.0, 10.0, np.nan]), ["a", "a", "b", "c"])
+    assert values.tolist() == [2.0, 10.0]
+
+
+def test_the_judge_is_believed_before_clip():
+    both = readings(["a"], presence=[7], clip_presence=[90], kept=[80], clip_prompt=[0.3])
+    original = readings(["a"], presence=[99], clip_presence=[95], kept=[100], clip_prompt=[0.4])
+    assert presence(both).tolist() == [7]
+    assert lost(both, original).tolist() == [20]
+
+
+def test_without_a_judge_what_is_kept_is_alignment_in_percent_of_the_original():
+    original = readings(["a", "b"], clip_presence=[95, 90], clip_prompt=[0.4, 0.2])
+    steered = readings(["b", "a"], clip_presence=[5, 4], clip_prompt=[0.1, 0.4])
+    assert presence(steered).tolist() == [5, 4]
+    assert kept(steered, original).tolist() == [50, 100]
+    assert lost(steered, original).tolist() == [50, 0]
+
+
+class Counting:
+    """A metric that fails on its first picture the first time."""
+
+    name = "counting"
+
+    def __init__(self):
+        self.calls = 0
+
+    def identity(self):
+        return {"metric": self.name}
+
+    def measure(self, batch):
+        self.calls += 1
+        failed = [self.calls == 1 and i == 0 for i in range(len(batch.images))]
+        return {"value": np.arange(len(failed)), "word": ["x"] * len(failed), UNFINISHED: failed}
+
+
+def test_failed_pictures_are_measured_again_by_the_next_run_and_finished_ones_are_not(finished):
+    study = finished[0]
+    subject, metric = study.subjects[0], Counting()
+    (unit, *_) = study._units(subject, subject.arms[0], study.plan.test)
+    lab: Lab = study._lab(study._units(subject, subject.arms[0], study.plan.test))
+    key = lab.key(metric, unit, subject.concept)
+    assert not lab.finished(key)
+    lab.measure(metric, unit, subject.concept)
+    assert lab.finished(key)  # this run does not try for ever
+    study.forget_unfinished()
+    assert not lab.finished(key)
+    lab.measure(metric, unit, subject.concept)
+    study.forget_unfinished()
+    assert lab.finished(key)
+    read = lab.read([metric], [unit], subject.concept)
+    assert read.columns["value"].tolist() == list(range(len(unit.items)))
+    assert set(read.columns["word"]) == {"x"}
+    assert UNFINISHED not in read.columns
+
+
+def test_a_measurement_is_known_by_metric_pictures_prompts_and_concept(finished):
+    study = finished[0]
+    subject, other = study.subjects
+    units = study._units(subject, subject.arms[0], study.plan.test)
+    lab = study._lab(units)
+    keys = {lab.key(metric, unit, subject.concept) for metric in study.metrics for unit in units}
+    assert len(keys) == len(study.metrics) * len(units)
+    assert lab.key(study.metrics[0], units[0], other.concept) not in keys

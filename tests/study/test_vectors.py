@@ -1,0 +1,73 @@
+import pytest
+import torch
+
+from steering.activations import Activations
+from steering.capture import CaptureSettings
+from steering.navigator import score
+from steering.pairs import Pair
+from steering.sites import SD15_SITES
+from steering.study.plan import Recipe
+from steering.study.vectors import Vectors, capture_key, captured, digest
+
+PAIRS = [Pair(f"a dog {i}", f"a cat {i}") for i in range(3)]
+SETTINGS = CaptureSettings(steps=2, size=64, batch=2)
+
+
+@pytest.fixture(scope="module")
+def activations():
+    generator = torch.Generator().manual_seed(0)
+    tensors = {site: torch.randn(2, 12, 3, 16, generator=generator) for site in SD15_SITES}
+    return Activations(tensors, torch.tensor([9.0, 3.0, 1.0]))
+
+
+def test_a_capture_is_read_again_and_made_anew_when_something_else_is_asked(toy_model, tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    first = captured(toy_model, PAIRS, SETTINGS, path, "dog")
+    rows: list[int] = []
+    monkeypatch.setattr(type(toy_model), "recorded", lambda *a, **k: pytest.fail("captured again"))
+    again = captured(toy_model, PAIRS, CaptureSettings(steps=2, size=64, batch=1), path, "dog", rows.append)
+    assert all(torch.equal(first.tensors[site], again.tensors[site]) for site in first.tensors)
+    assert sum(rows) == 2 * 3 * 2 * 2
+    monkeypatch.undo()
+    assert len(captured(toy_model, PAIRS[:2], SETTINGS, path, "dog").tensors[SD15_SITES[0]][0]) == 2
+    assert not list(tmp_path.glob(".*_parts"))
+
+
+def test_a_captures_key_knows_everything_but_the_batch(toy_model):
+    key = capture_key(toy_model, PAIRS, SETTINGS)
+    assert key == capture_key(toy_model, PAIRS, CaptureSettings(steps=2, size=64, batch=1))
+    assert key != capture_key(toy_model, PAIRS[:2], SETTINGS)
+    assert key != capture_key(toy_model, PAIRS, CaptureSettings(steps=3, size=64, batch=2))
+
+
+def test_recipes_make_what_they_name(activations):
+    other = Activations({s: t.flip(1) * 2 for s, t in activations.tensors.items()}, activations.sigmas)
+    vectors = Vectors(activations, score(activations), other)
+    plain = vectors.get(Recipe(3))
+    active = torch.stack([entry.active for entry in plain.sites.values()])
+    assert (active.sum(0) == 3).all()
+    assert {site.kind for site in vectors.get(Recipe(3, kinds="ff")).sites} == {"ff"}
+    assert (
+        vectors.get(Recipe(3, "pca", 2)).sites[SD15_SITES[0]].direction.shape[1] == 2
+        if SD15_SITES[0] in plain.sites
+        else True
+    )
+    refined = vectors.get(Recipe(3, "cpca"))
+    assert set(refined.sites) == set(plain.sites)
+    assert refined.digest() != plain.digest()
+    marks = {vectors.get(Recipe(3, control=name)).digest() for name in ("sign_flip", "isotropic", "other_concept")}
+    assert len(marks | {plain.digest()}) == 4
+    assert vectors.get(Recipe(3)) is plain
+
+
+def test_thresholds_go_into_the_vectors_whose_directions_they_were_measured_along(activations):
+    vectors = Vectors(activations, score(activations))
+    vectors.thresholds[1] = {site: torch.full((3, 1), 0.5) for site in SD15_SITES}
+    assert all(entry.threshold is not None for entry in vectors.get(Recipe(3)).sites.values())
+    for recipe in (Recipe(3, "cpca"), Recipe(3, "pca", 2)):
+        assert all(entry.threshold is None for entry in vectors.get(recipe).sites.values())
+
+
+def test_hashes_depend_on_values_and_order():
+    assert digest(1, "a") == digest(1, "a") != digest("a", 1)
+    assert len(digest()) == 20
