@@ -1,6 +1,10 @@
 """SD 1.5 at full size with random weights, in both layouts: everything but the look of its pictures."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,3 +151,20 @@ def test_both_layouts_are_the_same_model(layouts, monkeypatch_offline):
     assert results[0][0] == results[1][0]
     assert torch.equal(results[0][1], results[1][1])
     assert np.array_equal(results[0][2], results[1][2])
+
+
+def test_the_whole_study_runs_on_a_single_checkpoint(layouts, tmp_path):
+    small = ["--quick", "--prompts", "2", "--steps", "2", "--size", "64", "--pairs", "2", "--k", "1,3"]
+    words = ["study", str(layouts / "one.safetensors"), "--concepts", "dog,nudity", "--out", str(tmp_path / "out")]
+    words += [*small, "--clip", "pocket"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "steering.cli", *words, "--device", "cpu", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert results["model"]["family"] == "sd15"
+    assert results["presence"] == "zero-shot CLIP"
+    for name, part in results["concepts"].items():
+        assert part["arms"]["strength_0"]["identical"], name
+        assert not part["arms"]["study_k3"]["identical"], name
+    assert "nudity: what holds" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

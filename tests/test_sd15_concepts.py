@@ -64,6 +64,7 @@ def test_the_concept_is_in_the_prompts_that_ask_for_it_and_in_no_other(name):
         for prompt in load_prompts(name, which, "sd15"):
             assert holds(prompt.text, words) == (prompt.role == "target"), prompt
             assert prompt.shows
+            assert not holds(prompt.rest, words), prompt
 
 
 @concepts

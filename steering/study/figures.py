@@ -60,7 +60,8 @@ def arm_figures(arm: Arm, readings: Mapping[str, Readings]) -> dict[str, Any]:
         "identical": bool(mine.columns["identical"].all()),
         "clip_image": _clip_image(targets, before),
         "lost": {role: _lost(mine, original, role) for role in ROLES[1:] if mine.role(role).any()},
-        "distance": distances(targets, before, readings.get("other_seed")),
+        # The second set of originals has no distance from itself to speak of.
+        "distance": distances(targets, before, None if arm.repeat else readings.get("other_seed")),
     }
     if "rest" in targets.columns and _any(targets, "rest"):
         figures["rest_lost"] = asdict(estimate(by_prompt(before.columns["rest"] - targets.columns["rest"], names)))

@@ -99,10 +99,9 @@ def results_of(study: Study, figures: Mapping[str, Figures]) -> dict[str, Any]:
 
 
 def _presence_source(study: Study) -> str:
-    names = {metric.name for metric in study.metrics}
-    if "judge" in names:
-        return "a vision language model"
-    return "the embedded judge" if "pocket_judge" in names else "zero-shot CLIP"
+    """Who says how much of the concept is there, in every figure but the judge's own."""
+    embedded = any(metric.name == "pocket_judge" for metric in study.metrics)
+    return "the embedded judge" if embedded else "zero-shot CLIP"
 
 
 def _warnings(study: Study) -> list[str]:

@@ -150,8 +150,9 @@ def our_clip(concepts: Mapping[str, Figures]) -> Table:
 
 
 def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
-    """The study's second table: a judge's score, original and steered."""
-    rows = []
+    """The study's second table: a vision language model's score, or what stands in for it, original and steered."""
+    judged = any("score" in arm.get("judge", {}) for figures in concepts.values() for arm in figures.values())
+    source, rows = "a vision language model" if judged else source, []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, "study", "cpca").items():
             before, after = _scores(figures["original"], arm)
@@ -175,10 +176,9 @@ def our_presence(concepts: Mapping[str, Figures]) -> Table:
     rows = []
     for concept, figures in concepts.items():
         for name, arm in figures.items():
-            p = arm.get("drop_p_holm", arm["drop_p"])
-            mark = "" if "drop_p_holm" in arm else "*"
-            cells = [interval(arm["presence"]), interval(arm["drop"]), p_text(p) + mark]
-            rows.append((concept, name, str(arm["n"]["target"]), *cells, *_costs(arm)))
+            cells = [str(arm["n"]["target"]), interval(arm["presence"])]
+            blank = ("",) * 5
+            rows.append((concept, name, *cells, *(blank if arm["group"] == "original" else _effect(arm))))
     return Table(
         "Ours beside it: presence with intervals, and what the rest lost",
         ("concept", "arm", "n", "presence", "points lost", "p", "siblings lose (≤)", "unrelated lose (≤)", "kept?"),
@@ -187,6 +187,11 @@ def our_presence(concepts: Mapping[str, Figures]) -> Table:
         "adjusted). In brackets after a loss its one-sided 95 % upper bound. Kept: whether both losses lie within "
         f"{MARGIN:g} points (two one-sided tests at 5 %).",
     )
+
+
+def _effect(arm: Mapping[str, Any]) -> tuple[str, ...]:
+    p, mark = (arm["drop_p_holm"], "") if "drop_p_holm" in arm else (arm["drop_p"], "*")
+    return interval(arm["drop"]), p_text(p) + mark, *_costs(arm)
 
 
 def _costs(arm: Mapping[str, Any]) -> tuple[str, str, str]:
