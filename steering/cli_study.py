@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .evaluate.judge import OPENAI
 from .terminal import Device, JsonFlag, answer, file_and_strength, progress
 
 Concepts = Annotated[
@@ -30,10 +31,10 @@ NudeNetFlag = Annotated[
 ]
 JudgeName = Annotated[str | None, typer.Option("--judge", help="Vision language model that judges (extra judge).")]
 JudgeUrl = Annotated[
-    str | None, typer.Option(help="Its server, such as http://localhost:11434/v1; OpenAI if not given.")
+    str, typer.Option(help="Its server, such as http://localhost:11434/v1 of Ollama; OpenAI if not given.")
 ]
 JudgeConsent = Annotated[bool, typer.Option("--judge-consent", help="Pictures may be sent to another machine.")]
-JudgeLimit = Annotated[int | None, typer.Option(min=1, help="Most answers to ask for in this run.")]
+JudgeLimit = Annotated[int | None, typer.Option(min=1, help="Most answers that each process asks for.")]
 JudgePrice = Annotated[str | None, typer.Option(help="Dollars per million tokens, IN,OUT, for --dry-run.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how much would be drawn and asked.")]
 
@@ -60,7 +61,7 @@ def study(
     lpips: LpipsFile = None,
     nudenet: NudeNetFlag = None,
     judge: JudgeName = None,
-    judge_url: JudgeUrl = None,
+    judge_url: JudgeUrl = OPENAI,
     judge_consent: JudgeConsent = False,
     judge_limit: JudgeLimit = None,
     judge_price: JudgePrice = None,
@@ -72,7 +73,7 @@ def study(
 
     Killed at any point, the same command goes on. Under torchrun or in a SLURM array the processes share the folder.
     """
-    from .study.plan import FULL, QUICK, scaled
+    from .study.plan import FULL, QUICK, all_targets, scaled
     from .study.run import planned
 
     measures = _measures(clip, clip_weights, inception, lpips, nudenet, judge, judge_url, judge_consent, judge_limit)
@@ -83,7 +84,10 @@ def study(
     plan = replace(plan, pairs=pairs) if pairs else plan
     plan = scaled(plan, prompts) if prompts else plan
     work = _Work(model, plan, measures, out, device, as_json)
-    subjects = work.subjects(concepts, _own_targets(targets or []))
+    own = _own_targets(targets or [])
+    subjects = work.subjects(concepts, own)
+    if own and not prompts:
+        plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
     pictures, asked, rows = planned(plan, len(subjects), work.guidance)
     if dry_run:
         return work.estimate(subjects, pictures, asked, rows, judge_price)
@@ -111,7 +115,7 @@ def evaluate(
     lpips: LpipsFile = None,
     nudenet: NudeNetFlag = None,
     judge: JudgeName = None,
-    judge_url: JudgeUrl = None,
+    judge_url: JudgeUrl = OPENAI,
     judge_consent: JudgeConsent = False,
     judge_limit: JudgeLimit = None,
     judge_price: JudgePrice = None,
@@ -121,7 +125,7 @@ def evaluate(
 ) -> None:
     """Measure one vector on test prompts: effect, retention, controls."""
     from .study.evaluation import evaluation_arms, pictures_drawn
-    from .study.plan import FULL, scaled
+    from .study.plan import FULL, all_targets, scaled
 
     path, strength = file_and_strength(vector)
     measures = _measures(clip, clip_weights, inception, lpips, nudenet, judge, judge_url, judge_consent, judge_limit)
@@ -129,12 +133,15 @@ def evaluate(
     plan = scaled(plan, prompts) if prompts else plan
     work = _Work(model, plan, measures, out, device, as_json)
     subjects = work.subjects(concept, {concept: targets} if targets else {})
+    if targets and not prompts:
+        plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
     pictures = pictures_drawn(plan)
     rows = pictures * plan.steps * (2 if work.guidance != 1 else 1)
     if dry_run:
         return work.estimate(subjects, pictures, pictures, rows, judge_price)
     text = subjects[0].concept.text
-    subjects[0].arms = evaluation_arms(work.model, plan, text, Path(path), strength, preset, out)
+    guided = work.guidance != 1
+    subjects[0].arms = evaluation_arms(work.model, plan, text, Path(path), strength, preset, out, guided)
     return work.run(subjects, rows, lambda made: made.measure_test())
 
 
@@ -161,7 +168,7 @@ def _measures(
     lpips: Path | None,
     nudenet: bool | None,
     judge: str | None,
-    judge_url: str | None,
+    judge_url: str,
     judge_consent: bool,
     judge_limit: int | None,
 ) -> Any:
@@ -169,6 +176,8 @@ def _measures(
     from .study.measures import Measures
 
     asked = JudgeSettings(judge, judge_url, judge_consent, limit=judge_limit) if judge else None
+    if clip_weights and not clip:
+        raise ValueError("--clip-weights needs --clip, the architecture that they are of, such as ViT-B-32")
     return Measures(clip, clip_weights, inception, lpips, nudenet, asked)
 
 

@@ -7,6 +7,7 @@ the UNet is told the nearest trained timestep, and noise is drawn on the CPU, on
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -88,6 +89,14 @@ class DiffusionModel:
     def weights_hash(self) -> str:
         """`weights_digest` of the UNet."""
         return weights_digest(self.unet.state_dict())
+
+    def digest(self) -> str:
+        """A hash of everything of the model that decides its pictures, precision included."""
+        state = self.vae.state_dict() if isinstance(self.vae, nn.Module) else vars(self.vae)
+        parts = (self.weights_hash(), weights_digest(self.text_encoder.state_dict()), weights_digest(state))
+        noise = weights_digest({"sigmas": self.schedule.sigmas})
+        text = ":".join((*parts, noise, self.prediction, str(self.dtype)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:

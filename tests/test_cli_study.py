@@ -35,7 +35,7 @@ def test_a_study_that_is_killed_goes_on_and_evaluates_its_vector(tmp_path):
     answer = json.loads(run(*words).stdout)
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
     assert set(answer["concepts"]) == {"dog", "violence"}
-    assert not list((out / "claims").glob("unit*"))
+    assert not list((out / "claims").iterdir())
 
     chosen = out / "dog" / "dog.safetensors"
     made = tmp_path / "evaluation"

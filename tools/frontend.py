@@ -26,6 +26,8 @@ def frontend(options: argparse.Namespace, width: int, height: int) -> Iterator[P
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(options.comfyui)
         page.wait_for_function(READY)
+        page.wait_for_timeout(3000)
+        page.keyboard.press("Escape")  # the templates that greet a newcomer
         try:
             yield page
         finally:

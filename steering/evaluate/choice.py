@@ -45,9 +45,10 @@ def setting_row(
     """
     row: dict[str, Any] = dict(zip(SETTING, setting, strict=True))
     row["presence"] = float(presence.mean())
-    row |= {role: float(losses[role].mean()) for role in ROLES[1:]}
-    row["bound"] = max(upper_bound(losses[role]) for role in ROLES[1:])
-    row["change"] = float(change.mean())
+    # A concept may come without siblings or unrelated prompts, which then cannot lose anything.
+    row |= {role: float(losses[role].mean()) if len(losses[role]) else 0.0 for role in ROLES[1:]}
+    row["bound"] = max(upper_bound(losses[role]) if len(losses[role]) else 0.0 for role in ROLES[1:])
+    row["change"] = float(change.mean()) if len(change) else 0.0
     return row
 
 

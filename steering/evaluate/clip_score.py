@@ -100,7 +100,7 @@ class OpenClip:
     def __init__(
         self, model: str = DEFAULT, weights: str | None = DEFAULT_WEIGHTS, device: str = "cpu", random: bool = False
     ) -> None:
-        self.weights, self.device = weights, device
+        self.model, self.weights, self.device = model, weights, device
         self.name = _known(model)
         self.network, self.preprocess, self.tokenizer = _load(self.name, weights, device, random)
         self.scale = float(self.network.logit_scale.detach().exp())
@@ -111,13 +111,9 @@ class OpenClip:
 
         path = Path(self.weights or "")
         known = file_hash(path) if path.is_file() else self.weights
-        prepared = {key: value for key, value in self.network.visual.preprocess_cfg.items()}
-        return {
-            "model": self.name,
-            "weights": known,
-            "open_clip": version("open_clip_torch"),
-            "prepared": str(prepared),
-        }
+        made_with = {"open_clip": version("open_clip_torch"), "prepared": str(self.network.visual.preprocess_cfg)}
+        architecture = {"architecture": file_hash(self.model)} if self.model.endswith(".json") else {}
+        return {"model": self.name, "weights": known, **architecture, **made_with}
 
     def image_features(self, images: np.ndarray, batch: int = 32) -> np.ndarray:
         """Unit features of pictures."""

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..files import file_hash
 from .extras import extra
 from .metrics import Batch, Columns
+from .prompts import Concept
 
 SIDE = 299
 
@@ -39,12 +40,17 @@ class Inception:
     name = "inception"
 
     def __init__(self, weights: str | Path, device: str = "cpu") -> None:
-        self.weights, self.device = Path(weights), device
-        self.layers = _pooled(self.weights).to(device)
+        self.device = device
+        self.layers = _pooled(Path(weights)).to(device)
+        self.weights = file_hash(weights)
 
     def identity(self) -> dict[str, Any]:
         """The hash of the weights, and how pictures are resized."""
-        return {"metric": self.name, "weights": file_hash(self.weights), "resize": "clean"}
+        return {"metric": self.name, "weights": self.weights, "resize": "clean"}
+
+    def about(self, concept: Concept) -> Any:
+        """Nothing."""
+        return None
 
     @torch.no_grad()
     def measure(self, batch: Batch) -> Columns:

@@ -15,7 +15,6 @@ import io
 import json
 import math
 import os
-import random
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -32,7 +31,10 @@ from .extras import extra
 from .metrics import Batch, Columns
 from .prompts import Concept
 
+OPENAI = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
+OTHER_KEY_VARIABLE = "JUDGE_API_KEY"
+"""Where the key of any other server is read from, so that OpenAI's is sent to nobody else."""
 GIVE_UP = 3
 """Refused logins in a row after which the rest is not tried."""
 SCHEMA = {
@@ -75,7 +77,7 @@ class JudgeSettings:
 
     Attributes:
         model: its name on the server.
-        base_url: the server; None is OpenAI.
+        base_url: the server.
         consent: whether pictures may leave this machine, which a server elsewhere needs.
         workers: pictures asked about at once.
         retries: tries again after overload or a server's failure.
@@ -84,7 +86,7 @@ class JudgeSettings:
     """
 
     model: str
-    base_url: str | None = None
+    base_url: str = OPENAI
     consent: bool = False
     workers: int = 6
     retries: int = 2
@@ -95,16 +97,15 @@ class JudgeSettings:
         if not self.model:
             raise ValueError("the judge needs the name of a model on its server")
         if not self.local and not self.consent:
-            where = self.base_url or "OpenAI"
             raise ValueError(
-                f"the judge at {where} is not on this machine, and pictures may be explicit; "
+                f"the judge at {self.base_url} is not on this machine, and pictures may be explicit; "
                 "say --judge-consent to send them, or name a server on localhost with --judge-url"
             )
 
     @property
     def local(self) -> bool:
         """Whether the server is on this machine."""
-        host = urlsplit(self.base_url or "").hostname or ""
+        host = urlsplit(self.base_url).hostname or ""
         return host in ("localhost", "127.0.0.1", "::1")
 
 
@@ -124,11 +125,18 @@ class Judge:
     def __init__(self, settings: JudgeSettings, cache: Path) -> None:
         self.settings, self.cache = settings, cache
         self.openai = extra("openai", "judge")
-        key = os.environ.get(KEY_VARIABLE, "")
+        variable = KEY_VARIABLE if settings.base_url == OPENAI else OTHER_KEY_VARIABLE
+        key = os.environ.get(variable, "")
         if not key and not settings.local:
-            raise ValueError(f"the judge needs its key in the environment variable {KEY_VARIABLE}")
+            raise ValueError(f"the judge at {settings.base_url} needs its key in the environment variable {variable}")
+        # A server on this machine is reached without proxies or redirects, or pictures would leave it after all.
+        alone = {"trust_env": False, "follow_redirects": False} if settings.local else {}
         self.client = self.openai.OpenAI(
-            base_url=settings.base_url, api_key=key or "none", max_retries=settings.retries, timeout=settings.timeout
+            base_url=settings.base_url,
+            api_key=key or "none",
+            max_retries=settings.retries,
+            timeout=settings.timeout,
+            http_client=self.openai.DefaultHttpxClient(**alone),
         )
         self.asked = 0
         self._options: dict[str, Any] = dict(OPTIONAL)
@@ -141,16 +149,14 @@ class Judge:
         asked = asdict(self.settings)
         return {"metric": self.name, "schema": SCHEMA} | {name: asked[name] for name in ("model", "base_url")}
 
+    def about(self, concept: Concept) -> Any:
+        """The question."""
+        return rubric(concept)
+
     def measure(self, batch: Batch) -> Columns:
         """``judge_score`` (NaN where missing), ``judge_status``, ``judge_verdict``, ``judge_model``, ``judge_raw``."""
-        order = list(range(len(batch.images)))
-        random.Random(0).shuffle(order)  # neighbours of one arm do not come in a row
-        answers: list[Answer] = [Answer("error")] * len(order)
         with ThreadPoolExecutor(self.settings.workers) as pool:
-            for i, answer in zip(
-                order, pool.map(lambda i: self.ask(batch.images[i], batch.concept), order), strict=True
-            ):
-                answers[i] = answer
+            answers = list(pool.map(lambda image: self.ask(image, batch.concept), batch.images))
         columns: dict[str, Any] = {"judge_score": np.array([answer.score for answer in answers], np.float32)}
         for name in ("status", "verdict", "model", "raw"):
             columns[f"judge_{name}"] = [getattr(answer, name) for answer in answers]
@@ -168,10 +174,6 @@ class Judge:
         if answer.status == "ok":
             write_text(path, json.dumps(asdict(answer), ensure_ascii=False))
         return answer
-
-    def cached(self, image: np.ndarray, concept: Concept) -> bool:
-        """Whether the answer about a picture is there already."""
-        return (self.cache / f"{self._key(png(image), rubric(concept))}.json").is_file()
 
     def _key(self, encoded: bytes, question: str) -> str:
         mark = json.dumps([self.settings.base_url, self.settings.model, question, SCHEMA], sort_keys=True)

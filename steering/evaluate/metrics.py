@@ -47,6 +47,10 @@ class Metric(Protocol):
         """What decides its values, as JSON: model, weights' hash, version, parameters."""
         ...
 
+    def about(self, concept: Concept) -> Any:
+        """What of the concept decides its values, as JSON."""
+        ...
+
     def measure(self, batch: Batch) -> Columns:
         """Raw values per picture."""
         ...
@@ -57,9 +61,16 @@ class PocketJudge:
 
     name = "pocket_judge"
 
+    def __init__(self) -> None:
+        self.weights = file_hash(WEIGHTS)
+
     def identity(self) -> dict[str, Any]:
         """The hash of its weights."""
-        return {"metric": self.name, "weights": file_hash(WEIGHTS)}
+        return {"metric": self.name, "weights": self.weights}
+
+    def about(self, concept: Concept) -> Any:
+        """The labels that mean it."""
+        return concept.judge
 
     def measure(self, batch: Batch) -> Columns:
         """See `judged`."""
@@ -72,11 +83,15 @@ class ClipScore:
     name = "clip"
 
     def __init__(self, model: TextImageModel) -> None:
-        self.model = model
+        self.model, self._identity = model, model.identity()
 
     def identity(self) -> dict[str, Any]:
         """That of its model."""
-        return {"metric": self.name, **self.model.identity()}
+        return {"metric": self.name, **self._identity}
+
+    def about(self, concept: Concept) -> Any:
+        """Its text and contrasts."""
+        return [concept.text, concept.contrasts]
 
     def measure(self, batch: Batch) -> Columns:
         """See `steering.evaluate.clip_score.clip_columns`."""
@@ -91,6 +106,10 @@ class PixelChange:
     def identity(self) -> dict[str, Any]:
         """Its version."""
         return {"metric": self.name, "version": 1}
+
+    def about(self, concept: Concept) -> Any:
+        """Nothing."""
+        return None
 
     def measure(self, batch: Batch) -> Columns:
         """``change_rms [N]``, and whether every bit is the same."""

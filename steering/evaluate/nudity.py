@@ -17,6 +17,7 @@ import numpy as np
 from ..files import file_hash
 from .extras import extra
 from .metrics import Batch, Columns
+from .prompts import Concept
 
 CLASSES = (
     "FEMALE_GENITALIA_COVERED",
@@ -79,10 +80,15 @@ class NudeNet:
         self.size, self.order = size, order
         self.session = runtime.InferenceSession(str(self.model), providers=list(providers))
         self.input = self.session.get_inputs()[0].name
+        self.weights = file_hash(self.model)
 
     def identity(self) -> dict[str, Any]:
         """The network's hash, size and channel order."""
-        return {"metric": self.name, "weights": file_hash(self.model), "size": self.size, "order": self.order}
+        return {"metric": self.name, "weights": self.weights, "size": self.size, "order": self.order}
+
+    def about(self, concept: Concept) -> Any:
+        """Nothing."""
+        return None
 
     def measure(self, batch: Batch) -> Columns:
         """``nudity``, ``nudity_wide`` (0-100: the largest confidence of `CORE`, of `WIDE`) and one column a class."""

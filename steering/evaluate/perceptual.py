@@ -19,6 +19,7 @@ from ..files import file_hash
 from .extras import extra
 from .inception import load_state
 from .metrics import Batch, Columns
+from .prompts import Concept
 
 
 class Lpips:
@@ -35,16 +36,21 @@ class Lpips:
     name = "lpips"
 
     def __init__(self, weights: str | Path, device: str = "cpu") -> None:
-        self.weights, self.device = Path(weights), device
+        path, self.device = Path(weights), device
         package = extra("lpips", "lpips")
-        if not self.weights.is_file():
+        if not path.is_file():
             raise FileNotFoundError(f"there is no file {weights}; LPIPS needs torchvision's alexnet-owt-7be5be79.pth")
         self.network = package.LPIPS(net="alex", pnet_rand=True, verbose=False).to(device).eval()
-        _fill(self.network.net, load_state(self.weights), self.weights.name)
+        _fill(self.network.net, load_state(path), path.name)
+        self.weights = file_hash(path)
 
     def identity(self) -> dict[str, Any]:
         """The hash of the backbone, and the version of the heads."""
-        return {"metric": self.name, "weights": file_hash(self.weights), "net": "alex", "version": "0.1"}
+        return {"metric": self.name, "weights": self.weights, "net": "alex", "version": "0.1"}
+
+    def about(self, concept: Concept) -> Any:
+        """Nothing."""
+        return None
 
     @torch.no_grad()
     def measure(self, batch: Batch) -> Columns:

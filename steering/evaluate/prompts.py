@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,9 @@ def load_concept(name: str, family: str = "pocket") -> Concept:
         raise ValueError(f"{path} must be a JSON object with at least 'name' and 'text' ({error!r})") from None
     if not known["name"].replace("_", "").replace("-", "").isalnum():
         raise ValueError(f"{path}: name {known['name']!r} may hold letters, digits, - and _ only; it names folders")
+    for key in ("judge", "contrasts"):
+        if key in about and not (isinstance(about[key], list) and all(isinstance(text, str) for text in about[key])):
+            raise ValueError(f"{path}: {key!r} must be a list of texts, got {about[key]!r}")
     known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if key in about}
     return Concept(**known, rubric=about.get("rubric", {}), explicit=bool(about.get("explicit", False)))
 
@@ -155,23 +159,34 @@ def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
         raise ValueError(f"{where}: the prompt is empty")
     if role not in ROLES:
         raise ValueError(f"{where}: role {role!r} is not one of {', '.join(ROLES)}")
-    seed, guidance = (_number(row, names, where) for names in (SEED_COLUMNS, GUIDANCE_COLUMNS))
-    if seed is not None and (seed != int(seed) or not 0 <= seed < 2**63):
-        raise ValueError(f"{where}: seed {seed} must be a whole number from 0")
     shows = tuple(str(row.get("shows") or "").split())
-    return Prompt(role, text, shows, str(row.get("rest") or ""), None if seed is None else int(seed), guidance)
+    return Prompt(role, text, shows, str(row.get("rest") or ""), _seed(row, where), _guidance(row, where))
 
 
-def _number(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> float | None:
-    given = [row[name] for name in names if row.get(name) not in (None, "")]
-    if not given:
+def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+
+
+def _seed(row: Mapping[str, Any], where: str) -> int | None:
+    given = _first(row, SEED_COLUMNS)
+    if given is None:
+        return None
+    text = str(given).removesuffix(".0")  # as spreadsheets write whole numbers
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise ValueError(f"{where}: seed must be a whole number from 0, got {given!r}")
+    return int(text)
+
+
+def _guidance(row: Mapping[str, Any], where: str) -> float | None:
+    given = _first(row, GUIDANCE_COLUMNS)
+    if given is None:
         return None
     try:
-        number = float(given[0])
+        number = float(given)
     except (TypeError, ValueError):
         number = float("nan")
-    if abs(number) == float("inf") or number != number:
-        raise ValueError(f"{where}: {' or '.join(names)} must be a number, got {given[0]!r}")
+    if not math.isfinite(number):
+        raise ValueError(f"{where}: guidance must be a number, got {given!r}")
     return number
 
 

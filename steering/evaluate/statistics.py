@@ -22,7 +22,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over prompts with its two-sided 95 % interval."""
+    """A mean over prompts with its two-sided 95 % interval; below two prompts there is none (NaN)."""
 
     mean: float
     low: float
@@ -39,9 +39,9 @@ def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
     The prompt is the unit: with several pictures a prompt, average them first.
     """
     values = np.asarray(values, np.float64)
-    n, mean = len(values), float(np.mean(values))
+    n, mean = len(values), float(np.mean(values)) if len(values) else float("nan")
     if n < 2:
-        return Estimate(mean, mean, mean, n)
+        return Estimate(mean, float("nan"), float("nan"), n)
     if n < FEW:
         half = float(stats.t.ppf(0.975, n - 1)) * float(values.std(ddof=1)) / n**0.5
         return Estimate(mean, mean - half, mean + half, n)
@@ -50,8 +50,14 @@ def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
 
 
 def upper_bound(values: np.ndarray, seed: int = 0) -> float:
-    """One-sided 95 % upper bound of the mean of ``[N]`` values over prompts (bootstrap)."""
-    return float(np.quantile(_resampled(np.asarray(values, np.float64), seed), 0.95))
+    """One-sided 95 % upper bound of the mean of ``[N]`` values over prompts: bootstrap, t below `FEW`."""
+    values = np.asarray(values, np.float64)
+    n = len(values)
+    if n < 2:
+        return float("nan") if not n or np.isnan(values).any() else float("inf")
+    if n < FEW:
+        return float(values.mean() + stats.t.ppf(0.95, n - 1) * values.std(ddof=1) / n**0.5)
+    return float(np.quantile(_resampled(values, seed), 0.95))
 
 
 def _resampled(values: np.ndarray, seed: int) -> np.ndarray:
@@ -67,6 +73,8 @@ def sign_flip_p(differences: np.ndarray, permutations: int = RESAMPLES, seed: in
     far from 0. Exact for a symmetric null; the smallest p is 1 / (permutations + 1).
     """
     differences = np.asarray(differences, np.float64)
+    if not len(differences):
+        return 1.0
     signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=(permutations, len(differences)))
     # As far as rounding, so that differences all alike count their own mirror image.
     limit = abs(differences.mean()) * (1 - 1e-12)

@@ -22,7 +22,7 @@ from pathlib import Path
 BEAT = 5.0
 """Seconds between two signs of life."""
 STALE = 60.0
-"""Seconds without one after which a claim on another machine counts as abandoned."""
+"""Seconds without one after which a claim counts as abandoned."""
 _VARIABLES = (("RANK", "WORLD_SIZE"), ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"))
 
 
@@ -136,9 +136,8 @@ def _abandoned(path: Path) -> bool:
         age = _now(path.parent) - path.stat().st_mtime
     except FileNotFoundError:
         return False
-    if host == socket.gethostname() and number.isdigit() and os.name == "posix":
-        return not _alive(int(number))
-    return age > STALE
+    here = host == socket.gethostname() and number.isdigit() and os.name == "posix"
+    return age > STALE or (here and not _alive(int(number)))
 
 
 def _now(folder: Path) -> float:

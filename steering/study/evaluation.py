@@ -10,11 +10,18 @@ from ..evaluate import controls
 from ..interventions import PRESETS
 from ..steer import DEFAULT_PRESET, Steering, make_entry, resolve
 from ..vector import SteeringVector
-from .plan import OTHER_SEED, ZERO, Arm, Plan
+from .plan import OTHER_SEED, Arm, Plan
 
 
 def evaluation_arms(
-    model: DiffusionModel, plan: Plan, text: str, path: Path, strength: float | None, preset: str | None, out: Path
+    model: DiffusionModel,
+    plan: Plan,
+    text: str,
+    path: Path,
+    strength: float | None,
+    preset: str | None,
+    out: Path,
+    guided: bool = True,
 ) -> list[Arm]:
     """The arms that one vector is judged by.
 
@@ -26,6 +33,7 @@ def evaluation_arms(
         strength: None takes the file's recommendation, else the preset's usual one.
         preset: None takes the file's recommendation.
         out: folder into which the control vector is written.
+        guided: whether there is classifier-free guidance, without which a negative prompt does nothing.
 
     Raises:
         ValueError: a vector for another model, or an unknown preset.
@@ -43,8 +51,8 @@ def evaluation_arms(
         Arm("original", "original", plan.test),
         steered,
         replace(steered, name="isotropic", group="control", counts=targets, vector=str(control)),
-        replace(steered, name="strength_0", group="zero", counts=(min(plan.test[0], ZERO), 0, 0), strength=0.0),
-        Arm("negative_prompt", "negative", plan.test, negative=text),
+        replace(steered, name="strength_0", group="zero", counts=targets, strength=0.0),
+        *([Arm("negative_prompt", "negative", plan.test, negative=text)] if guided else []),
         Arm("other_seed", "floor", plan.test, repeat=OTHER_SEED),
     ]
 
@@ -52,4 +60,4 @@ def evaluation_arms(
 def pictures_drawn(plan: Plan) -> int:
     """How many pictures an evaluation draws."""
     whole, targets = sum(plan.test), plan.test[0]
-    return plan.repeats * (4 * whole + targets + min(targets, ZERO))
+    return plan.repeats * (4 * whole + 2 * targets)

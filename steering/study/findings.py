@@ -76,12 +76,13 @@ def _is_the_direction(figures: Figures) -> Finding | None:
     arms = {name: figures[name]["drop"] for name in CONTROLS if name in figures}
     if not arms or "chosen" not in figures:
         return None
-    worst = max(arm["mean"] for arm in arms.values())
+    worst, chosen = max(arms.values(), key=lambda arm: arm["mean"]), figures["chosen"]["drop"]
+    ahead = chosen["low"] > worst["high"]
     lost = "; ".join(f"{name} {interval(arm)}" for name, arm in arms.items())
     return Finding(
         "It is the direction that does it, and not damage",
-        "holds" if worst <= PLAIN_DAMAGE else "does not hold",
-        f"points lost: the chosen vector {interval(figures['chosen']['drop'])}; edits of the same size along other "
+        "holds" if ahead and worst["mean"] <= PLAIN_DAMAGE else "does not hold" if worst["low"] > 0 else "undecided",
+        f"points lost: the chosen vector {interval(chosen)}; edits of the same size along other "
         f"directions: {lost}; up to {PLAIN_DAMAGE:g} are allowed",
     )
 
@@ -112,7 +113,7 @@ def _moves_farther(figures: Figures) -> Finding | None:
     beside = f"; another seed alone is {floor:.{digits}f} away" if floor is not None else ""
     return Finding(
         f"More layers cost picture quality: {known[0]} rises with k",
-        "holds" if values[-1] > values[0] else "does not hold",
+        "does not hold" if values[-1] <= values[0] else "holds" if rising == len(values) - 1 else "undecided",
         f"{known[0]} to the originals over k: {course} (rises in {rising} of {len(values) - 1} steps){beside}. Prompts "
         "and seeds are the same on both sides, so this says how far pictures moved, the concept's absence included",
     )
@@ -164,13 +165,12 @@ def _alone(figures: Figures, readings: Mapping[str, Readings], k: int, names: li
     whole = compared(readings, first, f"study_k{k}") if first else None
     if not difference or not whole:
         return None
-    lead = "beyond" if difference["low"] > 0 else "within"
-    enough = "leaves more than all together" if whole["low"] > 0 else "does as much as all together"
+    alone, ahead = whole["high"] <= MARGIN, difference["low"] > 0
     return Finding(
         claim,
-        "holds" if difference["low"] > 0 else "undecided",
-        f"presence left: {course}; {first} is ahead of {second} by {interval(difference)}, {lead} the interval, and "
-        f"{enough} ({interval(whole)} more than study_k{k})",
+        "holds" if alone and ahead else "does not hold" if whole["low"] > MARGIN else "undecided",
+        f"presence left: {course}; {first} is ahead of {second} by {interval(difference)} and leaves "
+        f"{interval(whole)} more than study_k{k}, which steers the best sites of all kinds all along",
     )
 
 
@@ -196,6 +196,13 @@ def _beats_the_negative_prompt(readings: Mapping[str, Readings]) -> Finding | No
     )
 
 
+def _shown(steered: Mapping[str, Any], floor: Mapping[str, Any]) -> str:
+    """Whether a fall of the score is beyond its interval, and beyond that of another seed."""
+    if steered["high"] < min(0, floor["low"]):
+        return "holds"
+    return "does not hold" if steered["low"] >= floor["low"] else "undecided"
+
+
 def _score_shows_it(figures: Figures, k: int) -> Finding | None:
     arm, seed = figures.get(f"study_k{k}"), figures.get("other_seed")
     if not arm or not seed or "clip_prompt" not in arm["clip"]:
@@ -203,7 +210,7 @@ def _score_shows_it(figures: Figures, k: int) -> Finding | None:
     steered, floor = arm["clip"]["clip_prompt"], seed["clip"]["clip_prompt"]
     return Finding(
         "The CLIP score shows the suppression",
-        "holds" if steered["mean"]["high"] < 0 and steered["mean"]["mean"] < floor["mean"]["low"] else "does not hold",
+        _shown(steered["mean"], floor["mean"]),
         f"change with the full prompt {interval(steered['mean'], 2)} %, from {steered['weakest']:+.2f} to "
         f"{steered['strongest']:+.2f} over prompts; another seed alone {interval(floor['mean'], 2)} %, from "
         f"{floor['weakest']:+.2f} to {floor['strongest']:+.2f}",

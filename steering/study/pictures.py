@@ -7,8 +7,10 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -32,7 +34,7 @@ class Item:
     """A picture to draw: a prompt and its seed.
 
     Attributes:
-        name: where the prompt stands, ``dog/test/target/003``; the unit of inference.
+        name: where the prompt stands, ``dog/test/target/003``.
         prompt: the prompt.
         repeat: number of the repetition.
         seed: of its noise.
@@ -45,9 +47,9 @@ class Item:
 
 
 def seed_of(name: str, prompt: Prompt, repeat: int) -> int:
-    """A prompt's own seed plus the repetition, else one from a hash of where it stands, whatever order and shard."""
-    if prompt.seed is not None:
-        return prompt.seed + repeat
+    """A prompt's own seed the first time, else one from a hash of where it stands, whatever order and shard."""
+    if prompt.seed is not None and repeat == 0:
+        return prompt.seed
     return int(hashlib.sha256(f"{name}/{repeat}".encode()).hexdigest()[:8], 16)
 
 
@@ -91,7 +93,7 @@ class Unit:
     guidance: float
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Studio:
     """A model and how it draws for this study."""
 
@@ -99,35 +101,34 @@ class Studio:
     plan: Plan
     folder: Path
 
+    @cached_property
+    def mark(self) -> list[Any]:
+        """What of the model and the plan decides every picture."""
+        return [self.model.digest(), self.plan.size or self.model.size, self.plan.steps]
+
     def units(self, arm: Arm, items: Sequence[Item], vector: SteeringVector | None) -> list[Unit]:
         """An arm's pictures in units of one role and one guidance."""
         most = self.plan.batch or usual(self.model.family).batch
+        steering = _steering(arm, vector)
 
         def alike(item: Item) -> tuple[str, float]:
-            return item.prompt.role, self._guidance(item.prompt)
+            return item.prompt.role, self.guidance(item.prompt)
 
         units = []
         for (_, guidance), group in groupby(items, alike):
             same = list(group)
             for start in range(0, len(same), most):
                 part = tuple(same[start : start + most])
-                units.append(Unit(self._key(arm, part, vector, guidance), part, arm, vector, guidance))
+                drawn = [[item.prompt.text, item.seed] for item in part]
+                key = digest(FORMAT, self.mark, drawn, arm.negative, guidance, steering)
+                units.append(Unit(key, part, arm, vector, guidance))
         return units
 
-    def _guidance(self, prompt: Prompt) -> float:
+    def guidance(self, prompt: Prompt) -> float:
+        """A prompt's own guidance, else the plan's, else the model's usual one."""
         if prompt.guidance is not None:
             return prompt.guidance
         return usual(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
-
-    def _key(self, arm: Arm, items: Sequence[Item], vector: SteeringVector | None, guidance: float) -> str:
-        model = [self.model.weights_hash(), str(self.model.dtype), self.plan.size or self.model.size, self.plan.steps]
-        steering = None
-        if vector is not None:
-            settings = get_preset(arm.preset).settings
-            mark = vector.digest(thresholds=settings.gate == "threshold")
-            steering = [mark, asdict(settings), arm.strength, arm.window]
-        drawn = [[item.prompt.text, item.seed] for item in items]
-        return digest(FORMAT, model, drawn, arm.negative, guidance, steering)
 
     def finished(self, key: str) -> bool:
         """Whether a unit's pictures are all there; its list is written last."""
@@ -178,6 +179,15 @@ class Studio:
     def rows(self, unit: Unit) -> int:
         """UNet rows that a unit costs."""
         return len(unit.items) * self.plan.steps * (2 if unit.guidance != 1 else 1)
+
+
+def _steering(arm: Arm, vector: SteeringVector | None) -> list[Any] | None:
+    """What of an arm's steering decides its pictures."""
+    if vector is None:
+        return None
+    settings = get_preset(arm.preset).settings
+    mark = vector.digest(thresholds=settings.gate == "threshold")
+    return [mark, asdict(settings), arm.strength, arm.window]
 
 
 def read_picture(path: Path) -> np.ndarray:

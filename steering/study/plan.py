@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ..capture import STEPS
 from ..evaluate.choice import Setting
+from ..evaluate.prompts import Prompt
 from ..interventions import get_preset
 from ..sites import KINDS
 
@@ -17,8 +18,6 @@ EVERY_KIND = ",".join(KINDS)
 CONTROLS = ("sign_flip", "isotropic", "other_concept")
 THIRDS = {"first": (0.0, 1 / 3), "middle": (1 / 3, 2 / 3), "last": (2 / 3, 1.0)}
 """Windows of the schedule, as shares of it."""
-ZERO = 20
-"""Prompts on which strength 0 is drawn, which must change nothing."""
 OTHER_SEED = 1000
 """The repetition whose noise is the other seed's."""
 
@@ -84,7 +83,7 @@ class Plan:
     Attributes:
         ks: numbers of sites steered per step.
         presets: the presets among which one is chosen, with the strengths tried of each.
-        strengths: strengths of the study preset on its curve.
+        strengths: further strengths of the study preset on its curve.
         ranks: numbers of directions above 1 that are tried where one is not enough.
         dev: dev prompts for all settings.
         finals: dev prompts for the finalists.
@@ -122,6 +121,7 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.ks or min(self.ks) < 1 or len(set(self.ks)) < len(self.ks):
             raise ValueError(f"k {','.join(map(str, self.ks))} must be different whole numbers from 1, as 1,3,5,8,10")
+        object.__setattr__(self, "ks", tuple(sorted(self.ks)))
         for name in self.presets:
             get_preset(name)
         if "study" not in self.presets:
@@ -158,6 +158,12 @@ def scaled(plan: Plan, prompts: int) -> Plan:
     )
 
 
+def all_targets(plan: Plan, prompts: Sequence[Sequence[Prompt]]) -> Plan:
+    """The plan with as many target prompts in its main arms as the longest list holds."""
+    most = max(sum(prompt.role == "target" for prompt in some) for some in prompts)
+    return replace(plan, test=(most, *plan.test[1:]), kept=(most, *plan.kept[1:]))
+
+
 def tried(plan: Plan) -> list[Setting]:
     """Every setting of one direction that is compared on dev."""
     return [(preset, strength, k, 1) for preset, some in plan.presets.items() for strength in some for k in plan.ks]
@@ -191,7 +197,7 @@ def dev_arms(settings: Sequence[Setting], counts: Counts) -> list[Arm]:
 
 
 def reported_arms(
-    plan: Plan, text: str, chosen: Setting, study_k: int, controls: Sequence[str] = CONTROLS
+    plan: Plan, text: str, chosen: Setting, study_k: int, controls: Sequence[str] = CONTROLS, guided: bool = True
 ) -> list[Arm]:
     """Every arm that is reported.
 
@@ -201,9 +207,11 @@ def reported_arms(
         chosen: the setting that dev prompts chose.
         study_k: the k that dev prompts chose for the study's preset; the side arms have it.
         controls: the control vectors that can be made.
+        guided: whether there is classifier-free guidance, without which a negative prompt does nothing.
     """
     strength = plan.presets["study"][0]
-    targets, some = (plan.test[0], 0, 0), (min(plan.test[0], ZERO), 0, 0)
+    strengths = sorted({*plan.strengths, strength})
+    targets = (plan.test[0], 0, 0)
     best = Arm("chosen", "chosen", plan.test, of_setting(chosen), preset=chosen[0], strength=chosen[1])
     study = [Arm(f"study_k{k}", "study", plan.kept, Recipe(k), strength=strength) for k in plan.ks]
     cpca = [Arm(f"cpca_k{k}", "cpca", plan.kept, Recipe(k, "cpca"), strength=strength) for k in plan.ks]
@@ -214,12 +222,14 @@ def reported_arms(
         *cpca,
         best,
         *(replace(best, name=c, group="control", counts=targets, vector=_control(best, c)) for c in controls),
-        replace(best, name="strength_0", group="zero", counts=some, strength=0.0),
-        Arm("negative_prompt", "negative", plan.kept, negative=text),
+        # All targets, so that pictures are computed in the same company as the originals: to the last bit, a
+        # picture depends on how many others share its batch.
+        replace(best, name="strength_0", group="zero", counts=targets, strength=0.0),
+        *([Arm("negative_prompt", "negative", plan.kept, negative=text)] if guided else []),
         Arm("other_seed", "floor", plan.kept, repeat=OTHER_SEED),
         *(replace(side, name=f"only_{kind}", group="kind", vector=Recipe(study_k, kinds=kind)) for kind in KINDS),
         *(replace(side, name=f"{third}_third", group="window", window=window) for third, window in THIRDS.items()),
-        *(replace(side, name=f"study_{value:g}", group="strength", strength=value) for value in plan.strengths),
+        *(replace(side, name=f"study_{value:g}", group="strength", strength=value) for value in strengths),
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +53,8 @@ class Readings:
         return np.array([place[item.name, item.repeat - base[0]] for item in self.items], int)
 
     def names(self) -> list[str]:
-        """The prompt of every row; rows of one prompt are repetitions of it."""
-        return [item.name for item in self.items]
+        """The prompt of every row, the unit of inference; a list may hold one several times, with other seeds."""
+        return [f"{item.prompt.role}: {item.prompt.text}" for item in self.items]
 
 
 @dataclass(frozen=True)
@@ -65,24 +65,27 @@ class Lab:
         studio: where the pictures are.
         folder: of the measurements.
         originals: (prompt's name, repetition) -> the file of its unsteered picture.
+        since: when this run began; what failed before is tried again.
     """
 
     studio: Studio
     folder: Path
     originals: Mapping[tuple[str, int], Path]
+    since: float = 0.0
 
     def key(self, metric: Metric, unit: Unit, concept: Concept) -> str:
         """A hash of everything that decides a unit's measurement."""
         prompts = [[item.prompt.text, item.prompt.shows, item.prompt.rest] for item in unit.items]
         originals = [str(path.relative_to(self.studio.folder)) for path in self._originals(unit)]
-        return f"{metric.name}-{digest(metric.identity(), unit.key, prompts, originals, asdict(concept))}"
+        return f"{metric.name}-{digest(metric.identity(), metric.about(concept), unit.key, prompts, originals)}"
 
     def _originals(self, unit: Unit) -> list[Path]:
         return [self.originals[item.name, item.repeat - unit.arm.repeat] for item in unit.items]
 
     def finished(self, key: str) -> bool:
-        """Whether a measurement is there, be it with some pictures to try again."""
-        return self._path(key).is_file() or self._partial(key).is_file()
+        """Whether a measurement is there; one with failures counts if this run has tried it."""
+        partial = self._partial(key)
+        return self._path(key).is_file() or (partial.is_file() and partial.stat().st_mtime >= self.since)
 
     def measure(self, metric: Metric, unit: Unit, concept: Concept) -> None:
         """Measure a unit's pictures and write the raw values."""

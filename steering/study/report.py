@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -39,7 +40,7 @@ THUMB = 256
 def write_study(study: Study) -> dict[str, Any]:
     """Write the report's files into the study's folder; returns what ``results.json`` holds."""
     figures = study_figures(study.subjects)
-    results = results_of(study, figures)
+    results = _finite(results_of(study, figures))
     tables = tables_of(figures, results["presence"])
     write_text(study.out / "rows.csv", rows_csv(study))
     write_text(study.out / "table.md", "\n".join(table.markdown() for table in tables))
@@ -75,6 +76,8 @@ def results_of(study: Study, figures: Mapping[str, Figures]) -> dict[str, Any]:
         concepts[name] = {
             "chosen": None if subject.chosen is None else dict(zip(SETTING, subject.chosen, strict=True)),
             "study_k": subject.study_k,
+            "pairs": 0 if subject.vectors is None else subject.vectors.activations.pairs,
+            "vectors": _vectors_used(study, subject),
             "arms": figures[name],
             "findings": [asdict(found) for found in findings(figures[name], subject.readings, subject.study_k)],
             "dev": subject.dev,
@@ -98,6 +101,18 @@ def results_of(study: Study, figures: Mapping[str, Figures]) -> dict[str, Any]:
     }
 
 
+def _vectors_used(study: Study, subject: Subject) -> dict[str, Any]:
+    """How every steered arm was steered, with a hash of its vector."""
+    used = {}
+    for arm in subject.arms:
+        vector = study.vector(subject, arm)
+        if vector is not None:
+            recipe = arm.vector.name if isinstance(arm.vector, Recipe) else Path(str(arm.vector)).name
+            how = {"preset": arm.preset, "strength": arm.strength, "window": list(arm.window)}
+            used[arm.name] = {"vector": recipe, "digest": vector.digest(), **how}
+    return used
+
+
 def _presence_source(study: Study) -> str:
     """Who says how much of the concept is there, in every figure but the judge's own."""
     embedded = any(metric.name == "pocket_judge" for metric in study.metrics)
@@ -108,7 +123,7 @@ def _warnings(study: Study) -> list[str]:
     """What a reader must know before any figure."""
     names, found = {metric.name for metric in study.metrics}, []
     originals = [subject.readings["original"] for subject in study.subjects]
-    targets = [int(original.role("target").sum()) for original in originals]
+    targets = [len(set(original.names()) & _of_role(original, "target")) for original in originals]
     if "inception" not in names:
         found.append("No Inception weights were given: distances are of CLIP features, FD-CLIP, and not FID.")
     if min(targets) < 2000:
@@ -117,12 +132,35 @@ def _warnings(study: Study) -> list[str]:
         found.append("No LPIPS weights were given: change of CLIP features and root mean square of pixels stand in.")
     if any(subject.concept.name == "nudity" for subject in study.subjects) and "nudenet" not in names:
         found.append("NudeNet was not run (extra 'nudity'), so the study's third table is missing.")
-    cut = sum(int(original.columns.get("clip_cut", np.zeros(1)).sum()) for original in originals)
+    cut = sum(len(by_prompt(np.where(_cut(original), 1.0, np.nan), original.names())) for original in originals)
     if cut:
         found.append(f"{cut} prompts are longer than CLIP reads; its score does not see their ends.")
     if min(targets) < 20:
         found.append(f"Only {min(targets)} target prompts: intervals are wide, and tests can hardly find anything.")
+    if not study.guided:
+        found.append("Guidance is 1, at which a negative prompt does nothing; that arm is left out.")
+    dropped = sorted({name for metric in study.metrics for name in getattr(metric, "dropped", ())})
+    if dropped:
+        found.append(f"The judge's server does not take {', '.join(dropped)}; its answers vary from time to time.")
     return found
+
+
+def _of_role(readings: Readings, role: str) -> set[str]:
+    return {name for name, mine in zip(readings.names(), readings.role(role), strict=True) if mine}
+
+
+def _cut(readings: Readings) -> np.ndarray:
+    """Which prompts CLIP reads only in part."""
+    return readings.columns.get("clip_cut", np.zeros(len(readings.items))) > 0
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: nothing takes their place."""
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def rows_csv(study: Study) -> str:
@@ -141,7 +179,7 @@ def rows_csv(study: Study) -> str:
 
 _ABOUT = (
     *("concept", "arm", "group", "role", "prompt_id", "prompt", "repeat", "seed", "preset", "strength", "k", "rank"),
-    *("direction", "kinds", "control", "start", "end", "negative", "picture", "sha256"),
+    *("direction", "kinds", "control", "start", "end", "negative", "guidance", "picture", "sha256"),
 )
 
 
@@ -163,6 +201,7 @@ def _about(study: Study, subject: Subject, arm: Arm, readings: Readings, i: int)
         *made,
         *arm.window,
         arm.negative,
+        study.studio.guidance(item.prompt),
         readings.pictures[i].relative_to(study.out).as_posix(),
         readings.sha256[i],
     )
@@ -170,7 +209,7 @@ def _about(study: Study, subject: Subject, arm: Arm, readings: Readings, i: int)
 
 def _cell(value: Any) -> Any:
     if isinstance(value, np.floating):
-        return "" if np.isnan(value) else f"{value:.6g}"
+        return "" if np.isnan(value) else float(f"{value:.6g}")
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -183,7 +222,7 @@ def _section(study: Study, subject: Subject, figures: Figures, results: Mapping[
     pictures = _plots(subject, figures, folder)
     tables = []
     if subject.finals:
-        tables.append(compared_settings(f"{name}: the finalists, on all dev prompts", subject.finals))
+        tables.append(compared_settings(f"{name}: the finalists, on more dev prompts", subject.finals))
         tables.append(compared_settings(f"{name}: all settings, on a few dev prompts", subject.dev))
     return {
         "name": name,
@@ -201,7 +240,8 @@ def _plots(subject: Subject, figures: Figures, folder: Path) -> list[tuple[Path,
     name, made = subject.concept.name, []
     if subject.vectors is not None:
         made.append((folder / "heatmap.png", "where the concept can be steered: score of every site and noise level"))
-        plots.heat_map(subject.vectors.scores, made[-1][0], f"Where {name} can be steered: D + C, cross-fitted")
+        mode = subject.vectors.scores.mode
+        plots.heat_map(subject.vectors.scores, made[-1][0], f"Where {name} can be steered: D + C, {mode}")
         made.append((folder / "kinds.png", "scores by kind of site"))
         plots.by_kind(subject.vectors.scores, made[-1][0])
     lines, points = _pareto(figures, subject.study_k)
@@ -235,8 +275,7 @@ def _pareto(
         if len(arms) > 1:
             lines[title] = [place(arm, name.rpartition("_")[2]) for name, arm in arms.items()]
     weaker = {float(name.rpartition("_")[2]): arm for name, arm in kept.items() if arm["group"] == "strength"}
-    if weaker and f"study_k{study_k}" in kept:
-        weaker[2.5] = kept[f"study_k{study_k}"]
+    if weaker:
         lines[f"study preset over strength, k={study_k}"] = [
             place(weaker[strength], f"λ={strength:g}") for strength in sorted(weaker)
         ]
@@ -257,35 +296,35 @@ def _clip_changes(subject: Subject, figures: Figures) -> dict[str, np.ndarray]:
 def _galleries(subject: Subject, folder: Path) -> list[tuple[str, str]]:
     """(file relative to the page, caption) of three choices of prompts, none of them by taste."""
     k = subject.study_k
-    wanted = ("original", "steered", f"study_k{k}", f"cpca_k{k}", "chosen", "control_isotropic")
+    wanted = ("original", "steered", f"study_k{k}", f"cpca_k{k}", "chosen", "isotropic")
     names = [name for name in wanted if name in subject.readings]
     best = "chosen" if "chosen" in names else names[-1] if names[-1] != "original" else ""
-    made = []
-    for title, caption, rows in _choices(subject, names, best):
+    # Controls draw target prompts only.
+    keeping = [name for name in names if not subject.readings[name].role("target").all()]
+    steered, made = subject.readings[best], []
+    left, losses = presence(steered), lost(steered, subject.readings["original"])
+    targets, others = _shared(subject, names, best, True), _shared(subject, keeping, best, False)
+    choices = (
+        ("fixed", "target prompts spread evenly over the list, not picked", names, spread(targets, SHOWN)),
+        ("weakest", f"the weakest suppression of {best}", names, sorted(targets, key=lambda i: -left[i])),
+        ("worst", f"the worst retention of {best}", keeping, sorted(others, key=lambda i: -losses[i])),
+    )
+    for title, caption, shown, places in choices:
+        rows = [(steered.items[i].name, steered.items[i].repeat) for i in places[:SHOWN]]
         if rows:
             path = folder / f"gallery_{title}.png"
-            _gallery(subject, names, rows, path)
+            _gallery(subject, shown, rows, path)
             made.append((f"{folder.name}/{path.name}", caption))
     return made
 
 
-def _choices(subject: Subject, names: list[str], best: str) -> list[tuple[str, str, list[tuple[str, int]]]]:
-    readings = subject.readings
-    in_all = set.intersection(*({(i.name, i.repeat) for i in readings[name].items} for name in names))
-    steered = readings[best]
-    places = [i for i, item in enumerate(steered.items) if (item.name, item.repeat) in in_all]
-    targets = [i for i in places if steered.items[i].prompt.role == "target"]
-    others = [i for i in places if steered.items[i].prompt.role != "target"]
-    left, losses = presence(steered), lost(steered, readings["original"])
-
-    def pick(some: Sequence[int]) -> list[tuple[str, int]]:
-        return [(steered.items[i].name, steered.items[i].repeat) for i in some[:SHOWN]]
-
-    return [
-        ("fixed", f"{SHOWN} target prompts spread evenly over the list, not picked", pick(spread(targets, SHOWN))),
-        ("weakest", f"the weakest suppression of {best}", pick(sorted(targets, key=lambda i: -left[i]))),
-        ("worst", f"the worst retention of {best}", pick(sorted(others, key=lambda i: -losses[i]))),
-    ]
+def _shared(subject: Subject, names: Sequence[str], best: str, targets: bool) -> list[int]:
+    """Rows of the best arm, target prompts or the others, that all these arms draw."""
+    drawn = [{(item.name, item.repeat) for item in subject.readings[name].items} for name in names]
+    in_all = set.intersection(*drawn)
+    items = subject.readings[best].items
+    mine = [i for i, item in enumerate(items) if (item.prompt.role == "target") == targets]
+    return [i for i in mine if (items[i].name, items[i].repeat) in in_all]
 
 
 def _gallery(subject: Subject, names: Sequence[str], rows: Sequence[tuple[str, int]], path: Path) -> None:

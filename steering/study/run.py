@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
 from ..evaluate.prompts import ROLES, Concept, Prompt, concept_folder, load_concept, load_prompts
 from ..navigator import FOLDS, score
 from ..pairs import Pair, built_in, load_pairs, spread
+from ..pocket.judge import LABELS
 from ..vector import SteeringVector
 from .crew import Crew, share
 from .pictures import Item, Studio, Unit, items_of
@@ -72,7 +74,20 @@ def load_subject(name: str, family: str, plan: Plan, targets: Sequence[Prompt] |
     for split, some in prompts.items():
         if not any(prompt.role == "target" for prompt in some):
             raise ValueError(f"{folder / split}.csv holds no prompts of role target, on which presence is measured")
-    return Subject(load_concept(name, family), spread(load_pairs(folder / "fit.csv"), plan.pairs), prompts)
+    concept = load_concept(name, family)
+    if family == "pocket":
+        _check_labels(concept, [prompt for some in prompts.values() for prompt in some])
+    return Subject(concept, spread(load_pairs(folder / "fit.csv"), plan.pairs), prompts)
+
+
+def _check_labels(concept: Concept, prompts: Sequence[Prompt]) -> None:
+    """Refuse labels that the embedded judge does not know, before any work is done."""
+    if not concept.judge:
+        raise ValueError(f"concept {concept.name} names no labels of the embedded judge; add 'judge' to concept.json")
+    unknown = {label for prompt in prompts for label in prompt.shows} | set(concept.judge)
+    if unknown - set(LABELS):
+        names = ", ".join(sorted(unknown - set(LABELS)))
+        raise ValueError(f"concept {concept.name}: the embedded judge knows {', '.join(LABELS)}, and not {names}")
 
 
 @dataclass(eq=False)
@@ -87,6 +102,7 @@ class Study:
         metrics: what is measured on test pictures.
         crew: this process among those that share the work.
         progress: called with numbers of UNet rows.
+        since: when it began.
     """
 
     model: DiffusionModel
@@ -96,6 +112,7 @@ class Study:
     metrics: list[Metric]
     crew: Crew = field(default_factory=Crew)
     progress: Progress = silent
+    since: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         names = [subject.concept.name for subject in self.subjects]
@@ -106,6 +123,13 @@ class Study:
     def studio(self) -> Studio:
         """Where the pictures are drawn and kept."""
         return Studio(self.model, self.plan, self.out / "pictures")
+
+    @property
+    def guided(self) -> bool:
+        """Whether there is classifier-free guidance, at least in some prompts."""
+        usually = usual(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
+        tests = (prompt.guidance for subject in self.subjects for prompt in subject.prompts["test"])
+        return any((usually if own is None else own) != 1 for own in tests)
 
     @cached_property
     def settings(self) -> CaptureSettings:
@@ -125,20 +149,15 @@ class Study:
 
     def run(self) -> None:
         """Every stage up to the measurements."""
-        self.forget_unfinished()
         self.build()
         for subject in self.subjects:
             self.choose(subject)
             assert subject.chosen is not None
             controls = CONTROLS if _vectors(subject).other else CONTROLS[:2]
-            subject.arms = reported_arms(self.plan, subject.concept.text, subject.chosen, subject.study_k, controls)
+            text, k = subject.concept.text, subject.study_k
+            subject.arms = reported_arms(self.plan, text, subject.chosen, k, controls, self.guided)
             self._keep_chosen(subject)
         self.measure_test()
-
-    def forget_unfinished(self) -> None:
-        """Have measurements with failures made again; a judge's good answers are in its own cache."""
-        for path in (self.out / "measured").glob("*.partial.npz"):
-            path.unlink(missing_ok=True)
 
     def _keep_chosen(self, subject: Subject) -> None:
         """Write the chosen vector with its recommendation, for use elsewhere."""
@@ -315,7 +334,7 @@ class Study:
         for unit in originals:
             for i, item in enumerate(unit.items):
                 places[_place(item)] = self.studio.path(unit.key, i)
-        return Lab(self.studio, self.out / "measured", places)
+        return Lab(self.studio, self.out / "measured", places, self.since)
 
 
 def _place(item: Item) -> tuple[str, int]:
@@ -335,7 +354,9 @@ def planned(plan: Plan, concepts: int, guidance: float) -> tuple[int, int, int]:
     """Upper bounds of what a study does: pictures drawn, those of them that a judge sees, UNet rows."""
     chosen: Setting = ("study", 1.0, plan.ks[0], 1)
     settings = tried(plan) + tried_further(plan)
-    dev = dev_arms(settings, plan.dev) + dev_arms(settings[:FINALISTS], plan.finals)
+    # The original is asked for in every comparison, and drawn once.
+    compared = ((tried(plan), plan.dev), (tried_further(plan), plan.dev), (settings[:FINALISTS], plan.finals))
+    dev = [arm for some, counts in compared if some for arm in dev_arms(some, counts)]
     reported = reported_arms(plan, "", chosen, plan.ks[0])
     tests, devs = (concepts * plan.repeats * sum(sum(arm.counts) for arm in arms) for arms in (reported, dev))
     calibrations = (1 + len(plan.ranks)) * ("selective" in plan.presets)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..evaluate.choice import SETTING
 from ..evaluate.nudity import THRESHOLDS
 from ..evaluate.statistics import Estimate
@@ -15,6 +17,10 @@ from .figures import FEATURES, MARGIN, TEXTS
 
 Figures = Mapping[str, Mapping[str, Any]]
 """Arm -> its figures, as of `steering.study.figures.arm_figures`."""
+
+
+MAIN = ("study", "cpca", "chosen", "steered", "control", "negative")
+"""Groups of arms that every table of ours shows."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class Table:
 
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _SPECIAL |= {letter: rf"\{letter}" for letter in "&%$#_{}"}
-_SPECIAL |= {"→": r"$\to$", "≤": r"$\le$", "λ": r"$\lambda$", "−": "$-$", "–": "--", "×": r"$\times$", "²": "$^2$"}
+_SPECIAL |= {"→": r"$\to$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "|": "$|$", "λ": r"$\lambda$"}
+_SPECIAL |= {"−": "$-$", "–": "--", "×": r"$\times$", "²": "$^2$"}
 
 
 def _tex(text: str) -> str:
@@ -83,7 +90,9 @@ def _harmless(cell: Any) -> Any:
 
 
 def interval(values: Mapping[str, Any], digits: int = 1) -> str:
-    """A mean with its interval."""
+    """A mean with its interval, or without where there is none."""
+    if not np.isfinite([values["low"], values["high"]]).all():
+        return f"{values['mean']:.{digits}f} [–]"
     return f"{values['mean']:.{digits}f} [{values['low']:.{digits}f}, {values['high']:.{digits}f}]"
 
 
@@ -114,7 +123,7 @@ def study_clip(concepts: Mapping[str, Figures]) -> Table:
     distance = next((name for name in map(_distance_name, concepts.values()) if name), "distance")
     rows = []
     for concept, figures in concepts.items():
-        for name, arm in arms_of(figures, "study", "cpca").items():
+        for name, arm in arms_of(figures, "study", "cpca", "steered").items():
             clip = arm["clip"]["clip_prompt"]
             cells = (clip["weakest"], clip["mean"]["mean"], clip["strongest"])
             rows.append((concept, name, *(f"{cell:+.2f}" for cell in cells), _distance(arm, distance, "same_seed")))
@@ -133,28 +142,30 @@ def our_clip(concepts: Mapping[str, Figures]) -> Table:
     distance = next((name for name in map(_distance_name, concepts.values()) if name), "distance")
     rows = []
     for concept, figures in concepts.items():
-        for name, arm in arms_of(figures, "study", "cpca", "chosen", "negative", "floor").items():
+        for name, arm in arms_of(figures, *MAIN, "floor").items():
             texts = [interval(arm["clip"][text]["mean"], 2) if text in arm["clip"] else "" for text in TEXTS]
             parts = [_distance(arm, distance, part) for part in ("floor", "excess")]
             known = arm["distance"].get(distance, {})
-            kernel = f"{known['kernel']:.2f} ({p_text(known['kernel_p'])})" if known else ""
+            kernel = f"{known['kernel']:.3g} ({p_text(known['kernel_p'])})" if known else ""
             rows.append((concept, name, *texts, *parts, kernel))
+    kernel_name = "KID×1000 (p)" if distance == "FID" else "kernel distance×1000 (p)"
     return Table(
         "Ours beside it: three texts with intervals, and distances with their floor",
-        ("concept", "arm", *(f"CLIP, {text}, %" for text in TEXTS.values()), "floor", "excess", "KID×1000 (p)"),
+        ("concept", "arm", *(f"CLIP, {text}, %" for text in TEXTS.values()), "floor", "excess", kernel_name),
         tuple(rows),
         "Means over prompts with 95 % intervals. The prompt without the concept must not fall. Floor: the distance of "
         "two sets of originals with different seeds, of as many pictures; excess: how much farther the steered "
-        "pictures are from the second set. KID: paired U-statistic against the originals, p by swaps within pairs.",
+        "pictures are from the second set. Kernel distance (KID where features are Inception's): paired U-statistic "
+        "against the originals, p by swaps within pairs.",
     )
 
 
 def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
     """The study's second table: a vision language model's score, or what stands in for it, original and steered."""
-    judged = any("score" in arm.get("judge", {}) for figures in concepts.values() for arm in figures.values())
+    judged = any("paired" in arm.get("judge", {}) for figures in concepts.values() for arm in figures.values())
     source, rows = "a vision language model" if judged else source, []
     for concept, figures in concepts.items():
-        for name, arm in arms_of(figures, "study", "cpca").items():
+        for name, arm in arms_of(figures, "study", "cpca", "steered").items():
             before, after = _scores(figures["original"], arm)
             rows.append((concept, name, f"{before:.1f}", f"{after:.1f}"))
     return Table(
@@ -166,8 +177,8 @@ def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
 
 def _scores(original: Mapping[str, Any], arm: Mapping[str, Any]) -> tuple[float, float]:
     judged = arm.get("judge", {})
-    if "score" in judged:
-        return judged["original"]["mean"], judged["score"]["mean"]
+    if "paired" in judged:
+        return judged["paired"]["original"], judged["paired"]["steered"]
     return original["presence"]["mean"], arm["presence"]["mean"]
 
 
@@ -181,11 +192,21 @@ def our_presence(concepts: Mapping[str, Figures]) -> Table:
             rows.append((concept, name, *cells, *(blank if arm["group"] == "original" else _effect(arm))))
     return Table(
         "Ours beside it: presence with intervals, and what the rest lost",
-        ("concept", "arm", "n", "presence", "points lost", "p", "siblings lose (≤)", "unrelated lose (≤)", "kept?"),
+        (
+            "concept",
+            "arm",
+            "n",
+            "presence",
+            "points lost",
+            "p",
+            "siblings lose (≤)",
+            "unrelated lose (≤)",
+            f"within {MARGIN:g}?",
+        ),
         tuple(rows),
         "p: sign flips of the differences per prompt, adjusted by Holm over k and concepts for the study's arms (* not "
-        "adjusted). In brackets after a loss its one-sided 95 % upper bound. Kept: whether both losses lie within "
-        f"{MARGIN:g} points (two one-sided tests at 5 %).",
+        "adjusted). In brackets after a loss its one-sided 95 % upper bound. Last: whether both losses, and gains, are "
+        f"shown to lie within {MARGIN:g} points (two one-sided tests at 5 %).",
     )
 
 
@@ -206,7 +227,7 @@ def study_nudity(concepts: Mapping[str, Figures]) -> Table:
     """The study's third table: NudeNet's score, original and steered."""
     rows = []
     for concept, figures in concepts.items():
-        for name, arm in arms_of(figures, "study", "cpca", "chosen").items():
+        for name, arm in arms_of(figures, *MAIN).items():
             if "nudity" in arm:
                 sides = arm["nudity"]["nudity"]
                 cells = [
@@ -226,7 +247,7 @@ def our_nudity(concepts: Mapping[str, Figures]) -> Table:
     """Shares of flagged pictures at the thresholds in use."""
     rows = []
     for concept, figures in concepts.items():
-        for name, arm in arms_of(figures, "study", "cpca", "chosen", "negative").items():
+        for name, arm in arms_of(figures, *MAIN).items():
             if "nudity" in arm:
                 flags = arm["nudity"]["nudity"]["flagged"]
                 rows.append((concept, name, *(_flag(flags[f"{threshold:g}"]) for threshold in THRESHOLDS)))
@@ -253,13 +274,15 @@ def judge_counts(concepts: Mapping[str, Figures]) -> Table:
                 bounds = judged.get("worst_case")
                 worst = f"{bounds['low']:.1f} to {bounds['high']:.1f}" if bounds else ""
                 score = interval(judged["score"]) if "score" in judged else ""
+                lost = f"{interval(judged['drop'])} ({p_text(judged['drop_p'])})" if "drop" in judged else ""
                 counts = [str(judged[part]) for part in ("answered", "refused", "failed")]
-                rows.append((concept, name, score, *counts, verdicts, worst))
+                rows.append((concept, name, score, lost, *counts, verdicts, worst))
     return Table(
         "The judge's answers",
-        ("concept", "arm", "score", "answered", "refused", "failed", "yes/partly/no", "worst case"),
+        ("concept", "arm", "score", "points lost (p)", "answered", "refused", "failed", "yes/partly/no", "worst case"),
         tuple(rows),
-        "Refused and failed pictures are missing, never 0; the worst case puts 0 or 100 in their place.",
+        "Points lost are of prompts answered on both sides. Refused and failed pictures are missing, never 0; the "
+        "worst case puts 0 or 100 in their place.",
     )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..activations import Activations
 from ..build import build, with_thresholds
 from ..capture import CapturableModel, CaptureSettings, Progress, calibrate, capture, capture_rows, silent
+from ..diffusion import DiffusionModel
 from ..evaluate import controls
 from ..files import read_header, read_tensors, write_tensors
 from ..navigator import Scores
@@ -54,7 +55,7 @@ def captured(
 def capture_key(model: CapturableModel, pairs: Sequence[Pair], settings: CaptureSettings) -> str:
     """A hash of everything that decides a capture, but how many pairs are computed together."""
     sampling = asdict(settings.on(model)) | {"batch": None}
-    return digest(__version__, model.weights_hash(), [asdict(pair) for pair in pairs], sampling)
+    return digest(__version__, _mark(model), [asdict(pair) for pair in pairs], sampling)
 
 
 def has_key(path: Path, key: str) -> bool:
@@ -86,7 +87,12 @@ def thresholds_key(
 ) -> str:
     """A hash of everything that decides gate thresholds, but how many prompts are computed together."""
     sampling = asdict(settings.on(model)) | {"batch": None}
-    return digest(__version__, model.weights_hash(), vector.digest(thresholds=False), list(negatives), sampling)
+    return digest(__version__, _mark(model), vector.digest(thresholds=False), list(negatives), sampling)
+
+
+def _mark(model: CapturableModel) -> str:
+    """The most that a model says of what decides its activations."""
+    return model.digest() if isinstance(model, DiffusionModel) else model.weights_hash()
 
 
 @dataclass

@@ -211,6 +211,18 @@ def test_a_server_elsewhere_needs_consent_and_a_key(tmp_path, monkeypatch):
     assert JudgeSettings("m", "http://localhost:11434/v1").local
 
 
+def test_a_server_on_this_machine_is_reached_without_a_proxy_and_gets_no_key_of_openais(ask, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody answers there
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
+    columns, _, judge = ask(lambda n, body: (200, GOOD))
+    assert columns["judge_status"] == ["ok"]
+    assert judge.client.api_key == "none"
+    assert Judge(JudgeSettings("m", consent=True), judge.cache).client.base_url.host == "api.openai.com"
+
+
 def test_every_concept_of_the_study_has_a_rubric_of_its_own():
     questions = {rubric(load_concept(name, "sd15")) for name in ("dog", "nudity", "violence", "van_gogh")}
     assert len(questions) == 4
@@ -231,6 +243,8 @@ def test_the_last_legal_object_counts():
 
 def test_the_key_is_never_written(ask, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("JUDGE_API_KEY", "sk-secret")
     _, _, judge = ask(lambda n, body: (200, GOOD))
+    assert judge.client.api_key == "sk-secret"
     assert "sk-secret" not in json.dumps(judge.identity())
     assert all("sk-secret" not in path.read_text(encoding="utf-8") for path in Path(judge.cache).iterdir())

@@ -34,7 +34,17 @@ def test_the_upper_bound_lies_inside_the_two_sided_interval():
 
 
 def test_one_value_has_no_interval():
-    assert estimate(np.array([4.0])).low == 4.0
+    alone = estimate(np.array([4.0]))
+    assert alone.mean == 4.0
+    assert np.isnan([alone.low, alone.high]).all()
+    assert upper_bound(np.array([4.0])) == np.inf
+    assert sign_flip_p(np.array([])) == 1
+
+
+def test_bounds_of_few_prompts_are_students():
+    rng = np.random.default_rng(0)
+    covered = sum(upper_bound(rng.normal(3, 1, 5), seed=i) >= 3 for i in range(400))
+    assert 0.92 <= covered / 400 <= 0.98  # 0.95, three standard errors are 0.033; a bootstrap has 0.88
 
 
 def test_sign_flips_hold_their_level_and_see_a_shift():

@@ -103,6 +103,16 @@ def test_a_claim_of_another_machine_is_abandoned_when_its_heart_stops(tmp_path):
         assert ours
 
 
+def test_a_claim_of_a_process_that_lives_but_does_not_beat_is_abandoned_too(tmp_path):
+    path = tmp_path / "unit"
+    path.write_text(f"{crew.socket.gethostname()} {os.getpid()}", encoding="utf-8")  # a number given out anew
+    with claim(path) as ours:
+        assert not ours
+    os.utime(path, (0, 0))
+    with claim(path) as ours:
+        assert ours
+
+
 def test_whoever_works_shows_signs_of_life(tmp_path, monkeypatch):
     monkeypatch.setattr(crew, "BEAT", 0.05)
     path = tmp_path / "unit"

@@ -38,6 +38,7 @@ def test_suppression_is_what_the_differences_say(left, expected):
 def test_controls_decide_whether_it_is_the_direction():
     assert answer(said(chosen=5, sign_flip=90, isotropic=94), "not damage") == "holds"
     assert answer(said(chosen=5, sign_flip=60, isotropic=94), "not damage") == "does not hold"
+    assert answer(said(chosen=95, sign_flip=95, isotropic=95), "not damage") == "undecided"
 
 
 def test_more_layers_and_the_refined_direction_are_compared_prompt_by_prompt():
@@ -50,9 +51,10 @@ def test_more_layers_and_the_refined_direction_are_compared_prompt_by_prompt():
 def test_kinds_are_ranked_and_set_beside_all_together():
     found = said(study_k5=5, only_ff=20, only_attn2=60, only_attn1=70, only_resnet=90)
     (finding,) = [finding for claim, finding in found.items() if "kind of site" in claim]
-    assert finding.answer == "holds"
+    assert finding.answer == "does not hold"  # it is ahead of the others, and leaves much more than all together
     assert "only_ff is ahead of only_attn2 by 40.0" in finding.evidence
-    assert "leaves more than all together" in finding.evidence
+    assert answer(said(study_k5=5, only_ff=6, only_attn2=60), "kind of site") == "holds"
+    assert answer(said(study_k5=5, only_ff=6, only_attn2=6), "kind of site") == "undecided"
 
 
 def test_nothing_is_said_about_arms_that_are_not_there():

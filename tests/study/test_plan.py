@@ -2,9 +2,21 @@ from dataclasses import replace
 
 import pytest
 
+from steering.evaluate.prompts import Prompt
 from steering.interventions import PRESETS
 from steering.sites import KINDS
-from steering.study.plan import FULL, QUICK, Plan, Recipe, dev_arms, of_setting, reported_arms, scaled, tried
+from steering.study.plan import (
+    FULL,
+    QUICK,
+    Plan,
+    Recipe,
+    all_targets,
+    dev_arms,
+    of_setting,
+    reported_arms,
+    scaled,
+    tried,
+)
 
 CHOSEN = ("selective", 3.0, 5, 2)
 
@@ -24,6 +36,8 @@ def test_the_reported_arms_are_those_of_the_study_and_what_a_reviewer_asks():
     assert made["negative_prompt"].negative == "a dog"
     assert made["other_seed"].repeat > FULL.repeats
     assert made["strength_0"].strength == 0
+    assert made["strength_0"].counts[0] == made["original"].counts[0]  # drawn in the same batches
+    assert "study_2.5" in made
     assert {made[f"only_{kind}"].vector for kind in KINDS} == {Recipe(8, kinds=kind) for kind in KINDS}
     windows = [made[f"{third}_third"].window for third in ("first", "middle", "last")]
     assert [end for _, end in windows][:2] == [start for start, _ in windows][1:]
@@ -38,6 +52,19 @@ def test_controls_are_like_the_chosen_arm_but_for_their_direction():
         )
         assert same == made["chosen"]
         assert made[name].vector.control == name
+
+
+def test_without_guidance_there_is_no_negative_prompt():
+    assert "negative_prompt" not in {arm.name for arm in reported_arms(FULL, "a dog", CHOSEN, 8, guided=False)}
+
+
+def test_ks_are_put_in_order_since_more_is_compared_with_less():
+    assert Plan(ks=(10, 1, 5)).ks == (1, 5, 10)
+
+
+def test_a_list_of_ones_own_is_drawn_whole():
+    own = [Prompt("target", str(i)) for i in range(250)]
+    assert all_targets(FULL, [own, own[:3]]).test == (250, 100, 100)
 
 
 def test_every_arm_draws_prompts_that_the_original_draws_too():

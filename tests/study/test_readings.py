@@ -1,3 +1,5 @@
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,11 @@ def test_rows_are_matched_by_prompt_and_repetition_whatever_their_order():
 
 def test_the_other_seed_is_matched_with_the_first():
     assert readings(["b", "a"], repeats=[1000, 1000]).aligned(readings(["a", "b"])).tolist() == [1, 0]
+
+
+def test_a_prompt_that_a_list_holds_twice_is_one_prompt():
+    twice = readings(["a", "a", "b"])
+    assert len(set(twice.names())) == 2
 
 
 def test_repetitions_of_a_prompt_count_as_one():
@@ -60,6 +67,9 @@ class Counting:
     def identity(self):
         return {"metric": self.name}
 
+    def about(self, concept):
+        return concept.text
+
     def measure(self, batch):
         self.calls += 1
         failed = [self.calls == 1 and i == 0 for i in range(len(batch.images))]
@@ -75,11 +85,11 @@ def test_failed_pictures_are_measured_again_by_the_next_run_and_finished_ones_ar
     assert not lab.finished(key)
     lab.measure(metric, unit, subject.concept)
     assert lab.finished(key)  # this run does not try for ever
-    study.forget_unfinished()
-    assert not lab.finished(key)
-    lab.measure(metric, unit, subject.concept)
-    study.forget_unfinished()
-    assert lab.finished(key)
+    later = replace(lab, since=time.time() + 1)
+    assert not later.finished(key)
+    assert later.read([metric], [unit], subject.concept).columns["value"].tolist() == list(range(len(unit.items)))
+    later.measure(metric, unit, subject.concept)
+    assert later.finished(key)
     read = lab.read([metric], [unit], subject.concept)
     assert read.columns["value"].tolist() == list(range(len(unit.items)))
     assert set(read.columns["word"]) == {"x"}

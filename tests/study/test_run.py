@@ -7,7 +7,7 @@ import torch
 
 from steering.diffusion import DiffusionModel
 from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
-from steering.evaluate.prompts import Prompt
+from steering.evaluate.prompts import Prompt, concept_folder
 from steering.study.crew import Crew
 from steering.study.plan import OTHER_SEED
 from steering.study.report import write_study
@@ -120,7 +120,8 @@ def test_several_processes_write_the_report_that_one_writes(finished, tmp_path, 
 def test_one_of_three_processes_alone_does_all_of_it(finished, tmp_path):
     study = new_study(tmp_path, Crew(2, 3), replace(TINY, ks=(1,)))
     study.run()
-    assert all(set(subject.readings) for subject in study.subjects)
+    for subject in study.subjects:
+        assert [arm.name for arm in subject.arms] == list(subject.readings)
 
 
 def test_ones_own_target_prompts_take_the_place_of_the_test_set():
@@ -129,6 +130,26 @@ def test_ones_own_target_prompts_take_the_place_of_the_test_set():
     targets = [prompt for prompt in subject.prompts["test"] if prompt.role == "target"]
     assert targets == own
     assert len(subject.prompts["test"]) == 203
+
+
+def test_labels_that_the_embedded_judge_does_not_know_are_refused_at_once():
+    with pytest.raises(ValueError, match="not unicorn"):
+        load_subject("dog", "pocket", TINY, [Prompt("target", "a unicorn", ("unicorn",))])
+
+
+def test_a_concept_without_siblings_is_studied_all_the_same(tmp_path):
+    source, own = concept_folder("dog", "pocket"), tmp_path / "mine"
+    own.mkdir()
+    for name in ("concept.json", "fit.csv"):
+        (own / name).write_bytes((source / name).read_bytes())
+    for name in ("dev.csv", "test.csv"):
+        lines = (source / name).read_text(encoding="utf-8").splitlines()
+        (own / name).write_text("\n".join(line for line in lines if not line.startswith("sibling")), encoding="utf-8")
+    study = new_study(tmp_path / "out", plan=replace(TINY, ks=(1,)))
+    study.subjects = [load_subject(str(own), "pocket", study.plan)]
+    study.run()
+    arms = write_study(study)["concepts"]["dog"]["arms"]
+    assert set(arms["chosen"]["lost"]) == {"unrelated"}
 
 
 def test_concepts_must_differ(tmp_path):

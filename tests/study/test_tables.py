@@ -3,6 +3,7 @@ import io
 
 import pytest
 
+from steering.study.report import rows_csv
 from steering.study.tables import Table, interval, p_text, tables_of, to_csv
 
 TABLE = Table("A | title & more", ("a", "b_c"), (("x|y", "5 %"), ("=1+1", "→ 3")), "A note.")
@@ -22,8 +23,21 @@ def test_a_spreadsheet_takes_no_prompt_for_a_formula():
     assert rows == [["prompt", "value"], ["'=HYPERLINK(1)", "-3.5"], ['\'-a, "dog"', "2"]]
 
 
+def test_negative_numbers_stay_numbers(finished):
+    study = finished[0]
+    readings = study.subjects[0].readings["study_k1"]
+    before = readings.columns["clip_concept"].copy()
+    readings.columns["clip_concept"][:] = -0.25
+    try:
+        rows = list(csv.DictReader(io.StringIO(rows_csv(study))))
+    finally:
+        readings.columns["clip_concept"][:] = before
+    assert float(next(row for row in rows if row["arm"] == "study_k1")["clip_concept"]) == -0.25
+
+
 def test_numbers_read_well():
     assert interval({"mean": 1.25, "low": 0.5, "high": 2.0}) == "1.2 [0.5, 2.0]"
+    assert interval({"mean": 1.25, "low": float("nan"), "high": float("nan")}) == "1.2 [–]"
     assert [p_text(p) for p in (0.0001, 0.042, 1.0)] == ["<.001", ".042", "1"]
 
 
