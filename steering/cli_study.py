@@ -23,7 +23,9 @@ Size = Annotated[int | None, typer.Option(help="Width and height in pixels; the 
 Batch = Annotated[int | None, typer.Option(min=1, help="Pictures computed together; the model's usual number.")]
 Repeats = Annotated[int, typer.Option("--seeds", min=1, help="Seeds a prompt; more prompts are worth more.")]
 Clip = Annotated[str | None, typer.Option(help="CLIP that scores: pocket, an open_clip architecture or a .json file.")]
-ClipWeights = Annotated[str | None, typer.Option(help="A tag of open_clip, or a file.")]
+ClipWeights = Annotated[
+    str | None, typer.Option(help="A tag of open_clip, or a file; of ViT-B-32 if no --clip is given.")
+]
 InceptionFile = Annotated[Path | None, typer.Option(help="Inception's weights, for FID (extra fid).")]
 LpipsFile = Annotated[Path | None, typer.Option(help="AlexNet's weights, for LPIPS (extra lpips).")]
 NudeNetFlag = Annotated[
@@ -172,13 +174,14 @@ def _measures(
     judge_consent: bool,
     judge_limit: int | None,
 ) -> Any:
+    from .evaluate.clip_score import DEFAULT
     from .evaluate.judge import JudgeSettings
     from .study.measures import Measures
 
     asked = JudgeSettings(judge, judge_url, judge_consent, limit=judge_limit) if judge else None
-    if clip_weights and not clip:
-        raise ValueError("--clip-weights needs --clip, the architecture that they are of, such as ViT-B-32")
-    return Measures(clip, clip_weights, inception, lpips, nudenet, asked)
+    # Weights alone are of the usual architecture, whatever the model.
+    architecture = clip or (DEFAULT if clip_weights else None)
+    return Measures(architecture, clip_weights, inception, lpips, nudenet, asked)
 
 
 class _Work:

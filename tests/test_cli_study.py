@@ -66,6 +66,10 @@ def test_a_dry_run_draws_nothing_and_estimates_the_judge(tmp_path):
         (("study", "pocket", "--concepts", "dog", "--targets", "dog=none.csv"), "no file of prompts"),
         (("study", "pocket", "--judge", "m"), "--judge-consent"),
         (("study", "nowhere"), "neither 'pocket'"),
+        (
+            ("study", "pocket", "--concepts", "dog", "--clip-weights", "none.pt"),
+            "ViT-B-32 does not load from 'none.pt'",
+        ),
         (("evaluate", "pocket", "dog", "--vector", "none.safetensors"), "there is no file"),
     ],
 )
