@@ -6,7 +6,10 @@ from .activations import LoadActivations, SaveActivations
 from .apply import Apply, SteeringOptions
 from .build import Build
 from .capture import Capture
+from .combine import Combine
 from .comfy_files import register
+from .lora import ExportLora
+from .map import SteeringMap
 from .pairs import LoadPairs, PairsFromText
 from .pocket import LoadPocket
 from .quick import Quick
@@ -33,6 +36,9 @@ NODES: list[type[io.ComfyNode]] = [
     Report,
     Sweep,
     LabelledGrid,
+    Combine,
+    ExportLora,
+    SteeringMap,
 ]
 """Every node of the pack, in menu order."""
 

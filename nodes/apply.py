@@ -16,16 +16,17 @@ RECOMMENDED = "recommended"
 """The preset that the vector's file recommends."""
 
 
-def preset_input() -> io.Combo.Input:
+def preset_input(default: str = RECOMMENDED) -> io.Combo.Input:
     """The choice of preset, wherever it is asked for."""
     return io.Combo.Input(
         "preset",
         options=[RECOMMENDED, *PRESETS],
-        default=RECOMMENDED,
+        default=default,
         tooltip=(
             "How tokens are moved. recommended: as the vector's file says, else precise. study: every token, plain "
             "projection. casteer: only tokens that hold the concept. precise: those, down to the level of pictures "
-            "without it. selective: only tokens far above that level."
+            "without it. selective: only tokens far above that level. lora: every token, in both halves of guidance, "
+            "to that level, which an exported LoRA does too."
         ),
     )
 
@@ -38,6 +39,15 @@ def strength_input(tooltip: str) -> io.Float.Input:
 def preset_name(preset: str) -> str | None:
     """The preset's name as the engine wants it."""
     return None if preset == RECOMMENDED else preset
+
+
+def replace_input() -> Vector.Input:
+    """The second vector of mode replace, wherever it is asked for."""
+    return Vector.Input(
+        "replace_with",
+        optional=True,
+        tooltip="For mode replace: what takes the concept's place. Best when both are built at the same sites.",
+    )
 
 
 def _percent(name: str, default: float, tooltip: str) -> io.Float.Input:
@@ -55,8 +65,8 @@ class Apply(io.ComfyNode):
             display_name="Apply Steering",
             category="steering",
             description=(
-                "Takes the vector's concept out of what the model draws, while it draws. The model given stays as it "
-                "is; several Apply nodes in a row act together."
+                "Takes the vector's concept out of what the model draws, while it draws; or puts it in, or another in "
+                "its place. The model given stays as it is; several Apply nodes in a row act together."
             ),
             inputs=[
                 io.Model.Input("model", tooltip="A model of the family that the vector was made for."),
@@ -67,7 +77,13 @@ class Apply(io.ComfyNode):
                 ),
                 preset_input(),
                 io.Combo.Input(
-                    "mode", options=list(INTERVENTIONS), default="suppress", tooltip="suppress: take the concept out."
+                    "mode",
+                    options=list(INTERVENTIONS),
+                    default="suppress",
+                    tooltip=(
+                        "suppress: take the concept out. replace: put replace_with in its place. add: put the concept "
+                        "in, on every token; works well for styles, hardly for objects."
+                    ),
                 ),
                 _percent(
                     "start_percent",
@@ -81,6 +97,7 @@ class Apply(io.ComfyNode):
                     tooltip="Where in the picture to steer: white everywhere by default, grey is partial.",
                 ),
                 Options.Input("options", optional=True, tooltip="From Steering Options; replaces the preset."),
+                replace_input(),
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler.")],
         )
@@ -97,6 +114,7 @@ class Apply(io.ComfyNode):
         end_percent: float,
         mask: torch.Tensor | None = None,
         options: Settings | None = None,
+        replace_with: SteeringVector | None = None,
     ) -> io.NodeOutput:
         """Clone, add the entry, return."""
         if start_percent > end_percent:
@@ -105,7 +123,7 @@ class Apply(io.ComfyNode):
         window = (float(sampling.percent_to_sigma(start_percent)), float(sampling.percent_to_sigma(end_percent)))
         # The same object stays the same: vectors under one mask are made orthogonal to each other.
         area = mask if mask is None or mask.ndim == 3 else mask.reshape(-1, *mask.shape[-2:])
-        entry = make_entry(vector, strength, preset_name(preset), options, window, mode, area)
+        entry = make_entry(vector, strength, preset_name(preset), options, window, mode, area, replace_with)
         return io.NodeOutput(with_entry(model, entry))
 
 

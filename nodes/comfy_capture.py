@@ -39,6 +39,19 @@ def family_of(model: ModelPatcher) -> str:
     return FAMILIES.get(widths, "unet-{}-{}".format(*widths))
 
 
+def weights_hash(model: ModelPatcher) -> str:
+    """`weights_digest` of a model's UNet as it was loaded, under its diffusers names."""
+    backup = model.backup  # what the weights were before patches went in
+    state = model.model.diffusion_model.state_dict()
+    names = comfy.utils.unet_to_diffusers(model.model.model_config.unet_config)
+
+    def original(name: str) -> Tensor:
+        kept = backup.get(f"diffusion_model.{name}")
+        return state[name] if kept is None else kept.weight
+
+    return weights_digest({theirs: original(ours) for theirs, ours in names.items() if ours in state})
+
+
 class GraphModel:
     """What `steering.capture.CapturableModel` asks for.
 
@@ -78,15 +91,7 @@ class GraphModel:
 
     def weights_hash(self) -> str:
         """`weights_digest` of the UNet as it was loaded, under its diffusers names."""
-        backup = self.model.backup  # what the weights were before patches went in
-        state = self.model.model.diffusion_model.state_dict()
-        names = comfy.utils.unet_to_diffusers(self.model.model.model_config.unet_config)
-
-        def original(name: str) -> Tensor:
-            kept = backup.get(f"diffusion_model.{name}")
-            return state[name] if kept is None else kept.weight
-
-        return weights_digest({theirs: original(ours) for theirs, ours in names.items() if ours in state})
+        return weights_hash(self.model)
 
     def encode(self, prompts: Sequence[str]) -> list:
         """One conditioning that holds all prompts, row by row."""

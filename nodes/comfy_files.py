@@ -12,6 +12,8 @@ from ..steering.pairs import CONCEPTS, every_built_in
 VECTORS = "steering_vectors"
 PAIRS = "steering_pairs"
 ACTIVATIONS = "steering_activations"
+LORAS = "loras"
+"""ComfyUI's own folder, which Export LoRA writes into."""
 SHIPPED = Path(__file__).parent.parent / "vectors"
 ENDINGS = {VECTORS: {".safetensors"}, PAIRS: {".csv", ".jsonl"}, ACTIVATIONS: {".safetensors"}}
 

@@ -19,7 +19,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import nn
 
 from ..steering.hooks import as_tokens, site_hooks
-from ..steering.observation import Pending, observe
+from ..steering.observation import Pending, observing
 from ..steering.recording import Reducer
 from ..steering.sites import Site, find_sites
 from ..steering.steer import Call, Entry, Steering, resolve
@@ -75,18 +75,13 @@ def _steering_wrapper(
     """A DIFFUSION_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
     steering = Steering(entries)
     masked = any(entry.mask is not None for entry in entries)
-    modules = _remembered(lambda unet: resolve(unet, steering))
+    edit = steering.edit if note is None else observing(steering, note)
+    hooked = set(steering.sites) if note is None else {site for entry in entries for site in entry.vector.sites}
+    modules = _remembered(lambda unet: {site: m for site, m in resolve(unet, steering).items() if site in hooked})
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         call = describe(args[0], _options(args, kwargs), masked)
-
-        def edit(site: Site, output: torch.Tensor) -> torch.Tensor | None:
-            result = steering.edit(site, output, call)
-            if note is not None:
-                note(observe(entries, site, output, output if result is None else result, call))
-            return result
-
-        with site_hooks(modules(executor.class_obj), edit):
+        with site_hooks(modules(executor.class_obj), lambda site, output: edit(site, output, call)):
             return executor(*args, **kwargs)
 
     return wrapper

@@ -122,6 +122,8 @@ def describe_run(run: SteeredRun) -> str:
     for number, entry in enumerate(run.entries):
         mine = [seen for seen in run.observations if seen.entry == number]
         name = entry.vector.metadata.get("concept") or f"vector {number + 1}"
+        if entry.target is not None:
+            name = f"{name} with {entry.target.metadata.get('concept') or 'another'}"
         way = f"{entry.mode} {name}, strength {entry.strength:g}, {entry.settings}"
         if not entry.strength:
             lines.append(f"{way}: strength 0, nothing changes")

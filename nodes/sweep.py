@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..steering.evaluate.plots import labelled_grid
+from ..steering.evaluate.strip import drift_of, judge_labels, notes_of, parse_strengths, presence_of
 from ..steering.steer import make_entry
 from ..steering.vector import SteeringVector
 from .apply import preset_input, preset_name
 from .comfy_unet import with_entry
 from .pictures import as_image, as_pictures
 from .sockets import Vector
-
-
-def parse_strengths(text: str) -> list[float]:
-    """Numbers separated by commas, spaces or lines.
-
-    Raises:
-        ValueError: none, or something that is no finite number.
-    """
-    words = text.replace(",", " ").replace(";", " ").split()
-    try:
-        strengths = [float(word) for word in words]
-    except ValueError:
-        strengths = []
-    if not strengths or not all(math.isfinite(value) for value in strengths):
-        raise ValueError(f"strengths {text!r} must be numbers separated by commas, such as 0, 1, 2.5")
-    return strengths
 
 
 class Sweep(io.ComfyNode):
@@ -91,14 +75,28 @@ class LabelledGrid(io.ComfyNode):
                     tooltip="A list of texts, one a picture or one a batch, such as Strength Sweep gives.",
                 ),
                 io.Int.Input("columns", default=4, min=1, max=64, tooltip="Pictures in a row."),
+                Vector.Input(
+                    "vector",
+                    optional=True,
+                    tooltip=(
+                        "Writes under each picture how far it drifted from the first (rms in grey levels), and on the "
+                        "embedded model's pictures the presence of this vector's concept, 0 to 100."
+                    ),
+                ),
             ],
             outputs=[io.Image.Output(display_name="IMAGE", tooltip="One picture; to Preview Image or Save Image.")],
             is_input_list=True,
         )
 
     @classmethod
-    def execute(cls, images: list[torch.Tensor], labels: list[str], columns: list[int]) -> io.NodeOutput:
-        """Flatten batches, draw."""
+    def execute(
+        cls,
+        images: list[torch.Tensor],
+        labels: list[str],
+        columns: list[int],
+        vector: list[SteeringVector] | None = None,
+    ) -> io.NodeOutput:
+        """Flatten batches, measure, draw."""
         if len(labels) != len(images):
             raise ValueError(
                 f"{len(labels)} labels do not fit {len(images)} pictures; connect labels of the same sweep"
@@ -109,5 +107,15 @@ class LabelledGrid(io.ComfyNode):
         pictures = [
             (picture, label) for image, label in zip(images, labels, strict=True) for picture in as_pictures(image)
         ]
-        grid = labelled_grid([picture for picture, _ in pictures], [label for _, label in pictures], columns[0])
+        notes = _notes([as_pictures(image) for image in images], vector[0]) if vector else []
+        grid = labelled_grid([picture for picture, _ in pictures], [label for _, label in pictures], columns[0], notes)
         return io.NodeOutput(as_image(grid))
+
+
+def _notes(batches: list[list[np.ndarray]], vector: SteeringVector) -> list[str]:
+    """Presence and drift of every picture, from the one at the same place of the first batch."""
+    pictures = np.stack([picture for batch in batches for picture in batch])
+    first = [batches[0][i % len(batches[0])] for batch in batches for i in range(len(batch))]
+    family = vector.metadata.get("model", {}).get("family", "")
+    labels = judge_labels(str(vector.metadata.get("concept", "")), family)
+    return notes_of(presence_of(pictures, labels), drift_of(pictures, np.stack(first)))

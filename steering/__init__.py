@@ -11,8 +11,10 @@ Importing this needs torch, numpy and safetensors; diffusers only once a model i
 """
 
 from .activations import Activations
+from .bake import bake, linear_layers, linearised, obstacles
 from .build import build, recommend, with_thresholds
 from .capture import CaptureSettings, calibrate, capture
+from .combine import combine, cosines
 from .diffusion import DiffusionModel, load_model
 from .interventions import PRESETS, Settings
 from .navigator import Scores, score, select
@@ -39,13 +41,19 @@ __all__ = [
     "SiteVector",
     "SteeringVector",
     "__version__",
+    "bake",
     "build",
     "calibrate",
     "capture",
+    "combine",
+    "cosines",
     "find_sites",
+    "linear_layers",
+    "linearised",
     "load_model",
     "load_pairs",
     "make_entry",
+    "obstacles",
     "parse_pairs",
     "recommend",
     "score",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from .cli_pictures import generate, map_, strip
 from .cli_study import evaluate, study
-from .terminal import SITES, Device, JsonFlag, answer, console, file_and_strength, new_file, progress
+from .cli_vectors import combine, export_lora
+from .terminal import SITES, Device, JsonFlag, answer, console, new_file, progress
 from .version import __version__
 
 app = typer.Typer(
@@ -160,23 +162,43 @@ def build(
         str | None,
         typer.Option(help="The captured MODEL: measures the gate thresholds that the preset selective needs."),
     ] = None,
+    recommend: Annotated[
+        str | None, typer.Option(help="Preset and strength that the file recommends to its users, as precise:1.")
+    ] = None,
     device: Device = "auto",
     as_json: JsonFlag = False,
 ) -> None:
     """Build a steering vector."""
     from .activations import Activations
     from .build import build as run_build
+    from .build import recommend as recommending
     from .navigator import Scores
 
     new_file(out, ".safetensors")
+    advice = _advice(recommend) if recommend else {}
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
     vector = run_build(captured, given, top_k, select, direction, time, rank)
     if calibrate:
         vector = _calibrated(vector, captured.metadata, calibrate, device)
+    if advice:
+        vector = recommending(vector, **advice)
     vector.save(out)
     names = [str(site) for site in vector.sites]
     answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")
+
+
+def _advice(text: str) -> dict[str, Any]:
+    """``PRESET:STRENGTH`` as a recommendation."""
+    from .interventions import get_preset
+
+    preset, _, strength = text.partition(":")
+    try:
+        advice = {"preset": preset, "strength": float(strength)}
+    except ValueError:
+        raise ValueError(f"--recommend {text!r} must be PRESET:STRENGTH, as precise:1") from None
+    get_preset(preset)
+    return advice
 
 
 def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
@@ -193,53 +215,6 @@ def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: st
 
 
 @app.command()
-def generate(
-    model: Annotated[str, typer.Argument(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")],
-    prompt: Annotated[str, typer.Option(help="What the picture shows.")],
-    out: Annotated[Path, typer.Option(help="Picture to write, .png.")],
-    vector: Annotated[list[str] | None, typer.Option(help="FILE or FILE:STRENGTH; repeat to combine.")] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="study, casteer, precise or selective; the file's own if not given.")
-    ] = None,
-    negative: Annotated[str, typer.Option(help="Negative prompt.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 30,
-    guidance: Annotated[
-        float | None, typer.Option(help="Classifier-free guidance; the model's own if not given.")
-    ] = None,
-    size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
-    device: Device = "auto",
-    as_json: JsonFlag = False,
-) -> None:
-    """Make one picture, steered or not."""
-    from PIL import Image
-
-    from .diffusion import load_model
-    from .files import replacing
-    from .steer import steer
-
-    new_file(out, ".png")
-    entries = [_entry(item, preset) for item in vector or []]
-    loaded = load_model(model, device)
-    rows = steps * (2 if guidance != 1 else 1)
-    with progress(rows, "generate") as update, steer(loaded, entries):
-        image = loaded.generate(prompt, negative, seed, steps, guidance, size, progress=update)[0]
-    with replacing(out) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG")
-    used = [{"strength": entry.strength, **asdict(entry.settings)} for entry in entries]
-    answer({"out": str(out), "seed": seed, "vectors": used}, as_json, str(out))
-
-
-def _entry(item: str, preset: str | None) -> Any:
-    """``FILE`` or ``FILE:STRENGTH`` as an entry."""
-    from .steer import make_entry
-    from .vector import SteeringVector
-
-    path, strength = file_and_strength(item)
-    return make_entry(SteeringVector.load(path), strength, preset)
-
-
-@app.command()
 def inspect(
     file: Annotated[Path, typer.Argument(help="Activations, scores or a vector.")],
     as_json: JsonFlag = False,
@@ -247,7 +222,7 @@ def inspect(
     """Say what is in a file of ours, and where it comes from."""
     values = _described(file)
     shown = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
-    text = "\n".join(f"{name:<12}{value}" for name, value in shown.items())
+    text = "\n".join(f"{name:<13}{value}" for name, value in shown.items())
     answer(values, as_json, text)
 
 
@@ -288,10 +263,18 @@ def _vector_described(file: Path) -> dict[str, Any]:
     }
 
 
-app.command()(study)
-app.command()(evaluate)
+def _lora_described(file: Path) -> dict[str, Any]:
+    from .files import read_header
 
-_DESCRIBERS = {"activations": _activations_described, "vector": _vector_described}
+    return {name: value for name, value in read_header(file).items() if name not in ("kind", "version")}
+
+
+for command in (generate, strip, combine, study, evaluate):
+    app.command()(command)
+app.command("map")(map_)
+app.command("export-lora")(export_lora)
+
+_DESCRIBERS = {"activations": _activations_described, "vector": _vector_described, "lora": _lora_described}
 
 
 def _version(value: bool) -> None:

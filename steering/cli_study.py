@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .evaluate.judge import OPENAI
-from .terminal import Device, JsonFlag, answer, file_and_strength, progress
+from .terminal import Device, JsonFlag, Preset, answer, file_and_strength, progress
 
 Concepts = Annotated[
     str | None, typer.Option(help="Built-in concepts or folders, separated by commas; all if not given.")
@@ -101,9 +101,7 @@ def evaluate(
     concept: Annotated[str, typer.Argument(help="A built-in concept, or a folder of one.")],
     vector: Annotated[str, typer.Option(help="FILE or FILE:STRENGTH.")],
     out: Out,
-    preset: Annotated[
-        str | None, typer.Option(help="study, casteer, precise or selective; the file's own if not given.")
-    ] = None,
+    preset: Preset = None,
     prompts: Test = None,
     targets: Annotated[Path | None, typer.Option(help="A file of target prompts in place of the test set's.")] = None,
     steps: Steps = 30,
@@ -202,12 +200,11 @@ class _Work:
 
     def subjects(self, concepts: str | None, targets: dict[str, Path]) -> list[Any]:
         """The concepts with their prompts; all built-in ones of the model's family where none are named."""
-        from .evaluate.prompts import read_prompts
-        from .pairs import built_in
+        from .evaluate.prompts import evaluated, read_prompts
         from .study.run import load_subject
 
         family = self.model.family
-        names = [name.strip() for name in concepts.split(",")] if concepts else built_in(family)
+        names = [name.strip() for name in concepts.split(",")] if concepts else evaluated(family)
         unknown = set(targets) - set(names)
         if unknown:
             raise ValueError(f"--targets names {', '.join(sorted(unknown))}, which --concepts does not")

@@ -44,10 +44,17 @@ def principal(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
     differences = positive - negative
     if not 1 <= rank <= min(differences.shape):
         raise ValueError(f"rank {rank} is not within 1 to {min(differences.shape)}, the number of pairs or channels")
-    rows = torch.linalg.svd(differences, full_matrices=False).Vh[:rank]
-    mean = rows @ differences.mean(0)
+    return lead_first(torch.linalg.svd(differences, full_matrices=False).Vh[:rank], differences.mean(0))
+
+
+def lead_first(rows: Tensor, difference: Tensor) -> Tensor:
+    """Orthonormal rows ``[K, C]`` turned within their span so that the first points along ``difference [C]``.
+
+    That is along its projection onto the span; the others are orthogonal to it.
+    """
+    mean = rows @ difference
     # QR of (mean, e_1, e_2, ...) gives a basis of the span whose first vector is the mean's, up to its sign.
-    turn = torch.linalg.qr(torch.column_stack([mean, torch.eye(rank, dtype=rows.dtype)]))[0]
+    turn = torch.linalg.qr(torch.column_stack([mean, torch.eye(len(rows), dtype=rows.dtype)]))[0]
     lead = torch.where(turn[:, 0] @ mean < 0, -turn[:, 0], turn[:, 0])
     return torch.column_stack([lead, turn[:, 1:]]).T @ rows
 

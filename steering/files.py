@@ -49,16 +49,24 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_tensors(
-    path: str | Path, tensors: Mapping[str, Tensor], kind: str, version: int, metadata: Mapping[str, Any]
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    kind: str,
+    version: int,
+    metadata: Mapping[str, Any],
+    beside: Mapping[str, str] | None = None,
 ) -> None:
-    """Write tensors as safetensors with a JSON header of kind, version and metadata, whole or not at all."""
+    """Write tensors as safetensors with a JSON header of kind, version and metadata, whole or not at all.
+
+    ``beside`` are further entries next to that header, for programs that look for names of their own.
+    """
     # Cloned, since safetensors refuses tensors that share their memory.
     contiguous = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
     with replacing(path) as temporary:
         header = {**metadata, "kind": kind, "version": version}
-        save_file(contiguous, temporary, metadata={KEY: json.dumps(header, ensure_ascii=False)})
+        save_file(contiguous, temporary, metadata={KEY: json.dumps(header, ensure_ascii=False), **(beside or {})})
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

@@ -13,6 +13,14 @@ g = s - μ, max(s - μ, 0) and max(s - τ, 0). The reference μ is 0 (plain proj
 CASteer's choice) or the negative mean's own coordinate (strength 1 then means "as in the negative
 set", ACE, arXiv 2411.09003). The positive gate is CASteer's (arXiv 2503.09630); its factor
 max(β<x, s>, 0) per patch is the case of one row and μ = 0.
+
+    add          x' = x + Σ_j λ_j γ_j q_j        γ_j = <d, q_j>, d the mean difference positive - negative
+    replace      x' = x - Σ_j λ_j g_j (q_j - t_j)    t_lead = D_b / γ_a, the others 0
+
+so that strength 1 of ``add`` is one mean difference (activation addition, as repeng and CASteer's "add" do it)
+on every token: reference and gate play no part. ``replace`` takes g out of concept a as ``suppress`` does,
+and puts the same share g / γ_a of the other concept's displacement D_b = Σ_k γ_k q_k in its place: what is as
+much of a as the positive prompts were becomes as much of b (CASteer's "switch", in units of each concept).
 """
 
 from __future__ import annotations
@@ -69,10 +77,11 @@ PRESETS = MappingProxyType(
         "casteer": Preset(Settings("zero", "positive", False, "cond"), 2.0),
         "precise": Preset(Settings("negative", "positive", False, "cond"), 1.0),
         "selective": Preset(Settings("negative", "threshold", False, "cond"), 2.0),
+        "lora": Preset(Settings("negative", "all", False, "both"), 1.0),
     }
 )
-"""Named settings: the source study's, CASteer's, the one that means "as in the negative set", and the
-one that touches only tokens above what 95 % of the negative set's tokens reach."""
+"""Named settings: the source study's, CASteer's, the one that means "as in the negative set", the one that
+touches only tokens above what 95 % of the negative set's tokens reach, and the one that a LoRA can hold."""
 
 
 def get_preset(name: str) -> Preset:
@@ -84,12 +93,12 @@ def get_preset(name: str) -> Preset:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Orthonormal rows that are applied together.
+    """Rows that are applied together.
 
     Attributes:
-        directions: ``[J, C]`` float32.
+        directions: rows that tokens are moved along ``[J, C]`` float32; orthonormal but under ``replace``.
         offsets: μ_j ``[J]`` (τ in the leading row under the threshold gate).
-        strengths: λ_j ``[J]``.
+        strengths: λ_j ``[J]``; λ_j γ_j under ``add``.
         leads: index of the row that gates row j ``[J]``.
         readouts: rows that coordinates are read with ``[J, C]``; the directions themselves for a
             plain projection.
@@ -120,6 +129,24 @@ def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
     return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
 
 
+def replace(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
+    """Replace: x' = x - Σ_j λ_j g_j (q_j - t_j), the rows' directions being q_j - t_j; see the module's docstring.
+
+    Coordinates are read with the rows' readouts, q_j itself for a plain vector. Where t is 0 this is `suppress`.
+    """
+    return suppress(x, rows, settings)
+
+
+def add(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
+    """Add: x' = x + Σ_j λ_j γ_j q_j, the same for every token; the rows' strengths being λ_j γ_j.
+
+    Computed in float32, returned in x's dtype; of the settings only ``keep_norm`` matters here.
+    """
+    tokens = x.float()
+    moved = tokens + rows.strengths @ rows.directions
+    return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
+
+
 def restore_norm(moved: Tensor, original: Tensor) -> Tensor:
     """Rescale every token of ``moved [..., C]`` to its length in ``original``; a zero token stays zero."""
     length = moved.norm(dim=-1, keepdim=True)
@@ -135,13 +162,8 @@ def within(x: Tensor, moved: Tensor, weights: Tensor) -> Tensor:
     return torch.where(weights == 0, x, mixed.to(x.dtype))
 
 
-def mask_tokens(mask: Tensor, tokens: int, latent: tuple[int, int]) -> Tensor:
-    """A mask ``[M, H, W]`` as weights of a site's tokens ``[M, T, 1]``, averaged over each token's area.
-
-    Args:
-        mask: weights from 0 to 1, over the whole picture.
-        tokens: number of tokens T of the site.
-        latent: height and width of the latents; every level of the UNet halves them, rounding up.
+def token_grid(tokens: int, latent: tuple[int, int]) -> tuple[int, int]:
+    """Height and width in which a site's tokens lie, row by row; every level of the UNet halves them, rounding up.
 
     Raises:
         ValueError: no level of the UNet has that many tokens.
@@ -150,18 +172,37 @@ def mask_tokens(mask: Tensor, tokens: int, latent: tuple[int, int]) -> Tensor:
     while height * width > tokens:
         height, width = (height + 1) // 2, (width + 1) // 2
     if height * width != tokens:
-        raise ValueError(f"a mask does not fit {tokens} tokens of latents of {latent[0]} x {latent[1]}")
+        raise ValueError(f"{tokens} tokens are no level of a UNet on latents of {latent[0]} x {latent[1]}")
+    return height, width
+
+
+def mask_tokens(mask: Tensor, tokens: int, latent: tuple[int, int]) -> Tensor:
+    """A mask ``[M, H, W]`` as weights of a site's tokens ``[M, T, 1]``, averaged over each token's area.
+
+    Args:
+        mask: weights from 0 to 1, over the whole picture.
+        tokens: number of tokens T of the site.
+        latent: height and width of the latents.
+
+    Raises:
+        ValueError: no level of the UNet has that many tokens.
+    """
+    height, width = token_grid(tokens, latent)
     fitted = torch.nn.functional.interpolate(mask[:, None].float(), (height, width), mode="area")
     return fitted.flatten(1)[..., None]
 
 
 INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, Settings], Tensor]] = MappingProxyType(
-    {"suppress": suppress}
+    {"suppress": suppress, "replace": replace, "add": add}
 )
-"""Mode name -> function."""
+"""Mode name -> function, in the order in which they act where several do."""
 
 
-def orthonormalise(entries: list[Rows], minimum: float = 0.1) -> tuple[list[Tensor], list[Tensor]]:
+LEAST = 0.1
+"""A direction of which less than this is left beside others is dropped: a short remainder is mostly noise."""
+
+
+def orthonormalise(entries: list[Rows], minimum: float = LEAST) -> tuple[list[Tensor], list[Tensor]]:
     """Gram-Schmidt over the rows of several entries in their order.
 
     Returns for each entry its orthonormal rows ``[J', C]`` and the indices ``[J']`` of the rows they

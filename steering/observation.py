@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .hooks import as_tokens
+from .hooks import as_tokens, site_hooks
 from .sites import Site, sort_sites
-from .steer import Call, Entry
+from .steer import Call, Entry, SteerableModel, Steering, resolve, running_call
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observation:
     """One entry at one site in one UNet call, over the tokens of the rows that it acts on.
 
@@ -24,6 +25,9 @@ class Observation:
         before: mean coordinate <x, r> before, r being the entry's leading direction there.
         after: the same afterwards, when all entries have acted.
         touched: share of tokens that are not what they were, 0 to 1.
+        tokens: every token's coordinate before and after ``[2, n, T]``, float32 on the CPU; None where not kept.
+        pictures: number in the batch of each of the n rows.
+        latent: height and width of the latents, from which the tokens' places follow; None where unknown.
     """
 
     entry: int
@@ -32,43 +36,103 @@ class Observation:
     before: float
     after: float
     touched: float
+    tokens: Tensor | None = None
+    pictures: tuple[int, ...] = ()
+    latent: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """An observation whose three figures ``[3]`` are still on the device, to spare a synchronisation a site."""
+    """An observation whose numbers are still on the device, to spare a synchronisation a site.
+
+    Attributes:
+        entry, site, sigma, pictures, latent: as in `Observation`.
+        tokens: coordinates before and after ``[2, n, T]``.
+        touched: share of tokens that are not what they were.
+    """
 
     entry: int
     site: Site
     sigma: float
-    figures: Tensor
+    tokens: Tensor
+    touched: Tensor
+    pictures: tuple[int, ...]
+    latent: tuple[int, int] | None
+
+    @property
+    def figures(self) -> Tensor:
+        """Mean coordinate before, mean coordinate after, share of tokens touched ``[3]``."""
+        return torch.cat([self.tokens.mean((1, 2)), self.touched[None]])
 
 
 def observe(entries: Sequence[Entry], site: Site, before: Tensor, after: Tensor, call: Call) -> list[Pending]:
-    """What each entry's direction says of a site's output before and after the edit."""
+    """What each entry's direction says of a site's output before and after the edit.
+
+    An entry of strength 0 is observed as well: it moves nothing, and shows where the model holds its concept.
+    """
     seen = []
     for number, entry in enumerate(entries):
         for sigma in sorted(set(call.sigmas)):
-            if not entry.acts(site, sigma):
+            if not entry.reaches(site, sigma):
                 continue
             rows = call.acting(sigma, entry.settings.half)
             if rows:
-                seen.append(Pending(number, site, sigma, _figures(entry, site, sigma, before[rows], after[rows])))
+                seen.append(_seen(number, entry, site, sigma, before[rows], after[rows], rows, call))
     return seen
 
 
-def _figures(entry: Entry, site: Site, sigma: float, before: Tensor, after: Tensor) -> Tensor:
+Edit = Callable[[Site, Tensor, Call], Tensor | None]
+"""(site, its output, the call) -> the steered output, or None where nothing acts."""
+
+
+def observing(steering: Steering, note: Callable[[list[Pending]], None]) -> Edit:
+    """`Steering.edit` that also tells ``note`` what it did."""
+
+    def edit(site: Site, output: Tensor, call: Call) -> Tensor | None:
+        result = steering.edit(site, output, call)
+        note(observe(steering.entries, site, output, output if result is None else result, call))
+        return result
+
+    return edit
+
+
+@contextmanager
+def steer_and_observe(model: SteerableModel, entries: Sequence[Entry]) -> Iterator[list[Pending]]:
+    """Steer a loaded model inside the block as `steering.steer.steer` does, and note what that does.
+
+    Yields the list that fills while the model samples; `settle` makes numbers of it.
+
+    Raises:
+        ValueError: a site or width that the model does not have.
+    """
+    seen: list[Pending] = []
+    steering = Steering(entries)
+    edit = observing(steering, seen.extend)
+    with site_hooks(resolve(model.unet, steering), lambda site, output: edit(site, output, running_call(model))):
+        yield seen
+
+
+def _seen(
+    number: int, entry: Entry, site: Site, sigma: float, before: Tensor, after: Tensor, rows: list[int], call: Call
+) -> Pending:
     lead = entry.vector.sites[site].rows_read[entry.vector.knot(sigma), 0].to(before.device).float()
     old, new = as_tokens(before).float(), as_tokens(after).float()
-    return torch.stack([(old @ lead).mean(), (new @ lead).mean(), (old != new).any(-1).float().mean()])
+    pictures = tuple(row % (call.batch or len(call.sigmas)) for row in rows)
+    touched = (old != new).any(-1).float().mean()
+    return Pending(number, site, sigma, torch.stack([old @ lead, new @ lead]), touched, pictures, call.latent)
 
 
 def settle(pending: Sequence[Pending]) -> list[Observation]:
-    """The observations as plain numbers, fetched from the device at once."""
+    """The observations as plain numbers, their figures fetched from the device at once."""
     if not pending:
         return []
     figures = torch.stack([seen.figures for seen in pending]).tolist()
-    return [Observation(seen.entry, seen.site, seen.sigma, *row) for seen, row in zip(pending, figures, strict=True)]
+    return [
+        Observation(
+            seen.entry, seen.site, seen.sigma, before, after, touched, seen.tokens.cpu(), seen.pictures, seen.latent
+        )
+        for seen, (before, after, touched) in zip(pending, figures, strict=True)
+    ]
 
 
 def table(observations: Sequence[Observation]) -> str:

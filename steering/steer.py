@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -76,6 +76,8 @@ class Entry:
         mode: a name of `steering.interventions.INTERVENTIONS`.
         mask: where in the picture it acts, weights from 0 to 1 ``[M, H, W]`` with M = 1 or one for each
             picture of the batch; None means everywhere.
+        target: the vector of the concept that takes this one's place, under mode ``replace`` only. At a site that
+            it lacks, this concept is suppressed and nothing takes its place.
     """
 
     vector: SteeringVector
@@ -84,26 +86,54 @@ class Entry:
     window: tuple[float, float] = (float("inf"), 0.0)
     mode: str = "suppress"
     mask: Tensor | None = None
+    target: SteeringVector | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in INTERVENTIONS:
             raise ValueError(f"mode {self.mode!r} is not one of {', '.join(INTERVENTIONS)}")
+        _check_target(self.mode, self.vector, self.target)
         if not torch.isfinite(torch.tensor(float(self.strength))):
             raise ValueError(f"strength {self.strength} must be a finite number")
         if self.window[0] < self.window[1]:
             raise ValueError(f"the window {self.window} ends before it starts; noise levels fall from first to last")
         if self.mask is not None and self.mask.ndim != 3:
             raise ValueError(f"a mask of shape {tuple(self.mask.shape)} is not [M, H, W]; one mask a picture, or one")
-        if self.settings.gate == "threshold" and any(e.threshold is None for e in self.vector.sites.values()):
+        gated = self.settings.gate == "threshold" and self.mode != "add"
+        if gated and any(e.threshold is None for e in self.vector.sites.values()):
             raise ValueError("the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'")
+
+    def reaches(self, site: Site, sigma: float) -> bool:
+        """Whether a site and noise level are the entry's, whatever its strength."""
+        inside = self.window[1] <= sigma <= self.window[0]
+        return inside and site in self.vector.sites and self.vector.is_active(site, sigma)
 
     def acts(self, site: Site, sigma: float) -> bool:
         """Whether this entry changes anything at a site and noise level."""
-        inside = self.window[1] <= sigma <= self.window[0]
-        return bool(self.strength) and inside and site in self.vector.sites and self.vector.is_active(site, sigma)
+        return bool(self.strength) and self.reaches(site, sigma)
 
     def rows(self, site: Site, sigma: float) -> Rows:
         """Its rows at a site and noise level, before other entries are taken into account."""
+        if self.mode == "add":
+            return self._rows_added(site, sigma)
+        rows = self._rows_taken(site, sigma)
+        return rows if self.target is None else replace(rows, directions=self._towards(rows, site, sigma))
+
+    def _rows_added(self, site: Site, sigma: float) -> Rows:
+        entry, knot = self.vector.sites[site], self.vector.knot(sigma)
+        directions, gaps = entry.direction[knot].float(), entry.gap[knot]
+        nothing = torch.zeros(len(gaps))
+        return Rows(directions, nothing, self.strength * gaps, nothing.long(), directions)
+
+    def _towards(self, rows: Rows, site: Site, sigma: float) -> Tensor:
+        """Rows q - t ``[J, C]``: along the leading one its concept becomes the target's, unit for unit."""
+        assert self.target is not None
+        if site not in self.target.sites:
+            return rows.directions
+        gap = self.vector.sites[site].gap[self.vector.knot(sigma), 0]
+        taken = self.target.sites[site].displacement[self.target.knot(sigma)] / gap
+        return torch.cat([rows.directions[:1] - taken, rows.directions[1:]])
+
+    def _rows_taken(self, site: Site, sigma: float) -> Rows:
         entry, knot = self.vector.sites[site], self.vector.knot(sigma)
         directions = entry.direction[knot].float()
         readouts = directions if entry.readout is None else entry.rows_read[knot].float()
@@ -120,6 +150,14 @@ class Entry:
         return readouts @ self.vector.sites[site].negative_mean[self.vector.knot(sigma)].float()
 
 
+def _check_target(mode: str, vector: SteeringVector, target: SteeringVector | None) -> None:
+    if (mode == "replace") != (target is not None):
+        remedy = "give the vector of what takes its place" if target is None else "leave the second vector out"
+        raise ValueError(f"mode {mode!r} takes {'no' if target else 'a'} second vector; {remedy}, or use replace")
+    if target is not None and not set(vector.sites) & set(target.sites):
+        raise ValueError("the two vectors share no site, so nothing can take the first one's place; build both at more")
+
+
 def make_entry(
     vector: SteeringVector,
     strength: float | None = None,
@@ -128,25 +166,30 @@ def make_entry(
     window: tuple[float, float] = (float("inf"), 0.0),
     mode: str = "suppress",
     mask: Tensor | None = None,
+    target: SteeringVector | None = None,
 ) -> Entry:
     """An entry with every blank filled: from the vector's recommendation, else from the preset.
 
     Args:
         vector: the steering vector.
-        strength: None takes the file's recommendation (for this preset), else the preset's usual one.
+        strength: None takes the file's recommendation (for this preset), else the preset's usual one; under modes
+            ``add`` and ``replace`` 1, since those say how far to suppress.
         preset: None takes the file's recommendation, else ``precise``.
         settings: replace the preset's settings.
         window: (first, last) noise level.
         mode: what is done, a name of `steering.interventions.INTERVENTIONS`.
         mask: where in the picture, ``[M, H, W]``; None means everywhere.
+        target: the vector that takes this one's place, under mode ``replace``.
     """
     advice: Mapping[str, Any] = vector.metadata.get("recommended", {})
     name = preset or advice.get("preset", DEFAULT_PRESET)
     chosen = get_preset(name)
-    if strength is None:
+    if strength is None and mode != "suppress":
+        strength = 1.0
+    elif strength is None:
         advised = advice.get("strength") if advice.get("preset") == name else None
         strength = chosen.usual_strength if advised is None else float(advised)
-    return Entry(vector, float(strength), settings or chosen.settings, window, mode, mask)
+    return Entry(vector, float(strength), settings or chosen.settings, window, mode, mask, target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,15 +244,22 @@ class Steering:
         key = (site, sigma, device)
         if key not in self._cache:
             acting = [entry for entry in self.entries if entry.acts(site, sigma)]
-            groups: dict[tuple[Settings, str, int], list[Entry]] = {}
-            for entry in acting:
-                groups.setdefault((entry.settings, entry.mode, id(entry.mask)), []).append(entry)
             steps = [
                 _Step(_join(group, site, sigma).to(device), group[0].settings, group[0].mode, group[0].mask)
-                for group in groups.values()
+                for group in _together(acting)
             ]
             self._cache[key] = [step for step in steps if len(step.rows.directions)]
         return self._cache[key]
+
+
+def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Entries in the groups that act at once: suppressions of equal settings and mask, then each of the others."""
+    groups: dict[tuple, list[Entry]] = {}
+    for number, entry in enumerate(entries):
+        alike = (entry.settings, id(entry.mask)) if entry.mode == "suppress" else number
+        groups.setdefault((entry.mode, alike), []).append(entry)
+    order = list(INTERVENTIONS)
+    return sorted(groups.values(), key=lambda group: order.index(group[0].mode))
 
 
 @lru_cache(maxsize=128)
@@ -264,6 +314,8 @@ def steer(
     settings: Settings | None = None,
     start: float = 0.0,
     end: float = 1.0,
+    mode: str = "suppress",
+    target: SteeringVector | None = None,
     schedule: NoiseSchedule | None = None,
 ) -> Iterator[Steering]:
     """Steer a model inside the block; afterwards, however it ends, the model is as before.
@@ -277,6 +329,8 @@ def steer(
         settings: replace the preset's settings.
         start: share of the schedule at which steering starts, 0 to 1.
         end: share of the schedule at which it ends.
+        mode: ``suppress``, ``replace`` (with ``target``) or ``add``.
+        target: the vector of what takes the concept's place.
         schedule: the noise schedule of a bare UNet.
 
     Raises:
@@ -287,12 +341,12 @@ def steer(
         if start > end:
             raise ValueError(f"start {start} lies after end {end}; both are shares of the schedule, 0 to 1")
         window = (noise.percent(start), noise.percent(end)) if noise else (float("inf"), 0.0)
-        entries: Sequence[Entry] = [make_entry(vector, strength, preset, settings, window)]
+        entries: Sequence[Entry] = [make_entry(vector, strength, preset, settings, window, mode, target=target)]
     else:
         entries = vector
     steering = Steering(entries)
     unet = model if isinstance(model, nn.Module) else model.unet
-    modules = resolve(unet, steering)
+    modules = {site: module for site, module in resolve(unet, steering).items() if site in steering.sites}
     with (
         _describing(model, noise, steering) as describe,
         site_hooks(modules, lambda site, output: steering.edit(site, output, describe())),
@@ -301,20 +355,28 @@ def steer(
 
 
 def resolve(unet: nn.Module, steering: Steering) -> dict[Site, nn.Module]:
-    """The modules of every steered site; raises ValueError before anything is installed."""
+    """The modules of every site of every entry, acting or not; raises ValueError before anything is installed."""
     available = find_sites(unet)
     for entry in steering.entries:
-        for site, part in entry.vector.sites.items():
-            if site not in available:
-                raise ValueError(f"the vector steers {site}, which this model lacks; use a vector made for this model")
-            width = module_width(available[site], site.kind)
-            if width != part.width:
-                family = entry.vector.metadata.get("model", {}).get("family", "another model")
-                raise ValueError(
-                    f"{site} has {width} channels here and {part.width} in the vector, which was made for {family}; "
-                    "use a vector made for this model"
-                )
-    return {site: available[site] for site in steering.sites}
+        _check_fit(entry.vector, available)
+        if entry.target is not None:
+            shared = {site: part for site, part in entry.target.sites.items() if site in entry.vector.sites}
+            _check_fit(replace(entry.target, sites=shared), available)
+    wanted = {site for entry in steering.entries for site in entry.vector.sites}
+    return {site: module for site, module in available.items() if site in wanted}
+
+
+def _check_fit(vector: SteeringVector, available: Mapping[Site, nn.Module]) -> None:
+    for site, part in vector.sites.items():
+        if site not in available:
+            raise ValueError(f"the vector steers {site}, which this model lacks; use a vector made for this model")
+        width = module_width(available[site], site.kind)
+        if width != part.width:
+            family = vector.metadata.get("model", {}).get("family", "another model")
+            raise ValueError(
+                f"{site} has {width} channels here and {part.width} in the vector, which was made for {family}; "
+                "use a vector made for this model"
+            )
 
 
 @contextmanager
@@ -323,7 +385,7 @@ def _describing(
 ) -> Iterator[Callable[[], Call]]:
     """A function that returns the description of the running call."""
     if not isinstance(model, nn.Module):
-        yield lambda: _current(model)
+        yield lambda: running_call(model)
         return
     if schedule is None or any(entry.settings.half != "both" for entry in steering.entries):
         raise ValueError(
@@ -346,7 +408,8 @@ def _describing(
         handle.remove()
 
 
-def _current(model: SteerableModel) -> Call:
+def running_call(model: SteerableModel) -> Call:
+    """The UNet call that a model is in; raises RuntimeError outside of its own sampling."""
     if model.call is None:
         raise RuntimeError(
             "the UNet runs outside of this model's own sampling; use model.generate or steer the bare UNet"

@@ -18,6 +18,11 @@ console = Console(stderr=True)
 SITES = "attn1,attn2,ff,resnet"
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one line of JSON as the last line of the output.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+Preset = Annotated[
+    str | None, typer.Option(help="study, casteer, precise, selective or lora; the file's own if not given.")
+]
+Mode = Annotated[str, typer.Option(help="suppress, replace (with --target) or add.")]
+Target = Annotated[str | None, typer.Option(help="FILE of the vector that takes the concept's place, for replace.")]
 
 
 @contextmanager

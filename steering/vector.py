@@ -46,6 +46,16 @@ class SiteVector:
         return self.direction if self.readout is None else self.readout
 
     @property
+    def gap(self) -> Tensor:
+        """γ_k = <difference, w_k>, the mean difference's coordinates ``[S, K]``; w are the rows read."""
+        return torch.einsum("sc,skc->sk", self.difference.float(), self.rows_read.float())
+
+    @property
+    def displacement(self) -> Tensor:
+        """D = Σ_k γ_k r_k ``[S, C]``: the mean difference as far as the directions hold it."""
+        return torch.einsum("sk,skc->sc", self.gap, self.direction.float())
+
+    @property
     def width(self) -> int:
         """Number of channels C."""
         return self.direction.shape[-1]

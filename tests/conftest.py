@@ -1,10 +1,15 @@
 """Fixtures: an untrained model of the pocket's shape, made from configurations alone."""
 
+import io
+import subprocess
+from contextlib import redirect_stderr, redirect_stdout
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
+from steering.cli import main
 from steering.diffusion import SD15, DiffusionModel
 from steering.pocket import architecture
 from steering.pocket.codec import fit_codec
@@ -55,3 +60,16 @@ def hooks_left(toy_model):
     """A function that counts hooks on the toy UNet; the test fails if any is left at its end."""
     yield lambda: hook_count(toy_model.unet)
     assert hook_count(toy_model.unet) == 0
+
+
+def steering(*words, check=True):
+    """Run the command in this process: its standard output, standard error and exit status."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("sys.argv", ["steering", *map(str, words)])
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    assert not check or status == 0, err.getvalue()
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())

@@ -1,29 +1,13 @@
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
-from PIL import Image
 
-from steering.cli import main
-
-
-def steering(*words, check=True):
-    """Run the command in this process: its standard output, standard error and exit status."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr("sys.argv", ["steering", *map(str, words)])
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code or 0
-    assert not check or status == 0, err.getvalue()
-    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+from .conftest import steering
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +37,11 @@ def test_the_chain_leaves_its_files_and_nothing_else(made):
     ]
 
 
-def test_a_vector_changes_the_picture_and_strength_zero_does_not(made):
-    def picture(*words):
-        steering("generate", "pocket", "--prompt", "a dog", "--steps", 2, "--size", 64, "--out", made / "p.png", *words)
-        with Image.open(made / "p.png") as image:
-            pixels = image.tobytes()
-        (made / "p.png").unlink()
-        return pixels
-
-    plain = picture()
-    assert picture("--vector", f"{made / 'v.safetensors'}:0") == plain
-    assert picture("--vector", f"{made / 'v.safetensors'}:2.5", "--preset", "study") != plain
+def test_a_recommendation_is_what_the_file_then_says(made, tmp_path):
+    out = tmp_path / "v.safetensors"
+    steering("build", made / "acts.safetensors", "--out", out, "--recommend", "lora:1.5")
+    advice = json.loads(steering("inspect", out, "--json").stdout)["metadata"]["recommended"]
+    assert advice == {"preset": "lora", "strength": 1.5}
 
 
 @pytest.mark.parametrize(
@@ -95,11 +73,7 @@ def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_pa
         (("score", "missing.safetensors"), "there is no file"),
         (("score", "{made}/v.safetensors"), "holds 'vector'"),
         (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--direction", "x"), "mean, pca, cpca"),
-        (
-            ("generate", "pocket", "--prompt", "a", "--out", "x.png", "--vector", "v.safetensors:strong"),
-            "with a number",
-        ),
-        (("generate", "pocket", "--prompt", "a", "--out", "x.png", "--size", "60"), "multiples of 8"),
+        (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--recommend", "precise"), "PRESET:STRENGTH"),
         (("inspect", "{made}/mine.csv"), "not a safetensors"),
         (("demo", "--concept", "unicorn"), "dog, van_gogh, violence"),
     ],
@@ -136,7 +110,7 @@ def test_ctrl_c_keeps_finished_batches_and_leaves_no_half_written_file(tmp_path)
 def test_version_and_help():
     assert steering("--version").stdout.strip() == "0.1.0"
     shown = steering("--help").stdout
-    assert all(command in shown for command in ("demo", "capture", "score", "build", "generate", "inspect"))
+    assert all(command in shown for command in ("demo", "capture", "score", "build", "generate", "inspect", "map"))
 
 
 def test_the_installed_command_ends_without_a_traceback():

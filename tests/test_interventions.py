@@ -7,9 +7,11 @@ from steering.interventions import (
     PRESETS,
     Rows,
     Settings,
+    add,
     get_preset,
     mask_tokens,
     orthonormalise,
+    replace,
     restore_norm,
     suppress,
     within,
@@ -188,3 +190,32 @@ def test_outside_of_the_mask_nothing_changes_and_inside_everything_is_as_moved(x
     assert torch.equal(out[:, [0, 3]], x[:, [0, 3]])
     torch.testing.assert_close(out[:, [1, 4]], moved[:, [1, 4]], atol=TOLERANCE, rtol=0)
     torch.testing.assert_close(out[:, 2], x[:, 2] + 0.5, atol=TOLERANCE, rtol=0)
+
+
+@given(tokens, st.floats(-3, 3), st.floats(0.1, 2))
+def test_adding_moves_every_token_by_the_same(x, strength, gap):
+    r = basis(1, 16)
+    out = add(x, rows_of(r, strength * gap), Settings("negative", "threshold"))
+    torch.testing.assert_close(out, x + strength * gap * r[0], atol=TOLERANCE, rtol=0)
+    kept = add(x, rows_of(r, strength * gap), Settings(keep_norm=True))
+    torch.testing.assert_close(kept.norm(dim=-1), x.norm(dim=-1), atol=TOLERANCE, rtol=TOLERANCE)
+
+
+@given(tokens, st.floats(0.1, 2))
+def test_replacing_puts_the_other_concept_where_the_first_was(x, ratio):
+    """At strength 1: what lay g along a lies at a's reference, and g γ_b / γ_a further along b."""
+    a, b = basis(2, 16)
+    rows = Rows((a - ratio * b)[None], torch.tensor([0.3]), torch.ones(1), torch.zeros(1, dtype=torch.long), a[None])
+    out = replace(x, rows, Settings("negative", "all"))
+    torch.testing.assert_close(out @ a, torch.full(x.shape[:-1], 0.3), atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(out @ b, x @ b + ratio * (x @ a - 0.3), atol=TOLERANCE, rtol=0)
+    gated = replace(x, rows, Settings("negative", "positive"))
+    closed = (x @ a) < 0.3 - TOLERANCE
+    assert torch.equal(gated[closed], x[closed])
+    torch.testing.assert_close(gated[(x @ a) > 0.3 + TOLERANCE], out[(x @ a) > 0.3 + TOLERANCE], atol=0, rtol=0)
+
+
+@given(tokens)
+def test_replacing_with_nothing_is_suppressing(x):
+    rows = rows_of(basis(2, 16), 1.5)
+    assert torch.equal(replace(x, rows, ALL_ZERO), suppress(x, rows, ALL_ZERO))

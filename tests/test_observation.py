@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from steering.interventions import Settings
-from steering.observation import observe, settle, table
+from steering.observation import observe, settle, steer_and_observe, table
 from steering.sites import Site
-from steering.steer import Call, Entry, Steering
+from steering.steer import Call, Entry, Steering, make_entry, steer
 from steering.vector import SiteVector, SteeringVector
 
 SITE, WIDTH = Site.parse("in4.attn2"), 8
@@ -37,8 +37,44 @@ def test_the_figures_are_those_of_the_acting_rows():
 def test_where_nothing_acts_nothing_is_seen():
     output = torch.randn(1, 4, WIDTH)
     assert run(Entry(one_direction(), 1.0, Settings("zero", "all")), Call((1.0,), (True,)), output) == []
-    assert run(Entry(one_direction(), 0.0, Settings("zero", "all")), Call((5.0,), (True,)), output) == []
     assert run(Entry(one_direction(), 1.0, Settings("zero", "all")), Call((5.0,), (False,)), output) == []
+
+
+def test_strength_zero_is_seen_and_moves_nothing():
+    output = torch.randn(1, 4, WIDTH)
+    (seen,) = run(Entry(one_direction(), 0.0, Settings("zero", "all")), Call((5.0,), (True,)), output)
+    assert (seen.before, seen.touched) == (seen.after, 0.0)
+    assert seen.before == pytest.approx(float(output[0, :, 0].mean()))
+
+
+def test_every_token_keeps_its_place_and_picture():
+    output = torch.randn(4, 4, WIDTH)
+    call = Call((5.0,) * 4, (False, False, True, True), (2, 2), batch=2)
+    (seen,) = run(Entry(one_direction(), 1.0, Settings("zero", "all")), call, output)
+    assert (seen.pictures, seen.latent) == ((0, 1), (2, 2))
+    torch.testing.assert_close(seen.tokens[0], output[2:, :, 0], atol=0, rtol=0)
+    assert seen.tokens[1].abs().max() < 1e-6  # strength 1 and reference zero: nothing is left but float32 rounding
+
+
+def test_observing_changes_no_bit_of_the_picture(toy_model, hooks_left):
+    site = Site.parse("in4.attn2")
+    row = torch.nn.functional.normalize(torch.randn(2, 1, 64), dim=-1)
+    part = SiteVector(row, torch.zeros(2, 64), row[:, 0], torch.tensor([True, True]))
+    entry = make_entry(SteeringVector({site: part}, SIGMAS, SIGMAS), 1.5, "study")
+
+    def picture():
+        return toy_model.generate("a dog", steps=3)
+
+    plain = picture()
+    with steer(toy_model, [entry]):
+        steered = picture()
+    with steer_and_observe(toy_model, [entry]) as seen:
+        assert (picture() == steered).all()
+    assert not (plain == steered).all()
+    assert {(one.site, one.touched) for one in settle(seen)} == {(site, 1.0)}
+    with steer_and_observe(toy_model, [make_entry(entry.vector, 0.0, "study")]) as seen:
+        assert (picture() == plain).all()
+    assert len(seen) == 3
 
 
 def test_the_table_has_a_line_a_site():

@@ -1,4 +1,5 @@
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -285,3 +286,94 @@ def test_a_bare_unet_steers_like_the_loaded_model_with_both_halves(toy_model, ho
         bare = pictures(toy_model)
     # The bare UNet knows the rounded timestep, not the exact noise level; the nearest knot is the same.
     assert torch.equal(loaded, bare)
+
+
+def test_every_mode_changes_the_picture_and_strength_zero_does_not(toy_model, hooks_left):
+    plain, a, b = pictures(toy_model), vector_for(toy_model, ALL_KINDS, 1), vector_for(toy_model, ALL_KINDS, 2)
+    for mode, target in (("suppress", None), ("add", None), ("replace", b)):
+        for strength in (0.0, 1.0):
+            with steer(toy_model, a, strength, "study", mode=mode, target=target):
+                assert torch.equal(plain, pictures(toy_model)) == (strength == 0)
+
+
+def edited(entries, output, sigma=5.0, name="in4.attn2"):
+    return Steering(entries).edit(Site.parse(name), output, Call((sigma,) * len(output), (True,) * len(output)))
+
+
+def test_a_picture_with_the_concept_becomes_one_with_the_other(toy_model):
+    """What lies at a's positive mean lies, at strength 1, as far from a's negative mean as b's does from b's."""
+    a, b, site = (
+        vector_for(toy_model, ["in4.attn2"], 1),
+        vector_for(toy_model, ["in4.attn2"], 2),
+        Site.parse("in4.attn2"),
+    )
+    knot = a.knot(5.0)
+    negative, step = a.sites[site].negative_mean[knot], a.sites[site].displacement[knot]
+    entry = Entry(a, 1.0, Settings("negative", "all", False, "both"), mode="replace", target=b)
+    out = edited([entry], (negative + step)[None, None])
+    expected = negative + b.sites[site].displacement[knot]
+    torch.testing.assert_close(out[0, 0], expected, atol=1e-5, rtol=0)  # float32 over 64 channels
+    half = edited([replace(entry, strength=0.5)], (negative + step)[None, None])
+    torch.testing.assert_close(half[0, 0], (negative + step + expected) / 2, atol=1e-5, rtol=0)
+
+
+def test_strength_one_of_add_is_one_mean_difference(toy_model):
+    vector, site, output = vector_for(toy_model, ["in4.attn2"]), Site.parse("in4.attn2"), torch.randn(2, 16, 64)
+    step = vector.sites[site].displacement[vector.knot(5.0)]
+    for strength in (-1.0, 0.5, 2.0):
+        out = edited([Entry(vector, strength, BOTH, mode="add")], output)
+        torch.testing.assert_close(out, output + strength * step, atol=1e-5, rtol=0)
+    twice = edited([Entry(vector, 0.5, BOTH, mode="add"), Entry(vector, 1.5, BOTH, mode="add")], output)
+    torch.testing.assert_close(twice, output + 2 * step, atol=1e-5, rtol=0)
+
+
+def test_suppression_comes_first_then_replacement_then_addition(toy_model):
+    a, b, c = (vector_for(toy_model, ["in4.attn2"], seed) for seed in (1, 2, 3))
+    output = torch.randn(1, 16, 64)
+    entries = [
+        Entry(c, 1.0, BOTH, mode="add"),
+        Entry(b, 1.0, BOTH, mode="replace", target=c),
+        Entry(a, 1.0, BOTH),
+    ]
+    in_turn = output
+    for entry in reversed(entries):
+        in_turn = edited([entry], in_turn)
+    for order in (entries, entries[::-1]):
+        torch.testing.assert_close(edited(order, output), in_turn, atol=1e-5, rtol=0)
+    other = edited([entries[2]], edited([entries[0]], output))  # the order matters
+    assert not torch.allclose(other, edited([entries[0]], edited([entries[2]], output)), atol=1e-3)
+
+
+def test_where_the_second_vector_lacks_a_site_the_concept_is_only_taken_out(toy_model):
+    a, b = vector_for(toy_model, ["in4.attn2", "out5.ff"], 1), vector_for(toy_model, ["out5.ff"], 2)
+    output = torch.randn(1, 16, 64)
+    both = edited([Entry(a, 1.0, BOTH, mode="replace", target=b)], output)
+    assert torch.equal(both, edited([Entry(a, 1.0, BOTH)], output))
+    wide = torch.randn(1, 16, 128)
+    swapped = edited([Entry(a, 1.0, BOTH, mode="replace", target=b)], wide, name="out5.ff")
+    assert not torch.equal(swapped, edited([Entry(a, 1.0, BOTH)], wide, name="out5.ff"))
+
+
+def test_modes_and_second_vectors_that_do_not_fit_are_refused(toy_model, hooks_left):
+    a, b = vector_for(toy_model, ["in4.attn2"]), vector_for(toy_model, ["out5.ff"])
+    narrow = SiteVector(torch.eye(1, 8)[None], *(torch.ones(1, 8),) * 2, torch.ones(STEPS, dtype=torch.bool))
+    wrong = SteeringVector({Site.parse("in4.attn2"): narrow}, SIGMAS[:1], SIGMAS)
+    for make, message in (
+        (lambda: Entry(a, 1.0, BOTH, mode="swap"), "suppress, replace, add"),
+        (lambda: Entry(a, 1.0, BOTH, mode="replace"), "takes a second vector"),
+        (lambda: Entry(a, 1.0, BOTH, target=b), "takes no second vector"),
+        (lambda: Entry(a, 1.0, BOTH, mode="replace", target=b), "share no site"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
+    with pytest.raises(ValueError, match="64 channels here and 8"):
+        with steer(toy_model, [Entry(a, 1.0, BOTH, mode="replace", target=wrong)]):
+            pass
+    assert Entry(a, 1.0, Settings(gate="threshold"), mode="add").mode == "add"  # add reads no threshold
+
+
+def test_strength_none_is_one_for_add_and_replace(toy_model):
+    advised = vector_for(toy_model, ["in4.attn2"], metadata={"recommended": {"preset": "study", "strength": 1.7}})
+    assert make_entry(advised, mode="add").strength == 1.0
+    assert make_entry(advised, mode="replace", target=advised).strength == 1.0
+    assert make_entry(advised).strength == 1.7

@@ -1,4 +1,4 @@
-"""Pictures of results: layer x step heat map, scores by kind, a run's report, labelled grids and the gallery."""
+"""Pictures of results: layer x step heat map, scores by kind, a run's report, cosines, grids and the gallery."""
 
 from __future__ import annotations
 
@@ -118,17 +118,26 @@ def presence_by_k(rows: dict[str, dict[int, float]], original: float, path: Path
     _save(figure, path)
 
 
-def labelled_grid(pictures: Sequence[np.ndarray], labels: Sequence[str], columns: int) -> np.ndarray:
-    """Pictures ``uint8 [H, W, 3]`` of one size row by row, each under its label; one picture ``uint8 [H', W', 3]``."""
+def labelled_grid(
+    pictures: Sequence[np.ndarray], labels: Sequence[str], columns: int, notes: Sequence[str] = ()
+) -> np.ndarray:
+    """Pictures ``uint8 [H, W, 3]`` of one size row by row, each under its label; one picture ``uint8 [H', W', 3]``.
+
+    ``notes`` are written below the pictures, one each and of as many lines as there are, or none at all.
+    """
     height, width = pictures[0].shape[:2]
     size = max(12, width // 16)
+    under = max((note.count("\n") + 1 for note in notes), default=0) * (size + 4)
     head, gap, rows = size + 8, 6, -(-len(pictures) // columns)
-    canvas = Image.new("RGB", (columns * (width + gap) + gap, rows * (height + head + gap) + gap), "white")
+    step = height + head + under + gap
+    canvas = Image.new("RGB", (columns * (width + gap) + gap, rows * step + gap), "white")
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size)
     for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        left, top = gap + i % columns * (width + gap), gap + i // columns * (height + head + gap)
+        left, top = gap + i % columns * (width + gap), gap + i // columns * step
         pen.text((left + 2, top + 2), label, fill="black", font=font)
         canvas.paste(Image.fromarray(picture), (left, top + head))
+        if notes:
+            pen.text((left + 2, top + head + height + 1), notes[i], fill="black", font=font, spacing=2)
     return np.asarray(canvas)
 
 
@@ -220,3 +229,24 @@ def sorted_changes(changes: Mapping[str, np.ndarray], path: Path, title: str, la
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.grid(alpha=0.3)
     _save(figure, path)
+
+
+def cosine_matrix(names: Sequence[str], matrix: np.ndarray, path: Path) -> None:
+    """Write `cosine_figure` as a PNG."""
+    _save(cosine_figure(names, matrix), path)
+
+
+def cosine_figure(names: Sequence[str], matrix: np.ndarray) -> Figure:
+    """Mean cosines between vectors ``[V, V]``; blank where two share no site."""
+    figure = Figure(figsize=(2.6 + 0.7 * len(names), 1.8 + 0.6 * len(names)))
+    axes = figure.subplots()
+    image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    for i, row in enumerate(matrix):
+        for j, value in enumerate(row):
+            text = "-" if np.isnan(value) else f"{value:.2f}"
+            axes.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if abs(value) > 0.6 else "black")
+    axes.set_title("Cosine of the leading directions", fontsize=10)
+    figure.colorbar(image, ax=axes, fraction=0.04)
+    return figure

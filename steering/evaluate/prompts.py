@@ -71,9 +71,14 @@ def concept_folder(name: str, family: str = "pocket") -> Path:
         if (folder / "concept.json").is_file():
             return folder
     raise FileNotFoundError(
-        f"concept {name!r} is not one of {', '.join(built_in(family)) or 'none'} of {family}, nor a folder with "
+        f"concept {name!r} is not one of {', '.join(evaluated(family)) or 'none'} of {family}, nor a folder with "
         "concept.json, fit.csv, dev.csv and test.csv"
     )
+
+
+def evaluated(family: str = "pocket") -> list[str]:
+    """The built-in concepts of a family that have prompts to be judged on; others have pairs only."""
+    return [name for name in built_in(family) if (CONCEPTS / family / name / "concept.json").is_file()]
 
 
 def load_concept(name: str, family: str = "pocket") -> Concept:

@@ -94,6 +94,9 @@ CONCEPTS = (
     ),
 )
 
+PAIRS_ONLY = (replace(CONCEPTS[0], name="cat", text="a cat", judge=("cat",), siblings=("dog", "frog", "fish")),)
+"""Concepts that have pairs and no prompts to be judged on: what may take another one's place."""
+
 
 def shuffled(items: Iterable[Request], *key: object) -> list[Request]:
     """Items in a random order that depends on the key only."""
@@ -191,9 +194,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write the prompt sets of the pocket concepts.")
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out
+    for concept in (*CONCEPTS, *PAIRS_ONLY):
+        write_text(out / concept.name / "fit.csv", to_csv(["positive", "negative"], fit_rows(concept)))
     for concept in CONCEPTS:
         folder = out / concept.name
-        write_text(folder / "fit.csv", to_csv(["positive", "negative"], fit_rows(concept)))
         for which in ("dev", "test"):
             write_text(
                 folder / f"{which}.csv", to_csv(["role", "prompt", "shows", "rest"], prompt_rows(concept, which))

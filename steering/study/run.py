@@ -16,9 +16,9 @@ from ..capture import CaptureSettings, Progress, capture_rows, silent, usual
 from ..diffusion import DiffusionModel
 from ..evaluate.choice import FINALISTS, Setting, choose, enough, finalists, setting_row
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
-from ..evaluate.prompts import ROLES, Concept, Prompt, concept_folder, load_concept, load_prompts
+from ..evaluate.prompts import ROLES, Concept, Prompt, concept_folder, evaluated, load_concept, load_prompts
 from ..navigator import FOLDS, score
-from ..pairs import Pair, built_in, load_pairs, spread
+from ..pairs import Pair, load_pairs, spread
 from ..pocket.judge import LABELS
 from ..vector import SteeringVector
 from .crew import Crew, share
@@ -216,7 +216,7 @@ class Study:
         """Another built-in concept, where the study has only one to be the other's control."""
         if len(self.subjects) > 1:
             return None
-        others = [name for name in built_in(self.model.family) if name != self.subjects[0].concept.name]
+        others = [name for name in evaluated(self.model.family) if name != self.subjects[0].concept.name]
         return load_subject(others[0], self.model.family, self.plan) if others else None
 
     def calibrate(self, subject: Subject, rank: int) -> None:

@@ -5,6 +5,7 @@ from PIL import Image
 from steering.evaluate.plots import (
     as_array,
     by_kind,
+    cosine_matrix,
     gallery,
     heat_map,
     labelled_grid,
@@ -45,3 +46,19 @@ def test_a_grid_keeps_every_picture_as_it_is():
     windows = np.lib.stride_tricks.sliding_window_view(grid, (32, 48, 3))[:, :, 0]
     for picture in pictures:
         assert (windows == picture).all((2, 3, 4)).sum() == 1
+
+
+def test_notes_stand_under_the_pictures_and_touch_none():
+    pictures = list(np.random.default_rng(0).integers(0, 255, (2, 32, 48, 3), dtype=np.uint8))
+    bare, noted = (labelled_grid(pictures, ["a", "b"], 2, notes) for notes in ([], ["presence 3\ndrift 4", "x"]))
+    assert noted.shape[0] > bare.shape[0]
+    windows = np.lib.stride_tricks.sliding_window_view(noted, (32, 48, 3))[:, :, 0]
+    assert all((windows == picture).all((2, 3, 4)).sum() == 1 for picture in pictures)
+    assert (noted[bare.shape[0] - 4 :] < 128).any()
+
+
+def test_a_cosine_matrix_shows_its_numbers_and_gaps(tmp_path):
+    matrix = np.array([[1, 0.5, np.nan], [0.5, 1, -0.9], [np.nan, -0.9, 1]])
+    cosine_matrix(["dog", "cat", "other"], matrix, tmp_path / "c.png")
+    with Image.open(tmp_path / "c.png") as image:
+        assert np.asarray(image.convert("L")).std() > 5

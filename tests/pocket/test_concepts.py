@@ -5,7 +5,7 @@ import pytest
 from steering.pairs import CONCEPTS as FOLDER
 from steering.pairs import load_pairs
 from steering.pocket import concepts
-from steering.pocket.concepts import CONCEPTS, SIZES
+from steering.pocket.concepts import CONCEPTS, PAIRS_ONLY, SIZES
 
 
 def rows(concept, which):
@@ -20,6 +20,17 @@ def test_the_committed_sets_are_what_the_command_writes(concept, tmp_path, monke
     for name in ("fit.csv", "dev.csv", "test.csv", "concept.json"):
         written, committed = tmp_path / concept.name / name, FOLDER / "pocket" / concept.name / name
         assert written.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), name
+
+
+def test_what_has_pairs_only_is_what_the_command_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["concepts", "--out", str(tmp_path)])
+    concepts.main()
+    for concept in PAIRS_ONLY:
+        assert [path.name for path in (tmp_path / concept.name).iterdir()] == ["fit.csv"]
+        written = (tmp_path / concept.name / "fit.csv").read_text(encoding="utf-8")
+        assert written == (FOLDER / "pocket" / concept.name / "fit.csv").read_text(encoding="utf-8")
+        for pair in load_pairs(concept.name):
+            assert concept.name in pair.positive and concept.name not in pair.negative
 
 
 @pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)

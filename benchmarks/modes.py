@@ -1,0 +1,160 @@
+"""What the modes do on the embedded model's test prompts: ``uv run python benchmarks/modes.py [--prompts 100]``.
+
+Adds a style and an object to prompts without them, replaces dogs with cats, suppresses two concepts at once, and
+holds a LoRA against the steering that it stands for. Vectors are those that come with the pack; Markdown tables,
+means over prompts with 95 % intervals.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import steering
+from steering.bake import Delta, bake, linear_layers, merged
+from steering.evaluate.prompts import Prompt, load_prompts, take
+from steering.evaluate.statistics import estimate, upper_bound
+from steering.pocket.judge import Verdict, judge
+from steering.steer import Entry, make_entry, steer
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+MODEL = steering.load_model("pocket")
+
+
+def vector(name: str) -> steering.SteeringVector:
+    return steering.SteeringVector.load(VECTORS / f"pocket_{name}.safetensors")
+
+
+def draw(prompts: Sequence[Prompt], inside: AbstractContextManager | None = None) -> Verdict:
+    """What the judge sees in the pictures of prompts, all from the same seeds."""
+    with inside or nullcontext():
+        return judge(MODEL.generate([prompt.text for prompt in prompts], batch=20))
+
+
+def steered(*entries: Entry) -> AbstractContextManager:
+    return steer(MODEL, list(entries))
+
+
+def shown(verdict: Verdict, prompts: Sequence[Prompt], *besides: str) -> np.ndarray:
+    """Presence of what each prompt asks for ``[N]``, without some labels; NaN where nothing else is asked for."""
+    values = np.full(len(prompts), np.nan)
+    for i, prompt in enumerate(prompts):
+        labels = tuple(label for label in prompt.shows if label not in besides)
+        if labels:
+            values[i] = verdict.kept(labels)[i]
+    return values
+
+
+def loss(before: np.ndarray, after: np.ndarray) -> str:
+    lost = (before - after)[~np.isnan(before)]
+    return f"{lost.mean():.1f} (≤ {upper_bound(lost):.1f})"
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    print(f"\n**{title}**\n\n| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
+def presence(verdict: Verdict, label: str) -> str:
+    return str(estimate(verdict.presence((label,))))
+
+
+def adding(some: Callable[[str, str], list[Prompt]]) -> None:
+    plain = [p for p in some("van_gogh", "unrelated") if not {"van_gogh", "sketch"} & set(p.shows)]
+    animals = some("dog", "sibling")
+    for title, label, prompts, name, strengths in (
+        ("Add the style of Van Gogh to plain prompts", "van_gogh", plain, "van_gogh", (0.5, 1, 2)),
+        ("Add a dog to prompts for a cat, frog or fish", "dog", animals, "dog_attn2", (1, 3, 5)),
+    ):
+        before = draw(prompts)
+        kept = shown(before, prompts)
+        rows = [["0", presence(before, label), ""]]
+        for strength in strengths:
+            after = draw(prompts, steered(make_entry(vector(name), strength, "study", mode="add")))
+            rows.append([f"{strength:g}", presence(after, label), loss(kept, shown(after, prompts))])
+        table(f"{title} (n = {len(prompts)})", ("strength", "presence", "what the prompt asks for loses"), rows)
+
+
+def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
+    # A cat that the prompt asks for anyway would count as a replaced dog.
+    prompts = [p for p in some("dog", "target") if "cat" not in p.shows]
+    dog, cat = vector("dog_attn2"), vector("cat_attn2")
+    ways = {
+        "original": None,
+        "suppress dog": steered(make_entry(dog, 1, "lora")),
+        "replace, precise 1": steered(make_entry(dog, 1, "precise", mode="replace", target=cat)),
+        "replace, lora 1": steered(make_entry(dog, 1, "lora", mode="replace", target=cat)),
+    }
+    rows, rest = [], None
+    for name, inside in ways.items():
+        verdict = draw(prompts, inside)
+        others = shown(verdict, prompts, "dog")
+        rest = others if rest is None else rest
+        rows.append([name, presence(verdict, "dog"), presence(verdict, "cat"), loss(rest, others)])
+    table(f"Replace a dog with a cat (n = {len(prompts)})", ("", "dog", "cat", "the rest of the prompt loses"), rows)
+
+
+def together(some: Callable[[str, str], list[Prompt]]) -> None:
+    dog, style = make_entry(vector("dog")), make_entry(vector("van_gogh"))
+    ways = {"dog": [dog], "Van Gogh": [style], "both": [dog, style]}
+    targets, painted = some("dog", "target"), some("van_gogh", "target")
+    # Prompts for neither: a dog or a painted picture would be lost on purpose.
+    kept = [p for p in some("dog", "unrelated") + some("dog", "sibling") if "van_gogh" not in p.shows]
+    before = shown(draw(kept), kept)
+    rows = [["nothing", presence(draw(targets), "dog"), presence(draw(painted), "van_gogh"), ""]]
+    losses = {}
+    for name, entries in ways.items():
+        after = shown(draw(kept, steered(*entries)), kept)
+        losses[name] = before - after
+        seen = draw(targets, steered(*entries)), draw(painted, steered(*entries))
+        rows.append([name, presence(seen[0], "dog"), presence(seen[1], "van_gogh"), loss(before, after)])
+    counts = f"n = {len(targets)}, {len(painted)}, {len(kept)}"
+    table(f"Two suppressions at once ({counts})", ("suppressed", "dog", "Van Gogh", "prompts for neither lose"), rows)
+    excess = losses["both"] - losses["dog"] - losses["Van Gogh"]
+    print(f"\nboth lose {estimate(excess)} points more than the sum of each alone (bound {upper_bound(excess):.1f})")
+
+
+def as_lora(some: Callable[[str, str], list[Prompt]]) -> None:
+    made = vector("dog_lora")
+    entry = make_entry(made)
+    deltas = bake(entry, linear_layers(MODEL.unet, list(made.sites)))
+    unbiased = {site: Delta(d.up, d.down, torch.zeros_like(d.bias)) for site, d in deltas.items()}
+    ways = {
+        "original": lambda: nullcontext(),
+        "steered while sampling": lambda: steered(entry),
+        "LoRA": lambda: merged(MODEL.unet, deltas),
+        "LoRA without its bias (A1111)": lambda: merged(MODEL.unet, unbiased),
+    }
+    roles = {role: some("dog", role) for role in ("target", "sibling", "unrelated")}
+    rows, before = [], {}
+    for name, inside in ways.items():
+        verdicts = {role: draw(prompts, inside()) for role, prompts in roles.items()}
+        cells = [name, presence(verdicts["target"], "dog")]
+        for role in ("sibling", "unrelated"):
+            kept = shown(verdicts[role], roles[role])
+            cells.append(loss(before.setdefault(role, kept), kept))
+        rows.append(cells)
+    n = ", ".join(str(len(prompts)) for prompts in roles.values())
+    table(f"A dog suppressed by a LoRA (n = {n})", ("", "dog", "siblings lose", "unrelated lose"), rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--prompts", type=int, default=100, help="test prompts of each role at most")
+    parser.add_argument("--only", choices=("add", "replace", "both", "lora"))
+    options = parser.parse_args()
+
+    def some(concept: str, role: str) -> list[Prompt]:
+        return take(load_prompts(concept, "test"), role, options.prompts)
+
+    for name, part in {"add": adding, "replace": replacing, "both": together, "lora": as_lora}.items():
+        if options.only in (None, name):
+            part(some)
+
+
+if __name__ == "__main__":
+    main()

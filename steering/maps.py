@@ -1,0 +1,110 @@
+"""Where in the picture a site holds a concept, and where steering moved it.
+
+For every token, in units of the concept itself:
+
+    held     h = (s - μ) / γ        s = <x, r> before steering, μ = <m⁻, r>, γ = <d, r>
+    moved    m = (s' - s) / γ       s' the same afterwards; below 0: taken out
+
+so 0 means as in the mean of the prompts without the concept, and 1 as in the mean of those with it. Both means
+are over all tokens, so tokens that show a small object lie far above 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from .interventions import token_grid
+from .observation import Observation
+from .sites import Site, sort_sites
+from .steer import Entry
+
+Maps = dict[Site, dict[float, Tensor]]
+"""Site -> noise level -> map ``[h, w]`` at the site's own resolution; sites in order of execution."""
+
+
+def held(entry: Entry, seen: Observation, coordinates: Tensor) -> Tensor:
+    """How much of the concept each token holds before steering, from ``[2, T]`` to ``[T]``."""
+    part, knot = entry.vector.sites[seen.site], entry.vector.knot(seen.sigma)
+    mean = part.rows_read[knot, 0].float() @ part.negative_mean[knot].float()
+    return (coordinates[0] - mean) / part.gap[knot, 0]
+
+
+def moved(entry: Entry, seen: Observation, coordinates: Tensor) -> Tensor:
+    """How far each token was moved along the concept, from ``[2, T]`` to ``[T]``."""
+    part, knot = entry.vector.sites[seen.site], entry.vector.knot(seen.sigma)
+    return (coordinates[1] - coordinates[0]) / part.gap[knot, 0]
+
+
+QUANTITIES: MappingProxyType[str, Callable[[Entry, Observation, Tensor], Tensor]] = MappingProxyType(
+    {"held": held, "moved": moved}
+)
+"""What a map shows -> function."""
+
+
+def maps_of(
+    entries: Sequence[Entry], observations: Sequence[Observation], what: str, entry: int = 0, picture: int = 0
+) -> Maps:
+    """The maps of one entry in one picture of a run.
+
+    Args:
+        entries: the run's entries.
+        observations: what was seen in the run, with tokens.
+        what: a name of `QUANTITIES`.
+        entry: number of the entry.
+        picture: number of the picture in its batch.
+
+    Raises:
+        ValueError: an unknown name or number, or a run in which the entry reached no site.
+    """
+    if what not in QUANTITIES:
+        raise ValueError(f"map {what!r} is not one of {', '.join(QUANTITIES)}")
+    if not 0 <= entry < len(entries):
+        raise ValueError(f"vector number {entry} is not one of the run's {len(entries)}, which count from 0")
+    found: Maps = {}
+    for seen in observations:
+        if seen.entry != entry or picture not in seen.pictures or seen.tokens is None or seen.latent is None:
+            continue
+        coordinates = seen.tokens[:, seen.pictures.index(picture)]
+        values = QUANTITIES[what](entries[entry], seen, coordinates)
+        # Of several calls at one noise level, such as heun makes, the first counts.
+        found.setdefault(seen.site, {}).setdefault(seen.sigma, values.reshape(token_grid(len(values), seen.latent)))
+    if not found:
+        raise ValueError(
+            f"nothing was seen of picture {picture}; the run steered it at no site, or its batch holds fewer pictures"
+        )
+    return {site: found[site] for site in sort_sites(found)}
+
+
+def summary(maps: Maps, size: tuple[int, int]) -> Tensor:
+    """The mean over sites and noise levels, at height and width ``size``; every site counts the same."""
+    layers = [torch.stack([fitted(part, size) for part in levels.values()]).mean(0) for levels in maps.values()]
+    return torch.stack(layers).mean(0)
+
+
+def fitted(part: Tensor, size: tuple[int, int]) -> Tensor:
+    """A map ``[h, w]`` at another height and width, interpolated between the tokens' centres."""
+    return torch.nn.functional.interpolate(part[None, None].float(), size, mode="bilinear")[0, 0]
+
+
+def as_mask(summed: Tensor) -> Tensor:
+    """A map ``[H, W]`` as weights from 0 to 1: nothing below 0, and its own 99 % quantile counts as 1."""
+    above = summed.clamp_min(0)
+    top = above.flatten().quantile(0.99)
+    return (above / top.clamp_min(torch.finfo(above.dtype).tiny)).clamp_max(1) if top > 0 else torch.zeros_like(above)
+
+
+def busiest(maps: Maps, sites: int) -> Maps:
+    """The ``sites`` that were seen at most noise levels, in order of execution."""
+    ranked = sorted(maps, key=lambda site: -len(maps[site]))[:sites]
+    return {site: part for site, part in maps.items() if site in ranked}
+
+
+def levels_of(maps: Mapping[Site, Mapping[float, Tensor]], count: int) -> list[float]:
+    """``count`` of the noise levels of some maps, falling and spread evenly."""
+    every = sorted({sigma for part in maps.values() for sigma in part}, reverse=True)
+    places = torch.linspace(0, len(every) - 1, min(count, len(every))).round().long().tolist()
+    return [every[place] for place in places]

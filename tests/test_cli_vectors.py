@@ -1,0 +1,80 @@
+"""``steering combine`` and ``steering export-lora`` as a user types them."""
+
+import json
+
+import pytest
+from PIL import Image
+from safetensors import safe_open
+
+from steering.vector import SteeringVector
+
+from .conftest import steering
+
+DOG, CAT = "vectors/pocket_dog_attn2.safetensors", "vectors/pocket_cat_attn2.safetensors"
+MANY, LORA = "vectors/pocket_dog.safetensors", "vectors/pocket_dog_lora.safetensors"
+
+
+def test_combine_prints_cosines_and_writes_the_vector_only_when_asked(tmp_path):
+    said = json.loads(steering("combine", DOG, CAT, "--plot", tmp_path / "c.png", "--json").stdout)
+    assert said["names"] == ["pocket_dog_attn2", "pocket_cat_attn2"]
+    assert said["out"] is None
+    assert 0 < said["cosines"][0][1] < 1  # two animals
+    assert said["cosines"][0][0] == pytest.approx(1, abs=1e-4)
+    with Image.open(tmp_path / "c.png") as image:
+        assert image.width > 200
+    out = tmp_path / "v.safetensors"
+    text = steering("combine", f"{DOG}:2", CAT, "--how", "subtract", "--out", out).stdout
+    assert "2 x dog - cat" in text
+    assert SteeringVector.load(out).metadata["method"] == {"combination": "subtract"}
+
+
+def test_an_exact_lora_says_so_and_carries_its_story(tmp_path):
+    out = tmp_path / "lora.safetensors"
+    said = json.loads(steering("export-lora", LORA, "pocket", "--strength", 1.5, "--out", out, "--json").stdout)
+    assert (said["strength"], said["approximated"], said["gap"]) == (1.5, [], None)
+    with safe_open(out, "pt") as file:
+        assert file.metadata()["ss_network_module"] == "networks.lora"
+        assert all(name.startswith("lora_unet_") for name in file.keys())  # noqa: SIM118 (not a dict)
+    shown = json.loads(steering("inspect", out, "--json").stdout)
+    assert shown["kind"] == "lora"
+    assert shown["vector"] == SteeringVector.load(LORA).digest()
+
+
+def test_replacing_is_exported_for_diffusers(tmp_path):
+    out = tmp_path / "lora.safetensors"
+    steering("export-lora", DOG, "pocket", "--mode", "replace", "--target", CAT, "--format", "diffusers", "--out", out)
+    with safe_open(out, "pt") as file:
+        assert {name.split(".", 1)[0] for name in file.keys()} == {"unet"}  # noqa: SIM118 (not a dict)
+        assert "replace dog with cat" in file.metadata()["modelspec.title"]
+
+
+def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(tmp_path):
+    out = tmp_path / "lora.safetensors"
+    refused = steering("export-lora", MANY, "pocket", "--out", out, check=False)
+    assert refused.returncode == 2
+    assert "step to step" in refused.stderr
+    assert not out.exists()
+    words = ("export-lora", MANY, "pocket", "--out", out, "--preset", "precise", "--approximate")
+    said = json.loads(steering(*words, "--json").stdout)
+    assert any("gate 'positive'" in line for line in said["approximated"])
+    assert 0 < said["gap"] < 1  # nearer to the steered picture than the plain one is
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("combine", DOG, "--how", "mix", "--out", "{out}"), "add, subtract, average"),
+        (("combine", f"{DOG}:0", "--out", "{out}"), "leaves no vector"),
+        (("combine", DOG, "--out", "x.pt"), "must end in .safetensors"),
+        (("export-lora", LORA, "pocket", "--out", "{out}", "--format", "gguf"), "comfyui, diffusers"),
+        (("export-lora", LORA, "pocket", "--out", "{out}", "--preset", "x"), "is not one of"),
+        (("export-lora", LORA, "pocket", "--out", "{out}", "--reference", "mean"), "zero, negative"),
+        (("export-lora", LORA, "pocket", "--out", "{out}", "--strength", "0"), "strength 0 does nothing"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence_and_status_2(words, message, tmp_path):
+    done = steering(*(str(word).format(out=tmp_path / "x.safetensors") for word in words), check=False)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
