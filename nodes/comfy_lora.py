@@ -43,7 +43,7 @@ def layers_of(model: ModelPatcher, sites: Sequence[Site]) -> dict[Site, Layer]:
 def _patched(stack: list, name: str) -> Tensor:
     """A weight with everything that the graph put on it, float32 on the CPU."""
     (weight, convert), *patches = stack
-    plain = convert(weight.to("cpu", torch.float32, copy=True), inplace=True)
+    plain = convert(weight.detach().to("cpu", torch.float32, copy=True), inplace=True)
     return comfy.lora.calculate_weight(patches, plain, name) if patches else plain
 
 

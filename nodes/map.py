@@ -50,7 +50,7 @@ class SteeringMap(io.ComfyNode):
                     tooltip="Which Apply Steering of the model, from 0, where there are several.",
                 ),
                 io.Int.Input("columns", default=6, min=1, max=30, tooltip="Noise levels shown, spread evenly."),
-                io.Int.Input("rows", default=6, min=1, max=70, tooltip="Sites shown, those steered most often."),
+                io.Int.Input("rows", default=6, min=1, max=70, tooltip="Sites shown, those that show most of it."),
             ],
             outputs=[
                 io.Image.Output(display_name="IMAGE", tooltip="The maps; to Preview Image."),

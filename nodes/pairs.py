@@ -41,6 +41,7 @@ class LoadPairs(io.ComfyNode):
                 io.Combo.Input(
                     "concept",
                     options=pair_names(),
+                    default="pocket/dog",
                     tooltip=(
                         "A built-in concept, worded for the pocket model or for SD 1.5, or a file of "
                         "models/steering_pairs: .csv with the header positive,negative, or .jsonl."

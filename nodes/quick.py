@@ -39,7 +39,10 @@ class Quick(io.ComfyNode):
                 io.Model.Input("model", tooltip="SD 1.5 or the pocket model."),
                 io.Clip.Input("clip", tooltip="Its text encoder."),
                 io.Combo.Input(
-                    "concept", options=pair_names(), tooltip="Built-in pairs, or a file of models/steering_pairs."
+                    "concept",
+                    options=pair_names(),
+                    default="pocket/dog",
+                    tooltip="Built-in pairs, or a file of models/steering_pairs.",
                 ),
                 strength_input("0 changes nothing, 1 means as in pictures without the concept, up to 3 is useful."),
             ],

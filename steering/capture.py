@@ -307,5 +307,5 @@ def weights_digest(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(state.items()):
         digest.update(f"{name}{tuple(value.shape)}".encode())
-        digest.update(value.flatten()[:64].half().float().cpu().numpy().tobytes())
+        digest.update(value.detach().flatten()[:64].half().float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -71,7 +71,7 @@ def map_(
     guidance: Guidance = None,
     size: Size = None,
     columns: Annotated[int, typer.Option(min=1, help="Noise levels shown, spread evenly.")] = 6,
-    rows: Annotated[int, typer.Option(min=1, help="Sites shown, those steered most often.")] = 6,
+    rows: Annotated[int, typer.Option(min=1, help="Sites shown, those that hold most.")] = 6,
     device: Device = "auto",
     as_json: JsonFlag = False,
 ) -> None:

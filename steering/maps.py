@@ -11,7 +11,7 @@ are over all tokens, so tokens that show a small object lie far above 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 import torch
@@ -97,14 +97,24 @@ def as_mask(summed: Tensor) -> Tensor:
     return (above / top.clamp_min(torch.finfo(above.dtype).tiny)).clamp_max(1) if top > 0 else torch.zeros_like(above)
 
 
-def busiest(maps: Maps, sites: int) -> Maps:
-    """The ``sites`` that were seen at most noise levels, in order of execution."""
-    ranked = sorted(maps, key=lambda site: -len(maps[site]))[:sites]
+def strongest(maps: Maps, sites: int) -> Maps:
+    """The ``sites`` whose mean over all noise levels has the highest peak, in order of execution.
+
+    A noise level at which a site was not seen counts as 0 there, so that a single step does not outweigh a run.
+    """
+    count = len(levels_of(maps))
+    peaks = {site: float(sum(part.values()).abs().max()) / count for site, part in maps.items()}  # type: ignore[union-attr]
+    ranked = sorted(maps, key=lambda site: -peaks[site])[:sites]
     return {site: part for site, part in maps.items() if site in ranked}
 
 
-def levels_of(maps: Mapping[Site, Mapping[float, Tensor]], count: int) -> list[float]:
-    """``count`` of the noise levels of some maps, falling and spread evenly."""
-    every = sorted({sigma for part in maps.values() for sigma in part}, reverse=True)
+def levels_of(maps: Maps) -> list[float]:
+    """The noise levels of some maps, falling."""
+    return sorted({sigma for part in maps.values() for sigma in part}, reverse=True)
+
+
+def some_levels(maps: Maps, count: int) -> list[float]:
+    """``count`` of the noise levels, from the first to the last and spread evenly."""
+    every = levels_of(maps)
     places = torch.linspace(0, len(every) - 1, min(count, len(every))).round().long().tolist()
     return [every[place] for place in places]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from steering.interventions import Settings
-from steering.maps import as_mask, busiest, fitted, levels_of, maps_of, summary
+from steering.maps import as_mask, fitted, levels_of, maps_of, some_levels, strongest, summary
 from steering.observation import observe, settle
 from steering.sites import Site
 from steering.steer import Call, Entry, Steering
@@ -83,9 +83,15 @@ def test_summaries_count_every_site_alike_and_masks_reach_from_0_to_1():
     assert fitted(torch.ones(2, 3), (9, 7)).shape == (9, 7)
 
 
-def test_the_busiest_sites_stay_in_order_of_execution():
+def test_the_sites_that_show_most_stay_in_order_of_execution():
     first, second, third = (Site.parse(name) for name in ("in4.attn2", "mid.ff", "out5.ff"))
-    maps = {first: {5.0: torch.zeros(1, 1)}, second: {}, third: {5.0: torch.zeros(1, 1), 1.0: torch.zeros(1, 1)}}
-    assert list(busiest(maps, 2)) == [first, third]
-    assert levels_of(maps, 6) == [5.0, 1.0]
-    assert levels_of(maps, 1) == [5.0]
+    once, always = torch.tensor([[9.0]]), torch.tensor([[-5.0]])
+    maps = {
+        first: {5.0: always, 1.0: always},
+        second: {5.0: once},  # 9 in one of two steps is 4.5 on the mean
+        third: {5.0: -always, 1.0: -2 * always},
+    }
+    assert list(strongest(maps, 2)) == [first, third]
+    assert list(strongest(maps, 5)) == [first, second, third]
+    assert levels_of(maps) == some_levels(maps, 6) == [5.0, 1.0]
+    assert some_levels(maps, 1) == [5.0]

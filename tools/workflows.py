@@ -31,7 +31,10 @@ CHECKPOINT_URL = f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archiv
 
 @dataclass
 class Node:
-    """A node of a graph: where it stands, its widgets by name, and what its inputs are connected to."""
+    """A node of a graph: where it stands, its widgets by name, and what its inputs are connected to.
+
+    Those of one ``group`` stand in a frame of that name, and are muted.
+    """
 
     type: str
     at: tuple[int, int]
@@ -39,6 +42,7 @@ class Node:
     title: str = ""
     widgets: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, tuple[str, int]] = field(default_factory=dict)
+    group: str = ""
 
 
 Graph = dict[str, Node]
@@ -260,6 +264,232 @@ def sd15_apply() -> Graph:
     }
 
 
+def two_vectors() -> Graph:
+    text = (
+        "## Press Run\n\n"
+        "Two *Apply Steering* in a row: one takes out the dog, the other the style of Van Gogh. Each keeps the "
+        "preset and strength that its file recommends; with the same preset they would be made orthogonal to each "
+        "other first.\n\n"
+        "**Combine Vectors** shows how alike the two are (1: the same direction, 0: nothing in common), and makes one "
+        "vector of them: *gram-schmidt* holds both, *add* is their sum, *orthogonalise* is the first without what "
+        "the second says. Connect it to an Apply node to try."
+    )
+    return {
+        "note": note(text, (20, 20), (320, 330)),
+        "pocket": Node("SteeringLoadPocket", (20, 410), (260, 70)),
+        "dog": Node("SteeringLoadVector", (20, 540), (320, 98), "Dog", {"vector_name": "pocket_dog.safetensors"}),
+        "style": Node(
+            "SteeringLoadVector", (20, 700), (320, 98), "Van Gogh", {"vector_name": "pocket_van_gogh.safetensors"}
+        ),
+        "first": Node(
+            "SteeringApply",
+            (390, 20),
+            (300, 260),
+            "Take out the dog",
+            {"strength": APPLIED, "preset": "recommended"},
+            {"model": ("pocket", 0), "vector": ("dog", 0)},
+        ),
+        "second": Node(
+            "SteeringApply",
+            (390, 330),
+            (300, 260),
+            "And the style of Van Gogh",
+            {"strength": 2.5, "preset": "recommended"},
+            {"model": ("first", 0), "vector": ("style", 0)},
+        ),
+        "combine": Node(
+            "SteeringCombine",
+            (390, 640),
+            (300, 210),
+            "",
+            {"how": "gram-schmidt"},
+            {"vector_a": ("dog", 0), "vector_b": ("style", 0)},
+        ),
+        "cosines": Node("PreviewImage", (740, 640), (320, 300), "How alike they are", {}, {"images": ("combine", 2)}),
+        **prompts("a picture of a dog in the meadow in the style of Van Gogh", ("pocket", 1), 740, 20),
+        "latent": latent(128, 4, (740, 310)),
+        "original": sampler(("pocket", 0), (1110, 20), 3.0, "KSampler, original"),
+        "steered": sampler(("second", 0), (1110, 400), 3.0, "KSampler, both taken out"),
+        **shown("original", "original", ("pocket", 2), 1430, 20, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 1790, 20, "Steered"),
+    }
+
+
+def replace_pocket() -> Graph:
+    text = (
+        "## Press Run\n\n"
+        "Mode *replace*: what the model holds of a dog becomes as much of a cat. Both vectors are built at all "
+        "cross-attentions, so that the cat can go everywhere the dog was.\n\n"
+        "The upper row is watched at strength 0, where nothing moves: that is the original, bit for bit, and "
+        "**Steering Map** shows where the model holds the dog, at which sites and steps. Its MASK can go to *Apply "
+        "Steering*, which then acts only there.\n\n"
+        "Make your own: *Load Pairs* `pocket/cat` in workflow 02, with *select* `attn2` and *time* `constant`."
+    )
+    return {
+        "note": note(text, (20, 20), (320, 330)),
+        "pocket": Node("SteeringLoadPocket", (20, 410), (260, 70)),
+        "dog": Node("SteeringLoadVector", (20, 540), (320, 98), "Dog", {"vector_name": "pocket_dog_attn2.safetensors"}),
+        "cat": Node("SteeringLoadVector", (20, 700), (320, 98), "Cat", {"vector_name": "pocket_cat_attn2.safetensors"}),
+        "best": Node(
+            "SteeringLoadVector",
+            (20, 860),
+            (320, 98),
+            "Dog, at the sites that show it best",
+            {"vector_name": "pocket_dog.safetensors"},
+        ),
+        "apply": Node(
+            "SteeringApply",
+            (390, 20),
+            (300, 280),
+            "Replace the dog with a cat",
+            {"strength": 1.0, "preset": "recommended", "mode": "replace"},
+            {"model": ("pocket", 0), "vector": ("dog", 0), "replace_with": ("cat", 0)},
+        ),
+        **prompts("a photo of a dog and a tree on the beach", ("pocket", 1), 390, 350),
+        "latent": latent(128, 4, (390, 640)),
+        "watch": Node(
+            "SteeringApply",
+            (390, 800),
+            (300, 260),
+            "Watch only: strength 0",
+            {"strength": 0.0, "preset": "recommended"},
+            {"model": ("pocket", 0), "vector": ("best", 0)},
+        ),
+        "original": Node(
+            "SteeringKSampler",
+            (740, 20),
+            (270, 282),
+            "KSampler (Steering), original",
+            {"seed": 7, "control_after_generate": "fixed", "steps": 30, "cfg": 3.0},
+            {
+                "model": ("watch", 0),
+                "positive": ("positive", 0),
+                "negative": ("negative", 0),
+                "latent_image": ("latent", 0),
+            },
+        ),
+        "steered": sampler(("apply", 0), (740, 360), 3.0, "KSampler, replaced"),
+        **shown("original", "original", ("pocket", 2), 1060, 20, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 1060, 500, "Steered"),
+        "map": Node(
+            "SteeringMap",
+            (740, 690),
+            (270, 210),
+            "",
+            {"show": "held", "columns": 4, "rows": 4},
+            {"run": ("original", 1), "image": ("original_decode", 0)},
+        ),
+        "map_preview": Node("PreviewImage", (1430, 20), (620, 720), "Where the dog is", {}, {"images": ("map", 0)}),
+    }
+
+
+def lora_pocket() -> Graph:
+    text = (
+        "## Press Run\n\n"
+        "**Export LoRA** writes steering as a LoRA (`models/loras/pocket_dog_lora.safetensors`), which any sampler "
+        "uses at no cost. The three rows are the same prompt and seed: the original, *Apply Steering*, and the LoRA "
+        "through *Load LoRA Model*; the last two are the same picture.\n\n"
+        "Exact because the vector was built with *time* `constant` at attn2 and ff sites, and preset *lora* moves "
+        "every token in both halves of guidance. Anything else is refused with the reason, or approximated.\n\n"
+        "The muted group loads the **file**: after the first run press R, unmute it (Ctrl+M), and Run. Made again, "
+        "the file becomes `pocket_dog_lora_00002`."
+    )
+    group = "The file: unmute after Run"
+    inputs = {"positive": ("positive", 0), "negative": ("negative", 0), "latent_image": ("latent", 0)}
+    from_file: Graph = {
+        "file": Node(
+            "LoraLoaderModelOnly",
+            (1470, 60),
+            (320, 82),
+            "",
+            {"lora_name": "pocket_dog_lora.safetensors", "strength_model": 1.0},
+            {"model": ("pocket", 0)},
+        ),
+        "filed": Node(
+            "KSampler", (1470, 200), (270, 262), "KSampler, LoRA file", sampler(("file", 0), (0, 0), 3.0, "").widgets,
+            {"model": ("file", 0), **inputs},
+        ),
+        **shown("filed", "filed", ("pocket", 2), 1470, 520, "LoRA from the file"),
+    }  # fmt: skip
+    for node in from_file.values():
+        node.group = group
+    return {
+        "note": note(text, (20, 20), (330, 430)),
+        "pocket": Node("SteeringLoadPocket", (20, 510), (260, 70)),
+        "vector": Node("SteeringLoadVector", (20, 640), (330, 98), "", {"vector_name": "pocket_dog_lora.safetensors"}),
+        "export": Node(
+            "SteeringExportLora",
+            (390, 20),
+            (330, 300),
+            "",
+            {"strength": 1.0, "filename_prefix": "pocket_dog_lora"},
+            {"model": ("pocket", 0), "vector": ("vector", 0)},
+        ),
+        "report": Node("PreviewAny", (390, 380), (330, 80), "What it is", {}, {"source": ("export", 2)}),
+        "load": Node(
+            "LoraModelLoader",
+            (390, 520),
+            (330, 82),
+            "",
+            {"strength_model": 1.0},
+            {"model": ("pocket", 0), "lora": ("export", 0)},
+        ),
+        "apply": Node(
+            "SteeringApply",
+            (390, 660),
+            (330, 280),
+            "",
+            {"strength": 1.0, "preset": "lora"},
+            {"model": ("pocket", 0), "vector": ("vector", 0)},
+        ),
+        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 20, 790),
+        "latent": latent(128, 2, (20, 1080)),
+        "original": sampler(("pocket", 0), (770, 20), 3.0, "KSampler, original"),
+        "steered": sampler(("apply", 0), (770, 340), 3.0, "KSampler, Apply Steering"),
+        "baked": sampler(("load", 0), (770, 660), 3.0, "KSampler, LoRA"),
+        **shown("original", "original", ("pocket", 2), 1080, 20, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 1080, 480, "Steered"),
+        **shown("baked", "baked", ("pocket", 2), 1080, 940, "LoRA"),
+        **from_file,
+    }
+
+
+def sweep_pocket() -> Graph:
+    text = (
+        "## Press Run\n\n"
+        "One picture a strength, same prompt and seed. Under each: how much of a dog the embedded judge sees (0 to "
+        "100), and how far the picture drifted from the original (root mean square in grey levels).\n\n"
+        "Take the least strength that does it: from there on only the drift grows. On Stable Diffusion there is no "
+        "judge in the graph; the drift is written all the same."
+    )
+    return {
+        "note": note(text, (20, 20), (330, 240)),
+        "pocket": Node("SteeringLoadPocket", (20, 320), (260, 70)),
+        "vector": Node("SteeringLoadVector", (20, 450), (330, 98), "", {"vector_name": "pocket_dog_lora.safetensors"}),
+        "sweep": Node(
+            "SteeringSweep",
+            (400, 20),
+            (300, 130),
+            "",
+            {"strengths": "0, 0.5, 1, 1.5, 2, 2.5", "preset": "recommended"},
+            {"model": ("pocket", 0), "vector": ("vector", 0)},
+        ),
+        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 400, 210),
+        "latent": latent(128, 1, (400, 500)),
+        "steered": sampler(("sweep", 0), (750, 20), 3.0, "KSampler, one run a strength"),
+        "decode": Node("VAEDecode", (750, 340), (200, 46), "", {}, {"samples": ("steered", 0), "vae": ("pocket", 2)}),
+        "grid": Node(
+            "SteeringLabelledGrid",
+            (750, 440),
+            (270, 118),
+            "",
+            {"columns": 6},
+            {"images": ("decode", 0), "labels": ("sweep", 1), "vector": ("vector", 0)},
+        ),
+        "preview": Node("PreviewImage", (1070, 20), (860, 300), "", {}, {"images": ("grid", 0)}),
+    }
+
+
 APPLIED = 1.0
 """Strength of the quick start: what the shipped vector recommends."""
 WORKFLOWS = {
@@ -267,6 +497,10 @@ WORKFLOWS = {
     "02_build_a_vector_pocket": (build_pocket, True),
     "03_sd15_remove_dog": (sd15_remove, False),
     "04_sd15_apply_vector": (sd15_apply, False),
+    "05_two_vectors_pocket": (two_vectors, True),
+    "06_replace_dog_with_cat_pocket": (replace_pocket, True),
+    "07_export_lora_pocket": (lora_pocket, True),
+    "08_strength_sweep_pocket": (sweep_pocket, True),
 }
 """Name -> (graph, whether it runs without a download)."""
 
@@ -286,7 +520,18 @@ BUILD = """async (nodes) => {
     }
     const [width, height] = node.computeSize();
     if (spec.size) node.setSize([Math.max(spec.size[0], width), Math.max(spec.size[1], height)]);
+    if (spec.group) node.mode = 2;
     made[key] = node;
+  }
+  for (const title of new Set(Object.values(nodes).map((spec) => spec.group).filter(Boolean))) {
+    const members = Object.entries(nodes).filter(([, spec]) => spec.group === title).map(([key]) => made[key]);
+    const left = Math.min(...members.map((n) => n.pos[0])), top = Math.min(...members.map((n) => n.pos[1]));
+    const right = Math.max(...members.map((n) => n.pos[0] + n.size[0]));
+    const bottom = Math.max(...members.map((n) => n.pos[1] + n.size[1]));
+    const group = new LiteGraph.LGraphGroup(title);
+    group.pos = [left - 20, top - 80];
+    group.size = [right - left + 40, bottom - top + 100];
+    graph.add(group);
   }
   for (const [key, spec] of Object.entries(nodes))
     for (const [name, [from, slot]] of Object.entries(spec.inputs)) {
@@ -303,7 +548,7 @@ LOAD = """async (workflow) => {
 }"""
 
 FIT = """(margin) => {
-  const canvas = window.app.canvas, nodes = window.app.graph._nodes;
+  const canvas = window.app.canvas, nodes = [...window.app.graph._nodes, ...window.app.graph._groups];
   const left = Math.min(...nodes.map((n) => n.pos[0])), top = Math.min(...nodes.map((n) => n.pos[1] - 30));
   const right = Math.max(...nodes.map((n) => n.pos[0] + n.size[0]));
   const bottom = Math.max(...nodes.map((n) => n.pos[1] + n.size[1]));

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from ..maps import Maps, busiest, fitted, levels_of, summary
+from ..maps import Maps, fitted, some_levels, strongest, summary
 
 
 def map_figure(picture: np.ndarray, maps: Maps, title: str, columns: int = 6, rows: int = 6) -> Figure:
@@ -21,13 +21,13 @@ def map_figure(picture: np.ndarray, maps: Maps, title: str, columns: int = 6, ro
         maps: from `steering.maps.maps_of`.
         title: above everything.
         columns: number of noise levels shown, spread evenly.
-        rows: number of sites shown, those that were seen most often.
+        rows: number of sites shown, those with the highest peak.
     """
-    shown, levels = busiest(maps, rows), levels_of(maps, columns)
+    shown, levels = strongest(maps, rows), some_levels(maps, columns)
     size = picture.shape[:2]
     cells = [[("mean", _mean_map(part, size)), *_at_levels(part, levels, size)] for part in shown.values()]
-    strongest = np.concatenate([np.abs(values).ravel() for row in cells for _, values in row if values is not None])
-    limit = max(1e-6, float(np.quantile(strongest, 0.995)))
+    every = np.concatenate([np.abs(values).ravel() for row in cells for _, values in row if values is not None])
+    limit = max(1e-6, float(np.quantile(every, 0.995)))
     # One row more on top: the picture, and the mean of everything.
     figure = Figure(figsize=(1.5 * (len(levels) + 1) + 1.2, 1.62 * (len(cells) + 1) + 0.5), layout="constrained")
     grid = figure.subplots(len(cells) + 1, max(2, len(levels) + 1), squeeze=False)

@@ -116,8 +116,8 @@ class Graph:
         vector.save(self.folder / "v.safetensors")
         return internals(self.comfy, "vectors").SteeringVector.load(self.folder / "v.safetensors")
 
-    def apply(self, vector, strength, preset="study", model=None, start=0.0, end=1.0, **more):
-        arguments = (model or self.model, self.bring(vector), strength, preset, "suppress", start, end)
+    def apply(self, vector, strength, preset="study", model=None, start=0.0, end=1.0, mode="suppress", **more):
+        arguments = (model or self.model, self.bring(vector), strength, preset, mode, start, end)
         return self.comfy.SteeringApply.execute(*arguments, **more).args[0]
 
     def sample(

@@ -274,5 +274,5 @@ def test_files_of_pairs_are_listed_and_read(comfy, tmp_path, monkeypatch):
     for bad in ("../mine.csv", "/etc/passwd", "C:\\mine.csv"):
         with pytest.raises(ValueError, match="must be the name of a file"):
             comfy.SteeringLoadPairs.execute(bad)
-    with pytest.raises(FileNotFoundError, match="built-in concepts are pocket/dog"):
+    with pytest.raises(FileNotFoundError, match="built-in concepts are pocket/cat, pocket/dog"):
         comfy.SteeringLoadPairs.execute("unicorn")

@@ -32,7 +32,7 @@ def folders(comfy, tmp_path, monkeypatch):
     for name in ("user", "output", "temp", "input"):
         (tmp_path / name).mkdir()
         monkeypatch.setattr(folder_paths, f"{name}_directory", str(tmp_path / name))
-    for name in ("steering_vectors", "steering_activations", "steering_pairs", "checkpoints"):
+    for name in ("steering_vectors", "steering_activations", "steering_pairs", "checkpoints", "loras"):
         paths, endings = folder_paths.folder_names_and_paths[name]
         (tmp_path / name).mkdir()
         monkeypatch.setitem(folder_paths.folder_names_and_paths, name, ([str(tmp_path / name), *paths], endings))
@@ -65,18 +65,18 @@ def pictures(folders, output):
     return {e["filename"]: np.asarray(Image.open(folders / "temp" / e["filename"])) for e in entries}
 
 
-def the_dog_is_gone_and_the_cat_is_not(graph, outputs, folders):
+def shown(graph, outputs, folders, *titles):
+    """The pictures ``uint8 [N, H, W, 3]`` of the previews of these titles."""
     import numpy as np
 
+    found = {graph[key]["_meta"]["title"]: pictures(folders, {key: part}) for key, part in outputs.items()}
+    return [np.stack(list(found[title].values())) for title in titles]
+
+
+def the_dog_is_gone_and_the_cat_is_not(graph, outputs, folders):
     from steering.pocket.judge import judge
 
-    titles = {key: node["_meta"]["title"] for key, node in graph.items()}
-    shown = {
-        titles[key]: np.stack(list(pictures(folders, {key: part}).values()))
-        for key, part in outputs.items()
-        if titles[key] in ("Original", "Steered")
-    }
-    original, steered = (judge(shown[name]) for name in ("Original", "Steered"))
+    original, steered = map(judge, shown(graph, outputs, folders, "Original", "Steered"))
     assert original.presence(("dog",)).mean() > 85
     assert steered.presence(("dog",)).mean() < 15
     assert steered.kept(("cat",)).mean() > 85
@@ -85,6 +85,63 @@ def the_dog_is_gone_and_the_cat_is_not(graph, outputs, folders):
 def test_the_quick_start_takes_the_dog_out(folders):
     graph = load("01_quickstart_pocket")
     the_dog_is_gone_and_the_cat_is_not(graph, run(graph), folders)
+
+
+def test_two_vectors_take_out_two_concepts(folders):
+    from steering.pocket.judge import judge
+
+    graph = load("05_two_vectors_pocket")
+    original, steered = map(judge, shown(graph, run(graph), folders, "Original", "Steered"))
+    for concept in ("dog", "van_gogh"):
+        assert original.presence((concept,)).mean() > 85
+        assert steered.presence((concept,)).mean() < 15
+
+
+def test_a_dog_is_replaced_with_a_cat_and_the_tree_stays(folders):
+    from steering.pocket.judge import judge
+
+    graph = load("06_replace_dog_with_cat_pocket")
+    outputs = run(graph)
+    original, steered = map(judge, shown(graph, outputs, folders, "Original", "Steered"))
+    assert original.presence(("dog",)).mean() > 85 > 15 > original.presence(("cat",)).mean()
+    assert steered.presence(("dog",)).mean() < 15
+    assert steered.presence(("cat",)).mean() > 50
+    assert steered.kept(("tree",)).mean() > 85
+    (where,) = shown(graph, outputs, folders, "Where the dog is")
+    assert where.std() > 20
+
+
+def test_the_exported_lora_draws_the_steered_picture(folders):
+    import folder_paths
+    import numpy as np
+
+    graph = load("07_export_lora_pocket")
+    outputs = run(graph)
+    the_dog_is_gone_and_the_cat_is_not(graph, outputs, folders)
+    steered, baked = shown(graph, outputs, folders, "Steered", "LoRA")
+    # Float32 noise of thirty steps, rounded to bytes.
+    assert np.abs(steered.astype(int) - baked).max() <= 2
+    assert (folders / "loras" / "pocket_dog_lora.safetensors").is_file()
+    # The muted group, unmuted: its nodes as the frontend would send them.
+    folder_paths.filename_list_cache.clear()
+    key = next(key for key, node in graph.items() if node["class_type"] == "LoraModelLoader")
+    pocket = graph[key]["inputs"]["model"]
+    graph[key] = {
+        "class_type": "LoraLoaderModelOnly",
+        "inputs": {"model": pocket, "lora_name": "pocket_dog_lora.safetensors", "strength_model": 1.0},
+        "_meta": {"title": "file"},
+    }
+    (filed,) = shown(graph, run(graph), folders, "LoRA")
+    assert np.abs(filed.astype(int) - steered).max() <= 2
+
+
+def test_the_sweep_says_what_each_strength_costs(folders):
+    graph = load("08_strength_sweep_pocket")
+    (grid,) = pictures(folders, run(graph)).values()
+    tiles = cut(grid, 6, 6, side=128)
+    assert len({tile.tobytes() for tile in tiles}) == 6
+    below = grid[-40:]  # presence and drift
+    assert (below < 128).sum() > 200
 
 
 @pytest.mark.slow  # a full capture: minutes on two cores
@@ -196,7 +253,7 @@ def test_a_fresh_installation_beside_a_pack_with_a_nodes_folder(comfy, tmp_path)
         images = [image for part in history["outputs"].values() for image in part["images"]]
         assert len(images) == 8
         listed = ask(f"{address}/workflow_templates")
-        assert len(listed["activation-steering"]) == 4
+        assert len(listed["activation-steering"]) == 8
         page = urllib.request.urlopen(f"{address}/extensions/activation-steering/docs/SteeringApply.md")
         assert b"# Apply Steering" in page.read()
     finally:
