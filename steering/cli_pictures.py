@@ -43,6 +43,7 @@ def generate(
 ) -> None:
     """Make one picture, steered or not."""
     from .diffusion import load_model
+    from .evaluate.plots import save_picture
     from .steer import steer
 
     new_file(out, ".png")
@@ -52,7 +53,7 @@ def generate(
     loaded = load_model(model, device)
     with progress(rows_of(1, steps, guidance), "generate") as update, steer(loaded, entries):
         image = loaded.generate(prompt, negative, seed, steps, guidance, size, progress=update)[0]
-    _write(image, out)
+    save_picture(image, out)
     used = [{"mode": entry.mode, "strength": entry.strength, **asdict(entry.settings)} for entry in entries]
     answer({"out": str(out), "seed": seed, "vectors": used}, as_json, str(out))
 
@@ -80,7 +81,7 @@ def map_(
 
     from .diffusion import load_model
     from .evaluate.map_plots import map_figure
-    from .evaluate.plots import as_array
+    from .evaluate.plots import as_array, save_picture
     from .maps import maps_of, summary
     from .observation import settle, steer_and_observe
 
@@ -98,7 +99,7 @@ def map_(
             shares[what] = {str(site): round(float(summary({site: maps[site]}, (1, 1))), 4) for site in maps}
     width = max(figure.shape[1] for figure in figures)
     padded = [np.pad(f, ((0, 0), (0, width - f.shape[1]), (0, 0)), constant_values=255) for f in figures]
-    _write(np.concatenate(padded), out)
+    save_picture(np.concatenate(padded), out)
     answer({"out": str(out), "seed": seed, "strength": entry.strength, **shares}, as_json, str(out))
 
 
@@ -135,6 +136,7 @@ def strip(
     from dataclasses import replace
 
     from .diffusion import load_model
+    from .evaluate.plots import save_picture
     from .evaluate.strip import draw_strip, judge_labels, parse_strengths
     from .steer import steer
 
@@ -149,7 +151,7 @@ def strip(
                 return loaded.generate(prompt, negative, seed, steps, guidance, size, progress=update)
 
         made = draw_strip(draw, values, labels)
-    _write(made.picture(), out)
+    save_picture(made.picture(), out)
     presence = None if made.presence is None else made.presence.round(2).tolist()
     figures = {"strengths": values, "presence": presence, "drift": made.drift.round(2).tolist()}
     answer({"out": str(out), "seed": seed, **figures}, as_json, f"{made}\n{out}")
@@ -185,12 +187,3 @@ def _without_strength(entry: Any) -> Any:
 def rows_of(pictures: int, steps: int, guidance: float | None) -> int:
     """UNet rows that some pictures cost."""
     return pictures * steps * (2 if guidance != 1 else 1)
-
-
-def _write(image: Any, out: Path) -> None:
-    from PIL import Image
-
-    from .files import replacing
-
-    with replacing(out) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG")

@@ -26,6 +26,8 @@ from .evaluate.metrics import Measured, clip_change, measure, root_mean_square
 from .evaluate.prompts import ROLES, Concept, Prompt, load_concept, load_prompts, take
 from .evaluate.report import write_report
 from .evaluate.statistics import Estimate, estimate, upper_bound
+from .evaluate.strip import STRENGTHS as STRIP_STRENGTHS
+from .evaluate.strip import draw_strip
 from .files import replacing, write_text
 from .interventions import PRESETS
 from .navigator import Scores, score
@@ -38,6 +40,8 @@ from .version import __version__
 STRENGTHS = {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0, 4.0)}
 RANKS = (2, 3)
 """Numbers of directions then tried, under the preset selective at its first strength."""
+STRIP = 3
+"""Prompts of the strength strip."""
 OTHER = {"dog": "violence", "van_gogh": "dog", "violence": "dog"}
 """The concept whose vector serves as a control."""
 
@@ -161,7 +165,8 @@ def planned_rows(plan: Plan) -> int:
     dev += sum(plan.finals) * (1 + FINALISTS)
     targets = plan.test[0] * (1 + 1 + len(plan.ks) + 1 + 3)  # original, other seed, study, chosen, controls
     kept = sum(plan.test[1:]) * 3
-    return captures + (dev + targets + kept) * 2 * STEPS
+    strip = STRIP * (len(STRIP_STRENGTHS) + 1)
+    return captures + (dev + targets + kept + strip) * 2 * STEPS
 
 
 def run_demo(
@@ -202,6 +207,17 @@ def run_demo(
     write_text(out / "results.json", json.dumps(results, indent=1))
     _draw(demo, results, pictures, scores)
     return results
+
+
+def draw_strengths(demo: Demo, chosen: Mapping[str, Any]) -> None:
+    """The strength strip of the chosen setting, on a few target prompts spread over the test set."""
+    prompts = spread(take(load_prompts(demo.concept.name, "test"), "target", demo.plan.test[0]), STRIP)
+    vector = demo.vectors[chosen["k"], chosen["rank"]]
+    strengths = sorted({*STRIP_STRENGTHS, chosen["strength"]})
+    strip = draw_strip(
+        lambda strength: demo.arm(prompts, vector, chosen["preset"], strength).images, strengths, demo.concept.judge
+    )
+    plots.save_picture(strip.picture(), demo.out / "strip.png")
 
 
 def built(demo: Demo, scores: Scores, rank: int) -> dict[tuple[int, int], SteeringVector]:
@@ -337,6 +353,7 @@ def _draw(demo: Demo, results: dict[str, Any], columns: list[tuple[str, np.ndarr
     target = take(load_prompts(demo.concept.name, "test"), "target", demo.plan.test[0])
     shown = spread(range(len(target)), 10)  # not picked
     rows = [f"{target[i].text}  (seed {i})" for i in shown]
+    draw_strengths(demo, results["chosen"])
     plots.gallery([(name, images[shown]) for name, images in columns], demo.out / "gallery.png", rows)
     lines = {name: {int(k): v for k, v in p["presence"]["steered"].items()} for name, p in presets.items()}
     plots.presence_by_k(lines, next(iter(presets.values()))["presence"]["original"], demo.out / "presence.png")

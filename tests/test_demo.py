@@ -34,6 +34,7 @@ def test_it_writes_everything_it_promises(finished):
         "kinds.png",
         "gallery.png",
         "presence.png",
+        "strip.png",
         "dog.safetensors",
         "dog_activations.safetensors",
     ):

@@ -25,6 +25,12 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight")
 
 
+def save_picture(picture: np.ndarray, path: Path) -> None:
+    """Write a picture ``uint8 [H, W, 3]`` as a PNG, whole or not at all."""
+    with replacing(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
+
+
 def as_array(figure: Figure) -> np.ndarray:
     """A figure as a picture ``uint8 [H, W, 3]``."""
     buffer = io.BytesIO()
@@ -162,8 +168,7 @@ def gallery(columns: list[tuple[str, np.ndarray]], path: Path, rows: list[str], 
             canvas.paste(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST), (left, top))
             if i == 0:
                 pen.text((left, top + height + 1), rows[j], fill="black")
-    with replacing(path) as temporary:
-        canvas.save(temporary, format="PNG")
+    save_picture(np.asarray(canvas), path)
 
 
 def curves(

@@ -18,6 +18,7 @@ from ..evaluate.choice import RULE, SETTING
 from ..evaluate.metrics import percent_change
 from ..evaluate.prompts import ROLES
 from ..evaluate.report import write_report
+from ..evaluate.strip import notes_of
 from ..files import write_text
 from ..pairs import spread
 from ..version import __version__
@@ -33,6 +34,8 @@ FORMAT = 1
 TEMPLATE = Path(__file__).parent / "study.html.jinja"
 SHOWN = 6
 """Prompts in each gallery."""
+STRIP = 3
+"""Prompts in the strength strip."""
 THUMB = 256
 """Longest side of a picture in a gallery."""
 
@@ -315,7 +318,31 @@ def _galleries(subject: Subject, folder: Path) -> list[tuple[str, str]]:
             path = folder / f"gallery_{title}.png"
             _gallery(subject, shown, rows, path)
             made.append((f"{folder.name}/{path.name}", caption))
-    return made
+    return made + _strip(subject, folder)
+
+
+def _strip(subject: Subject, folder: Path) -> list[tuple[str, str]]:
+    """The study's preset at several strengths, from the pictures of those arms; nothing where there are none."""
+    arms = {arm.strength: arm.name for arm in subject.arms if arm.group == "strength" and arm.name in subject.readings}
+    if not arms:
+        return []
+    names = ["original", *(arms[strength] for strength in sorted(arms))]
+    first = subject.readings[names[1]]
+    rows = [
+        (first.items[i].name, first.items[i].repeat) for i in spread(_shared(subject, names, names[1], True), STRIP)
+    ]
+    pictures, notes = [], []
+    for row in rows:
+        for name in names:
+            readings = subject.readings[name]
+            i = next(i for i, item in enumerate(readings.items) if (item.name, item.repeat) == row)
+            pictures.append(thumbnail(read_picture(readings.pictures[i]), subject.concept.explicit))
+            notes += notes_of(presence(readings)[[i]], readings.columns["change_rms"][[i]])
+    labels = ["original", *(f"strength {strength:g}" for strength in sorted(arms))] * len(rows)
+    plots.save_picture(plots.labelled_grid(pictures, labels, len(names), notes), folder / "strip.png")
+    k = subject.study_k
+    caption = f"preset study, k = {k}, at several strengths: presence of the concept, drift from the original (rms)"
+    return [(f"{folder.name}/strip.png", caption)]
 
 
 def _shared(subject: Subject, names: Sequence[str], best: str, targets: bool) -> list[int]:

@@ -80,7 +80,8 @@ def test_every_vector_has_a_file_name_of_its_own():
 
 def test_all_settings_are_tried_and_the_first_dev_arm_is_the_original():
     settings = tried(FULL)
-    assert {setting[0] for setting in settings} == set(PRESETS)
+    # What a LoRA can hold is not among what the source study and this one compare.
+    assert {setting[0] for setting in settings} == set(PRESETS) - {"lora"}
     made = dev_arms(settings, (2, 2, 2))
     assert made[0].vector is None
     assert len({arm.name for arm in made}) == len(settings) + 1

@@ -18,6 +18,7 @@ PICTURES = (
     "gallery_fixed",
     "gallery_weakest",
     "gallery_worst",
+    "strip",
 )
 
 
