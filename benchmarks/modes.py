@@ -2,7 +2,7 @@
 
 Adds a style and an object to prompts without them, replaces dogs with cats, suppresses two concepts at once, and
 holds a LoRA against the steering that it stands for. Vectors are those that come with the pack; Markdown tables,
-means over prompts with 95 % intervals.
+means over prompts with 95 % intervals. ``--picture docs/modes.png`` draws test prompts in each mode instead.
 """
 
 import argparse
@@ -15,8 +15,10 @@ import torch
 
 import steering
 from steering.bake import Delta, bake, linear_layers, merged
+from steering.evaluate.plots import labelled_grid, save_picture
 from steering.evaluate.prompts import Prompt, load_prompts, take
 from steering.evaluate.statistics import estimate, upper_bound
+from steering.pairs import spread
 from steering.pocket.judge import Verdict, judge
 from steering.steer import Entry, make_entry, steer
 
@@ -86,6 +88,9 @@ def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
     ways = {
         "original": None,
         "suppress dog": steered(make_entry(dog, 1, "lora")),
+        "replace at the dog's eight best sites a step": steered(
+            make_entry(vector("dog"), 1, "precise", mode="replace", target=cat)
+        ),
         "replace, precise 1": steered(make_entry(dog, 1, "precise", mode="replace", target=cat)),
         "replace, lora 1": steered(make_entry(dog, 1, "lora", mode="replace", target=cat)),
     }
@@ -142,15 +147,40 @@ def as_lora(some: Callable[[str, str], list[Prompt]]) -> None:
     table(f"A dog suppressed by a LoRA (n = {n})", ("", "dog", "siblings lose", "unrelated lose"), rows)
 
 
+def picture(some: Callable[[str, str], list[Prompt]], path: Path) -> None:
+    """Target prompts spread over the test set, not picked, in every mode; rows are prompts, columns modes."""
+    prompts = [p for p in some("dog", "target") if "cat" not in p.shows]
+    texts = [prompt.text for prompt in spread(prompts, 4)]
+    dog, cat, style = vector("dog_attn2"), vector("cat_attn2"), vector("van_gogh")
+    replaced = make_entry(dog, 1, "lora", mode="replace", target=cat)
+    added = make_entry(style, 1, "study", mode="add")
+    columns = {
+        "original": [],
+        "suppress dog": [make_entry(vector("dog_lora"))],
+        "dog to cat": [replaced],
+        "add Van Gogh": [added],
+        "both": [replaced, added],
+    }
+    images = []
+    for entries in columns.values():
+        with steered(*entries):
+            images.append(MODEL.generate(texts))
+    rows = [image for row in zip(*images, strict=True) for image in row]
+    save_picture(labelled_grid(rows, list(columns) * len(texts), len(columns)), path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--prompts", type=int, default=100, help="test prompts of each role at most")
     parser.add_argument("--only", choices=("add", "replace", "both", "lora"))
+    parser.add_argument("--picture", type=Path, help="PNG to draw instead")
     options = parser.parse_args()
 
     def some(concept: str, role: str) -> list[Prompt]:
         return take(load_prompts(concept, "test"), role, options.prompts)
 
+    if options.picture:
+        return picture(some, options.picture)
     for name, part in {"add": adding, "replace": replacing, "both": together, "lora": as_lora}.items():
         if options.only in (None, name):
             part(some)

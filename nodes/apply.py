@@ -41,6 +41,19 @@ def preset_name(preset: str) -> str | None:
     return None if preset == RECOMMENDED else preset
 
 
+def mode_input() -> io.Combo.Input:
+    """The choice of mode, wherever it is asked for."""
+    return io.Combo.Input(
+        "mode",
+        options=list(INTERVENTIONS),
+        default="suppress",
+        tooltip=(
+            "suppress: take the concept out. replace: put replace_with in its place. add: put the concept in, on every "
+            "token; works well for styles, hardly for objects."
+        ),
+    )
+
+
 def replace_input() -> Vector.Input:
     """The second vector of mode replace, wherever it is asked for."""
     return Vector.Input(
@@ -76,15 +89,7 @@ class Apply(io.ComfyNode):
                     "direction and 2.5 is the study's own; negative strengths push the other way."
                 ),
                 preset_input(),
-                io.Combo.Input(
-                    "mode",
-                    options=list(INTERVENTIONS),
-                    default="suppress",
-                    tooltip=(
-                        "suppress: take the concept out. replace: put replace_with in its place. add: put the concept "
-                        "in, on every token; works well for styles, hardly for objects."
-                    ),
-                ),
+                mode_input(),
                 _percent(
                     "start_percent",
                     0.0,

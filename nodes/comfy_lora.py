@@ -13,20 +13,18 @@ from torch import Tensor
 
 from ..steering.bake import LINEAR, Layer, relative_gap
 from ..steering.capture import Sampling, usual
+from ..steering.lora import GAP_STEPS, gap_prompt
 from ..steering.sites import Site
 from ..steering.steer import Entry
 from .comfy_capture import GraphModel
 from .comfy_unet import with_entry
-
-GAP_STEPS = 15
-"""Steps of the runs that measure a gap."""
 
 
 def layers_of(model: ModelPatcher, sites: Sequence[Site]) -> dict[Site, Layer]:
     """Weight and bias of the last linear layer of some sites, as the MODEL has them with its LoRAs.
 
     Raises:
-        ValueError: the model lacks a site.
+        ValueError: the model lacks a site, or its layer a bias, which would hold the reference.
     """
     patches = model.get_key_patches("diffusion_model.")
     layers = {}
@@ -34,9 +32,10 @@ def layers_of(model: ModelPatcher, sites: Sequence[Site]) -> dict[Site, Layer]:
         names = [f"diffusion_model.{site.ldm_path}.{LINEAR[site.kind]}.{part}" for part in ("weight", "bias")]
         if names[0] not in patches:
             raise ValueError(f"this model lacks {site}; use a vector made for this model")
-        weight, bias = (_patched(patches[name], name) if name in patches else None for name in names)
-        assert weight is not None
-        layers[site] = weight, weight.new_zeros(len(weight)) if bias is None else bias
+        if names[1] not in patches:
+            raise ValueError(f"{site} ends in a linear layer without bias; leave it out of the vector")
+        weight, bias = (_patched(patches[name], name) for name in names)
+        layers[site] = weight, bias
     return layers
 
 
@@ -53,6 +52,7 @@ def gap_of(model: ModelPatcher, clip: CLIP, entry: Entry, lora: dict[str, Tensor
     levels = graph.sigmas(GAP_STEPS).tolist()
     sampling = Sampling(GAP_STEPS, usual(graph.family).guidance, 0, graph.size, 1)
     schedule = torch.tensor([*levels, 0.0])
-    text = f"a photo of {entry.vector.metadata.get('concept') or 'something'}"
     models = model, with_entry(model, entry), comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)[0]
-    return relative_gap(*(graph.sample(some, [text], [0], sampling, schedule).float().cpu() for some in models))
+    return relative_gap(
+        *(graph.sample(some, [gap_prompt(entry)], [0], sampling, schedule).float().cpu() for some in models)
+    )

@@ -219,7 +219,8 @@ def describe(x: torch.Tensor, options: dict[str, Any], masked: bool = False) -> 
             "steering needs a sampler that goes through ComfyUI's own guidance"
         )
     size = (x.shape[-2], x.shape[-1])
-    if masked and options.get(WHOLE, size) != size:
+    whole = options.get(WHOLE, size) == size
+    if masked and not whole:
         raise ValueError(
             "a steering mask cannot be placed under an area condition, where the UNet sees a part of the picture; "
             "use Conditioning (Set Mask) without 'set cond area', or Apply Steering without a mask"
@@ -231,7 +232,8 @@ def describe(x: torch.Tensor, options: dict[str, Any], masked: bool = False) -> 
     per_chunk = tuple(levels * each if len(levels) == 1 else levels)
     known, uuids = options.get(ROLES, {}), options.get("uuids") or [None] * len(chunks)
     prompts = [known.get(uuid, chunk == 0) for chunk, uuid in zip(chunks, uuids, strict=True)]
-    return Call(per_chunk * len(chunks), tuple(p for p in prompts for _ in range(each)), size, each)
+    conditional = tuple(p for p in prompts for _ in range(each))
+    return Call(per_chunk * len(chunks), conditional, size if whole else None, each)
 
 
 def sample(model: ModelPatcher, *arguments: Any) -> dict[str, Any]:

@@ -6,16 +6,16 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.bake import FORMATS, bake, kohya, linearised, obstacles
-from ..steering.interventions import INTERVENTIONS, Settings
-from ..steering.lora import save_lora
-from ..steering.steer import make_entry
+from ..steering.bake import FORMATS, kohya
+from ..steering.interventions import Settings
+from ..steering.lora import make_lora, save_lora
+from ..steering.steer import Steering, make_entry, resolve
 from ..steering.vector import SteeringVector
-from .apply import preset_input, preset_name, replace_input, strength_input
+from .apply import mode_input, preset_input, preset_name, replace_input, strength_input
 from .comfy_capture import family_of, weights_hash
 from .comfy_files import LORAS, new_file
 from .comfy_lora import gap_of, layers_of
-from .sockets import LoraModel, Options, Vector
+from .sockets import Options, Vector
 
 
 class ExportLora(io.ComfyNode):
@@ -38,12 +38,7 @@ class ExportLora(io.ComfyNode):
                 Vector.Input("vector", tooltip="Built with time 'constant' at sites of kind attn1, attn2 or ff."),
                 strength_input("Baked in: loaded with weight w, the LoRA acts with w times as much; not 0."),
                 preset_input("lora"),
-                io.Combo.Input(
-                    "mode",
-                    options=list(INTERVENTIONS),
-                    default="suppress",
-                    tooltip="suppress: take the concept out. replace: put replace_with in its place. add: put it in.",
-                ),
+                mode_input(),
                 io.Combo.Input(
                     "format",
                     options=list(FORMATS),
@@ -67,7 +62,9 @@ class ExportLora(io.ComfyNode):
                 io.Clip.Input("clip", optional=True, tooltip="The text encoder; measures the gap of an approximation."),
             ],
             outputs=[
-                LoraModel.Output(display_name="LORA_MODEL", tooltip="To Load LoRA Model, without a file in between."),
+                io.LoraModel.Output(
+                    display_name="LORA_MODEL", tooltip="To Load LoRA Model, without a file in between."
+                ),
                 io.String.Output(display_name="path", tooltip="The file; Load LoRA lists it after pressing R."),
                 io.String.Output(
                     display_name="report", tooltip="Exact, or what was approximated and how far off it is."
@@ -94,23 +91,14 @@ class ExportLora(io.ComfyNode):
         """Bake, measure where it must be, write."""
         if format not in FORMATS:
             raise ValueError(f"format {format!r} is not one of {', '.join(FORMATS)}")
-        if not strength:
-            raise ValueError("a LoRA of strength 0 does nothing; give another strength")
         wanted = make_entry(vector, strength, preset_name(preset), options, mode=mode, target=replace_with)
-        inexact = obstacles(wanted)
-        if inexact and not (approximate and clip):
-            remedy = "connect clip, which measures the gap" if approximate else "or turn on approximate"
-            raise ValueError(f"a LoRA cannot hold this exactly: {'; '.join(inexact)}; {remedy}")
-        held = linearised(wanted) if inexact else wanted
-        deltas = bake(held, layers_of(model, list(held.vector.sites)))
-        tensors = kohya(deltas)
-        gap = gap_of(model, clip, wanted, tensors) if inexact and clip else None
+        resolve(model.model.diffusion_model, Steering([wanted]))
+        lora = make_lora(
+            wanted,
+            lambda sites: layers_of(model, sites),
+            (lambda deltas: gap_of(model, clip, wanted, kohya(deltas))) if approximate and clip else None,
+            "Connect clip, which measures the gap" if approximate else "Or turn on approximate",
+        )
         path = new_file(LORAS, filename_prefix)
-        save_lora(path, format, wanted, deltas, weights_hash(model), family_of(model), inexact, gap)
-        report = f"exact, {len(deltas)} layers" if gap is None else _approximation(inexact, gap)
-        return io.NodeOutput(tensors, str(path), report, ui={"text": (f"saved as {path.name}: {report}",)})
-
-
-def _approximation(inexact: list[str], gap: float) -> str:
-    lines = "\n".join(f"- {line}" for line in inexact)
-    return f"approximated, gap {gap:.2f} (0: the same picture, 1: as far off as not steering):\n{lines}"
+        save_lora(path, format, lora, weights_hash(model), family_of(model))
+        return io.NodeOutput(kohya(lora.deltas), str(path), str(lora), ui={"text": (f"saved as {path.name}: {lora}",)})

@@ -3,16 +3,11 @@
 import torch
 from comfy_api.latest import io
 
-from ..steering.evaluate.map_plots import map_figure
+from ..steering.evaluate.map_plots import TITLES, map_figure
 from ..steering.evaluate.plots import as_array
 from ..steering.maps import QUANTITIES, as_mask, maps_of, summary
 from .pictures import as_image, as_pictures
 from .sockets import Run, SteeredRun
-
-TITLES = {
-    "held": "Where the model holds {concept}, before steering",
-    "moved": "Where steering moved {concept}, and how far",
-}
 
 
 class SteeringMap(io.ComfyNode):
@@ -78,6 +73,6 @@ class SteeringMap(io.ComfyNode):
             raise ValueError(f"picture {picture} is not one of the {len(pictures)} given, which count from 0")
         maps = maps_of(run.entries, run.observations, show, vector_number, picture)
         concept = run.entries[vector_number].vector.metadata.get("concept") or "the concept"
-        figure = map_figure(pictures[picture], maps, TITLES[show].format(concept=concept), columns, rows)
+        figure = map_figure(pictures[picture], maps, TITLES[show].format(concept), columns, rows)
         mean = summary(maps, pictures[picture].shape[:2])
         return io.NodeOutput(as_image(as_array(figure)), as_mask(mean if show == "held" else mean.abs())[None])

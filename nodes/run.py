@@ -158,4 +158,5 @@ class Report(io.ComfyNode):
     @classmethod
     def execute(cls, run: SteeredRun) -> io.NodeOutput:
         """Write and draw."""
-        return io.NodeOutput(describe_run(run), as_image(as_array(observed_figure(run.observations))))
+        acting = [seen for seen in run.observations if run.entries[seen.entry].strength]
+        return io.NodeOutput(describe_run(run), as_image(as_array(observed_figure(acting))))

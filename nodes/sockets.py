@@ -14,8 +14,6 @@ Scores = io.Custom("STEERING_SCORES")
 Vector = io.Custom("STEERING_VECTOR")
 Options = io.Custom("STEERING_OPTIONS")
 Run = io.Custom("STEERING_RUN")
-LoraModel = io.Custom("LORA_MODEL")
-"""ComfyUI's own: the tensors of a LoRA, as Load LoRA Model takes them."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def obstacles(entry: Entry) -> list[str]:
         found.append(f"{', '.join(conv)} do not end in a linear layer (build with sites attn1,attn2,ff)")
     partly = [str(site) for site, part in vector.sites.items() if not part.active.all() and site.kind in LINEAR]
     if partly:
-        found.append(f"{', '.join(partly)} are steered at some noise levels only (build with a list of sites)")
+        found.append(f"{', '.join(partly)} are steered at some noise levels only (build with a list without them)")
     if settings.gate != "all" and entry.mode != "add":
         found.append(f"gate {settings.gate!r} leaves some tokens alone (use gate 'all')")
     if settings.half != "both":
@@ -93,7 +93,7 @@ def linearised(entry: Entry) -> Entry:
         ValueError: no site is left, or the vector reads other directions than it moves at several noise levels.
     """
     settings = Settings(entry.settings.reference, "all", False, "both")
-    target = None if entry.target is None else constant(entry.target)
+    target = None if entry.target is None else constant(_always(entry.target))
     return replace(entry, vector=constant(entry.vector), target=target, settings=settings, window=ALWAYS, mask=None)
 
 
@@ -113,6 +113,12 @@ def constant(vector: SteeringVector) -> SteeringVector:
     return SteeringVector(
         sites, vector.sigmas[len(vector.sigmas) // 2].reshape(1), vector.active_sigmas, vector.metadata
     )
+
+
+def _always(vector: SteeringVector) -> SteeringVector:
+    """The vector at all noise levels: what takes a place does so wherever the place is."""
+    sites = {site: replace(part, active=torch.ones_like(part.active)) for site, part in vector.sites.items()}
+    return replace(vector, sites=sites)
 
 
 def _averaged(part: SiteVector, knots: Tensor) -> SiteVector:
@@ -147,7 +153,8 @@ def bake(entry: Entry, layers: Mapping[Site, Layer]) -> dict[Site, Delta]:
 def _delta(entry: Entry, site: Site, weight: Tensor, bias: Tensor) -> Delta:
     rows = entry.rows(site, float(entry.vector.sigmas[0]))
     moved, read = rows.directions.double(), rows.readouts.double()
-    strengths, weight, bias = rows.strengths.double(), weight.double().cpu(), bias.double().cpu()
+    # On the CPU, since not every accelerator knows float64.
+    strengths, weight, bias = rows.strengths.double(), weight.cpu().double(), bias.cpu().double()
     if entry.mode == "add":
         # A LoRA without weights is not a LoRA to most programs, so there are some, of zeros.
         none = torch.zeros(len(weight), 1), torch.zeros(1, weight.shape[1])
@@ -167,10 +174,10 @@ def linear_of(site: Site, module: nn.Module) -> nn.Linear:
 
 
 def linear_layers(unet: nn.Module, sites: Sequence[Site]) -> dict[Site, Layer]:
-    """Weight and bias of the last linear layer of some sites; zeros where it has no bias.
+    """Weight and bias of the last linear layer of some sites.
 
     Raises:
-        ValueError: a site that the UNet does not have.
+        ValueError: a site that the UNet does not have, or a layer without bias, which could not hold the reference.
     """
     available = find_sites(unet)
     missing = [str(site) for site in sites if site not in available]
@@ -179,8 +186,9 @@ def linear_layers(unet: nn.Module, sites: Sequence[Site]) -> dict[Site, Layer]:
     layers = {}
     for site in sites:
         layer = linear_of(site, available[site])
-        weight = layer.weight.detach()
-        layers[site] = weight, weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach()
+        if layer.bias is None:
+            raise ValueError(f"{site} ends in a linear layer without bias; leave it out of the vector")
+        layers[site] = layer.weight.detach(), layer.bias.detach()
     return layers
 
 
@@ -192,10 +200,10 @@ def merged(unet: nn.Module, deltas: Mapping[Site, Delta], strength: float = 1.0)
     before = [(layer.weight.data, layer.bias.data) for layer in layers.values()]
     try:
         for (site, layer), (weight, bias) in zip(layers.items(), before, strict=True):
-            delta, place = deltas[site], weight.device
+            delta = deltas[site]
             change = delta.up.double() @ delta.down.double()
-            layer.weight.data = (weight.double() + strength * change.to(place)).to(weight.dtype)
-            layer.bias.data = (bias.double() + strength * delta.bias.double().to(place)).to(bias.dtype)
+            layer.weight.data = (weight.cpu().double() + strength * change).to(weight)
+            layer.bias.data = (bias.cpu().double() + strength * delta.bias.double()).to(bias)
         yield
     finally:
         for layer, (weight, bias) in zip(layers.values(), before, strict=True):
@@ -206,10 +214,16 @@ def relative_gap(plain: Tensor, steered: Tensor, baked: Tensor) -> float:
     """How far a LoRA's latents lie from the steered ones, as a share of what steering changed (rms).
 
     0 is the same picture, 1 as far off as not steering at all.
+
+    Raises:
+        ValueError: steering changed nothing, so there is nothing to be far from.
     """
     changed = (steered - plain).double().square().mean().sqrt()
-    missed = (baked - steered).double().square().mean().sqrt()
-    return float(missed / changed.clamp_min(1e-12))
+    if not changed:
+        raise ValueError(
+            "the gap cannot be measured: steering changed nothing on this prompt; give one that it changes"
+        )
+    return float((baked - steered).double().square().mean().sqrt() / changed)
 
 
 # --- files ----------------------------------------------------------------------------------------

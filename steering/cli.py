@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -131,9 +132,9 @@ def score(
     from .navigator import as_lines
     from .navigator import score as run_score
 
-    for path, suffix in ((out, ".json"), (plot, ".png")):
+    for path, suffix, option in ((out, ".json", "--out"), (plot, ".png", "--plot")):
         if path:
-            new_file(path, suffix)
+            new_file(path, suffix, option=option)
     scores = run_score(Activations.load(activations), mode)
     if out:
         scores.save(out)
@@ -196,7 +197,9 @@ def _advice(text: str) -> dict[str, Any]:
     try:
         advice = {"preset": preset, "strength": float(strength)}
     except ValueError:
-        raise ValueError(f"--recommend {text!r} must be PRESET:STRENGTH, as precise:1") from None
+        advice = {"strength": math.nan}
+    if not math.isfinite(advice["strength"]):
+        raise ValueError(f"--recommend {text!r} must be PRESET:STRENGTH, as precise:1")
     get_preset(preset)
     return advice
 

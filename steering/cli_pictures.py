@@ -80,9 +80,9 @@ def map_(
     import numpy as np
 
     from .diffusion import load_model
-    from .evaluate.map_plots import map_figure
+    from .evaluate.map_plots import TITLES, map_figure
     from .evaluate.plots import as_array, save_picture
-    from .maps import maps_of, summary
+    from .maps import maps_of, mean_of
     from .observation import settle, steer_and_observe
 
     new_file(out, ".png")
@@ -94,19 +94,13 @@ def map_(
             with steer_and_observe(loaded, [part]) as seen:
                 image = loaded.generate(prompt, negative, seed, steps, guidance, size, progress=update)[0]
             maps = maps_of([part], settle(seen), what)
-            title = _MAP_TITLES[what].format(concept=entry.vector.metadata.get("concept", "the concept"))
+            title = TITLES[what].format(entry.vector.metadata.get("concept") or "the concept")
             figures.append(as_array(map_figure(image, maps, title, columns, rows)))
-            shares[what] = {str(site): round(float(summary({site: maps[site]}, (1, 1))), 4) for site in maps}
+            shares[what] = {str(site): round(mean_of(part), 4) for site, part in maps.items()}
     width = max(figure.shape[1] for figure in figures)
     padded = [np.pad(f, ((0, 0), (0, width - f.shape[1]), (0, 0)), constant_values=255) for f in figures]
     save_picture(np.concatenate(padded), out)
     answer({"out": str(out), "seed": seed, "strength": entry.strength, **shares}, as_json, str(out))
-
-
-_MAP_TITLES = {
-    "held": "Where the model holds {concept}, unsteered (1: as in the mean of prompts with it, 0: without)",
-    "moved": "Where steering moved it, and how far",
-}
 
 
 def strip(
@@ -169,12 +163,14 @@ def entry_of(item: str, preset: str | None, mode: str = "suppress", target: str 
 
 def _replacement(item: str, preset: str | None) -> Any:
     """``FILE=FILE`` or ``FILE=FILE:STRENGTH`` as an entry."""
-    source, equals, target = item.partition("=")
-    if not equals:
+    splits = [(item[:i], item[i + 1 :]) for i, letter in enumerate(item) if letter == "="]
+    # Folders may have a = in their name: the first vector is a file.
+    source, target = next((split for split in splits if Path(split[0]).is_file()), (splits or [("", "")])[0])
+    if not splits:
         raise ValueError(
             f"--replace {item!r} must be FILE=FILE or FILE=FILE:STRENGTH, as dog.safetensors=cat.safetensors"
         )
-    path, strength = file_and_strength(target)
+    path, strength = file_and_strength(target, "--replace")
     return entry_of(source if strength is None else f"{source}:{strength}", preset, "replace", path)
 
 

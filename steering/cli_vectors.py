@@ -22,14 +22,16 @@ def combine(
     as_json: JsonFlag = False,
 ) -> None:
     """Vector arithmetic, and how alike vectors are: the cosine matrix is always printed."""
+    from .combine import COMBINATIONS, cosine_table, cosines
     from .combine import combine as run_combine
-    from .combine import cosine_table, cosines
     from .vector import SteeringVector
 
-    for path, suffix in ((out, ".safetensors"), (plot, ".png")):
+    for path, suffix, option in ((out, ".safetensors", "--out"), (plot, ".png", "--plot")):
         if path:
-            new_file(path, suffix)
-    named = [file_and_strength(item) for item in vectors]
+            new_file(path, suffix, option=option)
+    if how not in COMBINATIONS:
+        raise ValueError(f"--how {how!r} is not one of {', '.join(COMBINATIONS)}")
+    named = [file_and_strength(item, "vector") for item in vectors]
     loaded = [SteeringVector.load(path) for path, _ in named]
     weights = [1.0 if weight is None else weight for _, weight in named]
     matrix, names = cosines(loaded), [Path(path).stem for path, _ in named]
@@ -87,55 +89,44 @@ def export_lora(
     """
     from dataclasses import replace
 
-    from .bake import FORMATS, bake, linear_layers, linearised, obstacles
+    from .bake import FORMATS, linear_layers
     from .diffusion import load_model
-    from .lora import save_lora
-    from .steer import make_entry
+    from .lora import make_lora, save_lora
+    from .steer import Steering, make_entry, resolve
     from .vector import SteeringVector
 
     new_file(out, ".safetensors")
     if format_ not in FORMATS:
         raise ValueError(f"--format {format_!r} is not one of {', '.join(FORMATS)}")
-    if strength == 0:
-        raise ValueError("a LoRA of strength 0 does nothing; give another strength")
     second = None if target is None else SteeringVector.load(target)
     wanted = make_entry(SteeringVector.load(vector), strength, preset, mode=mode, target=second)
     if reference:
         wanted = replace(wanted, settings=replace(wanted.settings, reference=reference))
-    inexact = obstacles(wanted)
-    if inexact and not approximate:
-        raise ValueError(
-            f"{vector.name} cannot be a LoRA exactly: {'; '.join(inexact)}. --approximate exports the nearest one"
-        )
     loaded = load_model(model, device)
-    held = linearised(wanted) if inexact else wanted
-    deltas = bake(held, linear_layers(loaded.unet, list(held.vector.sites)))
-    gap = _measured(loaded, wanted, deltas, prompt) if inexact else None
-    about = save_lora(out, format_, wanted, deltas, loaded.weights_hash(), loaded.family, inexact, gap)
+    resolve(loaded.unet, Steering([wanted]))
+    lora = make_lora(
+        wanted,
+        lambda sites: linear_layers(loaded.unet, sites),
+        (lambda deltas: _measured(loaded, wanted, deltas, prompt)) if approximate else None,
+        "--approximate exports the nearest one",
+    )
+    about = save_lora(out, format_, lora, loaded.weights_hash(), loaded.family)
     _warn_of_other_weights(wanted, about)
-    exactly = "exact" if gap is None else f"approximated, gap {gap:.2f} (0: the same picture, 1: as far off as none)"
-    text = f"{len(deltas)} layers, strength {wanted.strength:g}, {exactly}: {out}"
-    answer({"out": str(out), **about}, as_json, "\n".join([*(f"approximated: {line}" for line in inexact), text]))
+    answer({"out": str(out), **about}, as_json, f"{lora}\nstrength {wanted.strength:g}: {out}")
 
 
 def _measured(model: Any, entry: Any, deltas: Any, prompts: list[str] | None) -> float:
     """The relative gap on a few prompts, with the model's own sampling."""
-    from .lora import measured_gap
+    from .lora import GAP_STEPS, gap_prompt, measured_gap
     from .terminal import progress
 
-    concept = entry.vector.metadata.get("concept") or "something"
-    texts = prompts or [f"a photo of {concept}"]
+    texts = prompts or [gap_prompt(entry)]
     with progress(3 * len(texts) * 2 * GAP_STEPS, "gap") as update:
-        return measured_gap(model, entry, deltas, texts, GAP_STEPS, update)
-
-
-GAP_STEPS = 15
-"""Steps of the runs that measure a gap."""
+        return measured_gap(model, entry, deltas, texts, progress=update)
 
 
 def _warn_of_other_weights(entry: Any, about: dict[str, Any]) -> None:
     known = entry.vector.metadata.get("model", {}).get("weights", about["weights"])
     if known != about["weights"]:
-        console.print(
-            "the vector was captured on other weights than these; on a fine-tune that often works", style="yellow"
-        )
+        text = "the vector was captured on other weights than these; on a fine-tune that often works"
+        console.print(text, style="yellow")

@@ -33,10 +33,10 @@ from torch import Tensor
 from .directions import lead_first
 from .interventions import LEAST
 from .sites import Site, sort_sites
-from .vector import SiteVector, SteeringVector, nearest
+from .vector import NOTHING, SiteVector, SteeringVector, nearest
 
-NOTHING = 1e-5
-"""A displacement shorter than this share of the negative mean is none: the site sees no text at that noise level."""
+COVERED = 1e-6
+"""A singular value of unit rows below this is rounding: they span no direction there."""
 
 
 def combine(vectors: Sequence[SteeringVector], how: str, weights: Sequence[float] | None = None) -> SteeringVector:
@@ -91,7 +91,7 @@ def total(vectors: Sequence[SteeringVector]) -> SteeringVector:
     """Sum: D = Σ_i D_i, one direction a site; a vector alone stays as it is."""
     if len(vectors) == 1:
         return vectors[0]
-    sites = {site: _summed(parts) for site, parts in _by_site(vectors).items()}
+    sites = {site: _summed(parts) if len(parts) > 1 else parts[0] for site, parts in _by_site(vectors).items()}
     return _made(vectors[0], sites, "the vectors cancel each other out")
 
 
@@ -125,7 +125,7 @@ def gram_schmidt(vectors: Sequence[SteeringVector]) -> SteeringVector:
     """All directions of all vectors as the directions of one: the rows of an orthonormal basis of their span.
 
     The first row, which a gate reads, points along the sum of the displacements as far as the span allows. A
-    direction that the earlier ones nearly cover is left out at that site.
+    direction that the earlier ones nearly cover at some noise level is left out at that site.
     """
     if len(vectors) == 1:
         return vectors[0]
@@ -168,7 +168,7 @@ def _cosine(a: SteeringVector, b: SteeringVector, levels: Tensor) -> float:
     found = []
     for site in set(a.sites) & set(b.sites):
         first, second = a.sites[site], b.sites[site]
-        used = (_used(first, levels) | _used(second, levels)) & _held(first) & _held(second)
+        used = (_used(first, levels) | _used(second, levels)) & first.held & second.held
         found.append((first.direction[:, 0].float() * second.direction[:, 0].float()).sum(-1)[used])
     values = torch.cat(found) if found else torch.empty(0)
     return float(values.mean())  # the mean of nothing is NaN
@@ -205,30 +205,34 @@ def _summed(parts: Sequence[SiteVector]) -> SiteVector:
 
 def _without(part: SiteVector, others: Sequence[SiteVector], levels: Tensor) -> SiteVector | None:
     """A site's part outside of the others' span; None where nothing is left at any noise level."""
-    basis = _basis(others, levels)
-    own = part.direction.double()
-    left = own[:, 0] - (own[:, :1] @ basis.mT @ basis)[:, 0]
-    usable = left.norm(dim=-1) >= LEAST
+    basis, own = _span(others), part.direction.double()
+    left = own - own @ basis.mT @ basis
+    usable = left[:, 0].norm(dim=-1) >= LEAST
     active = part.active & usable[levels]
-    rows = _orthonormal(torch.cat([basis, own], dim=1), _used(part, levels) & usable)[:, basis.shape[1] :]
-    if not active.any() or not rows.shape[1]:
+    if not active.any():
         return None
-    remaining = part.difference.double()
-    remaining = remaining - torch.einsum("sc,sjc,sjd->sd", remaining, basis, basis)
+    rows = _orthonormal(left, _used(part, levels) & usable)
+    remaining = part.displacement.double()[:, None]
+    remaining = (remaining - remaining @ basis.mT @ basis)[:, 0]
     return SiteVector(_turned(rows, remaining).float(), part.negative_mean, remaining.float(), active)
+
+
+def _span(parts: Sequence[SiteVector]) -> Tensor:
+    """Orthonormal rows ``[S, J, C]`` of the span of the parts' directions, at every noise level for itself.
+
+    Rows are 0 where there are fewer directions than parts, or none.
+    """
+    rows = torch.cat([part.direction.double() * part.held[:, None, None] for part in parts], dim=1)
+    _, values, basis = torch.linalg.svd(rows, full_matrices=False)
+    return basis * (values > COVERED)[..., None]
 
 
 def _spanned(parts: Sequence[SiteVector], levels: Tensor) -> SiteVector:
     total = torch.stack([part.displacement for part in parts]).sum(0)
     active = torch.stack([part.active for part in parts]).any(0)
-    direction = _turned(_basis(parts, levels), total.double())
-    return SiteVector(direction.float(), _mean_reference(parts), total, active)
-
-
-def _basis(parts: Sequence[SiteVector], levels: Tensor) -> Tensor:
-    """Orthonormal rows ``[S, J, C]`` that span the parts' directions."""
     used = torch.stack([_used(part, levels) for part in parts]).any(0)
-    return _orthonormal(torch.cat([part.direction.double() for part in parts], dim=1), used)
+    basis = _orthonormal(torch.cat([part.direction.double() for part in parts], dim=1), used)
+    return SiteVector(_turned(basis, total.double()).float(), _mean_reference(parts), total, active)
 
 
 def _orthonormal(rows: Tensor, used: Tensor) -> Tensor:
@@ -260,11 +264,6 @@ def _used(part: SiteVector, levels: Tensor) -> Tensor:
     used = torch.zeros(len(part.direction), dtype=torch.bool)
     used[levels[part.active]] = True
     return used
-
-
-def _held(part: SiteVector) -> Tensor:
-    """Whether a knot has a direction at all, bool ``[S]``: early sites see no text at the first step."""
-    return part.displacement.norm(dim=-1) > NOTHING * part.negative_mean.float().norm(dim=-1)
 
 
 # --- vectors beside each other --------------------------------------------------------------------
@@ -319,7 +318,7 @@ def _made(like: SteeringVector, sites: Mapping[Site, SiteVector], complaint: str
     """A vector of the sites at which something is left."""
     left = {}
     for site, part in sites.items():
-        active = part.active & _held(part)[_levels(like)]
+        active = part.active & part.held[_levels(like)]
         if active.any():
             left[site] = replace(part, active=active)
     if not left:
@@ -336,7 +335,7 @@ def _about(vectors: Sequence[SteeringVector], how: str, weights: Sequence[float]
         first = {key: first[key] for key in same}
     first.pop("recommended", None)  # tuned for the vector as it was
     parts = [
-        {"concept": name_of(vector, i), "weight": weight, "digest": vector.digest()}
+        {"concept": name_of(vector, i), "weight": weight, "digest": vector.digest(lengths=True)}
         for i, (vector, weight) in enumerate(zip(vectors, weights, strict=True))
     ]
     return {**first, "concept": _title(parts, how), "method": {"combination": how}, "parts": parts}

@@ -129,14 +129,6 @@ def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
     return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
 
 
-def replace(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
-    """Replace: x' = x - Σ_j λ_j g_j (q_j - t_j), the rows' directions being q_j - t_j; see the module's docstring.
-
-    Coordinates are read with the rows' readouts, q_j itself for a plain vector. Where t is 0 this is `suppress`.
-    """
-    return suppress(x, rows, settings)
-
-
 def add(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
     """Add: x' = x + Σ_j λ_j γ_j q_j, the same for every token; the rows' strengths being λ_j γ_j.
 
@@ -193,9 +185,10 @@ def mask_tokens(mask: Tensor, tokens: int, latent: tuple[int, int]) -> Tensor:
 
 
 INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, Settings], Tensor]] = MappingProxyType(
-    {"suppress": suppress, "replace": replace, "add": add}
+    {"suppress": suppress, "replace": suppress, "add": add}
 )
-"""Mode name -> function, in the order in which they act where several do."""
+"""Mode name -> function, in the order in which they act where several do. Under ``replace`` the rows that tokens are
+moved along are q_j - t_j, read with q_j; the formula is the same."""
 
 
 LEAST = 0.1

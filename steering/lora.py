@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .bake import FORMATS, Delta, merged, relative_gap
+from .bake import FORMATS, Delta, Layer, bake, linearised, merged, obstacles, relative_gap
 from .capture import Progress, silent, usual
 from .diffusion import DiffusionModel
 from .files import write_tensors
@@ -18,45 +19,93 @@ from .steer import Entry, steer
 from .version import __version__
 
 KIND, VERSION = "lora", 1
+GAP_STEPS = 15
+"""Steps of the runs that measure a gap."""
 
 
-def save_lora(
-    path: Path,
-    format_: str,
+def gap_prompt(entry: Entry) -> str:
+    """What a gap is measured on, where nobody says."""
+    return f"a photo of {entry.vector.metadata.get('concept') or 'something'}"
+
+
+@dataclass(frozen=True, eq=False)
+class Lora:
+    """What came of an export.
+
+    Attributes:
+        entry: what was asked for.
+        deltas: the changes of layers that do it, or nearly.
+        inexact: what had to be approximated; nothing where it is exact.
+        gap: `steering.bake.relative_gap` where something was.
+    """
+
+    entry: Entry
+    deltas: Mapping[Site, Delta]
+    inexact: Sequence[str] = ()
+    gap: float | None = None
+
+    def __str__(self) -> str:
+        if self.gap is None:
+            return f"exact, {len(self.deltas)} layers"
+        lines = "".join(f"\n- {line}" for line in self.inexact)
+        return f"approximated, gap {self.gap:.2f} (0: the same picture, 1: as far off as not steering):{lines}"
+
+
+def make_lora(
     entry: Entry,
-    deltas: Mapping[Site, Delta],
-    weights: str,
-    family: str,
-    inexact: Sequence[str] = (),
-    gap: float | None = None,
-) -> dict[str, Any]:
+    layers_of: Callable[[Sequence[Site]], Mapping[Site, Layer]],
+    measure: Callable[[Mapping[Site, Delta]], float] | None,
+    remedy: str,
+) -> Lora:
+    """A LoRA that does what an entry does.
+
+    Args:
+        entry: what is asked for; its strength is baked in.
+        layers_of: weight and bias of the linear layers of some sites.
+        measure: the gap of an approximation; None refuses to approximate.
+        remedy: what to do about a refusal, in the words of who asks.
+
+    Raises:
+        ValueError: strength 0, or what a LoRA cannot hold exactly where that is refused.
+    """
+    if not entry.strength:
+        raise ValueError("a LoRA of strength 0 does nothing; give another strength")
+    inexact = obstacles(entry)
+    if inexact and measure is None:
+        raise ValueError(f"a LoRA cannot hold this exactly: {'; '.join(inexact)}. {remedy}")
+    held = linearised(entry) if inexact else entry
+    deltas = bake(held, layers_of(list(held.vector.sites)))
+    return Lora(entry, deltas, inexact, measure(deltas) if inexact and measure else None)
+
+
+def save_lora(path: Path, format_: str, lora: Lora, weights: str, family: str) -> dict[str, Any]:
     """Write a LoRA, whole or not at all; returns what its header says.
 
     Args:
         path: the file.
         format_: a name of `steering.bake.FORMATS`.
-        entry: what was asked for.
-        deltas: what came of it (`steering.bake.bake`).
+        lora: from `make_lora`.
         weights: hash of the UNet's weights that it was made from.
         family: the model's.
-        inexact: what had to be approximated; nothing where it is exact.
-        gap: `steering.bake.relative_gap` where something was.
     """
+    entry, target = lora.entry, lora.entry.target
     about = {
         "concept": str(entry.vector.metadata.get("concept", "")),
         "mode": entry.mode,
-        "target": None if entry.target is None else str(entry.target.metadata.get("concept", "")),
+        "target": None if target is None else str(target.metadata.get("concept", "")),
         "strength": entry.strength,
         "reference": entry.settings.reference,
         "format": format_,
-        "vector": entry.vector.digest(),
+        "vector": entry.vector.digest(lengths=True),
+        "target_vector": None if target is None else target.digest(lengths=True),
         "weights": weights,
-        "sites": [str(site) for site in deltas],
-        "approximated": list(inexact),
-        "gap": gap,
+        "sites": [str(site) for site in lora.deltas],
+        "approximated": list(lora.inexact),
+        "gap": lora.gap,
         "package": __version__,
     }
-    write_tensors(path, FORMATS[format_](deltas), KIND, VERSION, about, model_card(about, deltas, family))
+    card = model_card(about, lora.deltas, family)
+    write_tensors(path, FORMATS[format_](lora.deltas), KIND, VERSION, about, card)
     return about
 
 
@@ -83,7 +132,7 @@ def measured_gap(
     entry: Entry,
     deltas: Mapping[Site, Delta],
     prompts: Sequence[str],
-    steps: int,
+    steps: int = GAP_STEPS,
     progress: Progress = silent,
 ) -> float:
     """`steering.bake.relative_gap` of the latents of some prompts, drawn plain, steered and with the LoRA."""

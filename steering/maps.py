@@ -11,7 +11,7 @@ are over all tokens, so tokens that show a small object lie far above 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import torch
@@ -68,13 +68,17 @@ def maps_of(
     for seen in observations:
         if seen.entry != entry or picture not in seen.pictures or seen.tokens is None or seen.latent is None:
             continue
-        coordinates = seen.tokens[:, seen.pictures.index(picture)]
+        source = entries[entry].vector
+        if not source.sites[seen.site].held[source.knot(seen.sigma)]:
+            continue  # no concept, no unit
+        coordinates = seen.tokens[:, seen.pictures.index(picture)].float()
         values = QUANTITIES[what](entries[entry], seen, coordinates)
         # Of several calls at one noise level, such as heun makes, the first counts.
         found.setdefault(seen.site, {}).setdefault(seen.sigma, values.reshape(token_grid(len(values), seen.latent)))
     if not found:
         raise ValueError(
-            f"nothing was seen of picture {picture}; the run steered it at no site, or its batch holds fewer pictures"
+            f"nothing was seen of picture {picture}: the run reached no site, its batch holds fewer pictures, or an "
+            "area condition was set, whose tokens have no place in the whole picture"
         )
     return {site: found[site] for site in sort_sites(found)}
 
@@ -83,6 +87,11 @@ def summary(maps: Maps, size: tuple[int, int]) -> Tensor:
     """The mean over sites and noise levels, at height and width ``size``; every site counts the same."""
     layers = [torch.stack([fitted(part, size) for part in levels.values()]).mean(0) for levels in maps.values()]
     return torch.stack(layers).mean(0)
+
+
+def mean_of(levels: Mapping[float, Tensor]) -> float:
+    """The mean of a site's maps over tokens and noise levels."""
+    return float(torch.stack([part.mean() for part in levels.values()]).mean())
 
 
 def fitted(part: Tensor, size: tuple[int, int]) -> Tensor:

@@ -25,7 +25,8 @@ class Observation:
         before: mean coordinate <x, r> before, r being the entry's leading direction there.
         after: the same afterwards, when all entries have acted.
         touched: share of tokens that are not what they were, 0 to 1.
-        tokens: every token's coordinate before and after ``[2, n, T]``, float32 on the CPU; None where not kept.
+        tokens: coordinates before and after of every token of the prompts' rows ``[2, n, T]``, float16 on the CPU;
+            None where not kept. The negative prompt's rows count above, but show another picture.
         pictures: number in the batch of each of the n rows.
         latent: height and width of the latents, from which the tokens' places follow; None where unknown.
     """
@@ -46,23 +47,17 @@ class Pending:
     """An observation whose numbers are still on the device, to spare a synchronisation a site.
 
     Attributes:
-        entry, site, sigma, pictures, latent: as in `Observation`.
-        tokens: coordinates before and after ``[2, n, T]``.
-        touched: share of tokens that are not what they were.
+        entry, site, sigma, tokens, pictures, latent: as in `Observation`.
+        figures: mean coordinate before, the same after, share of tokens touched ``[3]``.
     """
 
     entry: int
     site: Site
     sigma: float
+    figures: Tensor
     tokens: Tensor
-    touched: Tensor
     pictures: tuple[int, ...]
     latent: tuple[int, int] | None
-
-    @property
-    def figures(self) -> Tensor:
-        """Mean coordinate before, mean coordinate after, share of tokens touched ``[3]``."""
-        return torch.cat([self.tokens.mean((1, 2)), self.touched[None]])
 
 
 def observe(entries: Sequence[Entry], site: Site, before: Tensor, after: Tensor, call: Call) -> list[Pending]:
@@ -117,22 +112,31 @@ def _seen(
 ) -> Pending:
     lead = entry.vector.sites[site].rows_read[entry.vector.knot(sigma), 0].to(before.device).float()
     old, new = as_tokens(before).float(), as_tokens(after).float()
-    pictures = tuple(row % (call.batch or len(call.sigmas)) for row in rows)
-    touched = (old != new).any(-1).float().mean()
-    return Pending(number, site, sigma, torch.stack([old @ lead, new @ lead]), touched, pictures, call.latent)
+    tokens = torch.stack([old @ lead, new @ lead])
+    figures = torch.cat([tokens.mean((1, 2)), (old != new).any(-1).float().mean()[None]])
+    prompts = [i for i, row in enumerate(rows) if call.conditional[row]]
+    pictures = tuple(rows[i] % (call.batch or len(call.sigmas)) for i in prompts)
+    return Pending(number, site, sigma, figures, tokens[:, prompts].half(), pictures, call.latent)
 
 
 def settle(pending: Sequence[Pending]) -> list[Observation]:
-    """The observations as plain numbers, their figures fetched from the device at once."""
+    """The observations as plain numbers, fetched from the device at once."""
     if not pending:
         return []
     figures = torch.stack([seen.figures for seen in pending]).tolist()
+    flat = torch.cat([seen.tokens.flatten() for seen in pending]).cpu()
+    tokens = flat.split([seen.tokens.numel() for seen in pending])
     return [
         Observation(
-            seen.entry, seen.site, seen.sigma, before, after, touched, seen.tokens.cpu(), seen.pictures, seen.latent
+            seen.entry, seen.site, seen.sigma, *row, mine.reshape(seen.tokens.shape), seen.pictures, seen.latent
         )
-        for seen, (before, after, touched) in zip(pending, figures, strict=True)
+        for seen, row, mine in zip(pending, map(_three, figures), tokens, strict=True)
     ]
+
+
+def _three(figures: list[float]) -> tuple[float, float, float]:
+    before, after, touched = figures
+    return before, after, touched
 
 
 def table(observations: Sequence[Observation]) -> str:

@@ -76,8 +76,9 @@ class Entry:
         mode: a name of `steering.interventions.INTERVENTIONS`.
         mask: where in the picture it acts, weights from 0 to 1 ``[M, H, W]`` with M = 1 or one for each
             picture of the batch; None means everywhere.
-        target: the vector of the concept that takes this one's place, under mode ``replace`` only. At a site that
-            it lacks, this concept is suppressed and nothing takes its place.
+        target: the vector of the concept that takes this one's place, under mode ``replace`` only. Where it has no
+            direction, this concept is suppressed and nothing takes its place; at which noise levels it would be
+            steered itself plays no part.
     """
 
     vector: SteeringVector
@@ -129,8 +130,10 @@ class Entry:
         assert self.target is not None
         if site not in self.target.sites:
             return rows.directions
-        gap = self.vector.sites[site].gap[self.vector.knot(sigma), 0]
-        taken = self.target.sites[site].displacement[self.target.knot(sigma)] / gap
+        source, knot = self.vector.sites[site], self.vector.knot(sigma)
+        if not source.held[knot]:  # nothing to measure the other concept's share by
+            return rows.directions
+        taken = self.target.sites[site].displacement[self.target.knot(sigma)] / source.gap[knot, 0]
         return torch.cat([rows.directions[:1] - taken, rows.directions[1:]])
 
     def _rows_taken(self, site: Site, sigma: float) -> Rows:
@@ -151,9 +154,10 @@ class Entry:
 
 
 def _check_target(mode: str, vector: SteeringVector, target: SteeringVector | None) -> None:
-    if (mode == "replace") != (target is not None):
-        remedy = "give the vector of what takes its place" if target is None else "leave the second vector out"
-        raise ValueError(f"mode {mode!r} takes {'no' if target else 'a'} second vector; {remedy}, or use replace")
+    if mode == "replace" and target is None:
+        raise ValueError("mode 'replace' takes a second vector; give that of what takes the first one's place")
+    if mode != "replace" and target is not None:
+        raise ValueError(f"mode {mode!r} takes no second vector; leave it out, or use mode replace")
     if target is not None and not set(vector.sites) & set(target.sites):
         raise ValueError("the two vectors share no site, so nothing can take the first one's place; build both at more")
 
@@ -324,8 +328,8 @@ def steer(
         model: a loaded model, or a bare UNet of diffusers or ComfyUI. A bare UNet cannot say which
             rows are conditional: it needs ``schedule`` and settings with ``half="both"``.
         vector: a vector, or several entries (`make_entry`) that act together.
-        strength: λ; None takes the file's recommendation, else the preset's usual one.
-        preset: ``study``, ``casteer``, ``precise`` or ``selective``; None takes the file's recommendation.
+        strength: λ; None takes the file's recommendation, else the preset's usual one; 1 under add and replace.
+        preset: ``study``, ``casteer``, ``precise``, ``selective`` or ``lora``; None takes the file's recommendation.
         settings: replace the preset's settings.
         start: share of the schedule at which steering starts, 0 to 1.
         end: share of the schedule at which it ends.

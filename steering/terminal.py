@@ -39,21 +39,21 @@ def answer(values: dict[str, Any], as_json: bool, text: str) -> None:
     typer.echo(json.dumps(values) if as_json else text)
 
 
-def new_file(path: Path, *suffixes: str) -> Path:
+def new_file(path: Path, *suffixes: str, option: str = "--out") -> Path:
     """Refuse a wrong ending or a folder before any work is done."""
     if path.suffix not in suffixes:
-        raise ValueError(f"--out {path} must end in {' or '.join(suffixes)}")
+        raise ValueError(f"{option} {path} must end in {' or '.join(suffixes)}")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
-        raise ValueError(f"--out {path} is not a place for a file")
+        raise ValueError(f"{option} {path} is not a place for a file")
     return path
 
 
-def file_and_strength(item: str) -> tuple[str, float | None]:
-    """``FILE`` or ``FILE:STRENGTH`` in its parts."""
+def file_and_strength(item: str, option: str = "--vector") -> tuple[str, float | None]:
+    """``FILE`` or ``FILE:NUMBER`` in its parts."""
     head, colon, tail = item.rpartition(":")
     if not colon or Path(item).is_file():
         return item, None
     try:
         return head, float(tail)
     except ValueError:
-        raise ValueError(f"--vector {item!r} is neither a file nor FILE:STRENGTH with a number") from None
+        raise ValueError(f"{option} {item!r} is neither a file nor FILE:NUMBER with a number") from None

@@ -16,6 +16,8 @@ from .files import read_tensors, write_tensors
 from .sites import Site, sort_sites
 
 KIND, VERSION = "vector", 1
+NOTHING = 1e-5
+"""A gap smaller than this share of the negative mean is none."""
 ORTHONORMAL = 1e-3
 """How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
 
@@ -54,6 +56,11 @@ class SiteVector:
     def displacement(self) -> Tensor:
         """D = Σ_k γ_k r_k ``[S, C]``: the mean difference as far as the directions hold it."""
         return torch.einsum("sk,skc->sc", self.gap, self.direction.float())
+
+    @property
+    def held(self) -> Tensor:
+        """Whether a knot has a direction at all, bool ``[S]``: early sites see no text at the first step."""
+        return self.gap[:, 0] > NOTHING * self.negative_mean.float().norm(dim=-1)
 
     @property
     def width(self) -> int:
@@ -96,12 +103,20 @@ class SteeringVector:
         """Whether a site is steered at a noise level."""
         return bool(self.sites[site].active[nearest(self.active_sigmas, sigma)])
 
-    def digest(self, thresholds: bool = True) -> str:
-        """SHA-256 of what decides the pictures; ``thresholds`` do only under a gate that uses them."""
+    def digest(self, thresholds: bool = True, lengths: bool = False) -> str:
+        """SHA-256 of what decides the pictures.
+
+        ``thresholds`` do only under a gate that uses them, and ``lengths`` (the mean differences) only where a vector
+        is added, replaced by, or combined.
+        """
         digest = hashlib.sha256()
         for tensor in (self.sigmas, self.active_sigmas):
             digest.update(tensor.numpy().tobytes())
-        names = ("direction", "active", "negative_mean", "readout") + ("threshold",) * thresholds
+        names = (
+            ("direction", "active", "negative_mean", "readout")
+            + ("threshold",) * thresholds
+            + ("difference",) * lengths
+        )
         for site, entry in self.sites.items():
             for name in names:
                 value = getattr(entry, name)

@@ -74,6 +74,10 @@ def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_pa
         (("score", "{made}/v.safetensors"), "holds 'vector'"),
         (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--direction", "x"), "mean, pca, cpca"),
         (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--recommend", "precise"), "PRESET:STRENGTH"),
+        (
+            ("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--recommend", "precise:nan"),
+            "PRESET:STRENGTH",
+        ),
         (("inspect", "{made}/mine.csv"), "not a safetensors"),
         (("demo", "--concept", "unicorn"), "dog, van_gogh, violence"),
     ],

@@ -1,6 +1,7 @@
 """``steering generate``, ``map`` and ``strip`` as a user types them."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -39,6 +40,14 @@ def test_a_vector_changes_the_picture_and_strength_zero_does_not(picture, option
     plain = picture()
     assert np.array_equal(picture(option, f"{value}:0"), plain)
     assert not np.array_equal(picture(option, f"{value}:2"), plain)
+
+
+def test_a_folder_may_have_an_equals_sign_in_its_name(picture, tmp_path):
+    folder = tmp_path / "k=5"
+    folder.mkdir()
+    shutil.copy(DOG, folder / "dog.safetensors")
+    moved = picture("--replace", f"{folder / 'dog.safetensors'}={CAT}:1")
+    assert np.array_equal(moved, picture("--replace", f"{DOG}={CAT}:1"))
 
 
 def test_modes_can_be_mixed_in_any_order(picture):

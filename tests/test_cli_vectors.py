@@ -3,10 +3,12 @@
 import json
 
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 
-from steering.vector import SteeringVector
+from steering.sites import Site
+from steering.vector import SiteVector, SteeringVector
 
 from .conftest import steering
 
@@ -37,7 +39,7 @@ def test_an_exact_lora_says_so_and_carries_its_story(tmp_path):
         assert all(name.startswith("lora_unet_") for name in file.keys())  # noqa: SIM118 (not a dict)
     shown = json.loads(steering("inspect", out, "--json").stdout)
     assert shown["kind"] == "lora"
-    assert shown["vector"] == SteeringVector.load(LORA).digest()
+    assert shown["vector"] == SteeringVector.load(LORA).digest(lengths=True)
 
 
 def test_replacing_is_exported_for_diffusers(tmp_path):
@@ -63,7 +65,10 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("combine", DOG, "--how", "mix", "--out", "{out}"), "add, subtract, average"),
+        (("combine", DOG, "--how", "mix"), "--how 'mix' is not one of add, subtract, average"),
+        (("combine", f"{DOG}:x"), "neither a file nor FILE:NUMBER"),
+        (("combine", DOG, "--plot", "x.jpg"), "--plot x.jpg must end in .png"),
+        (("export-lora", "{narrow}", "pocket", "--out", "{out}"), "64 channels here and 8 in the vector"),
         (("combine", f"{DOG}:0", "--out", "{out}"), "leaves no vector"),
         (("combine", DOG, "--out", "x.pt"), "must end in .safetensors"),
         (("export-lora", LORA, "pocket", "--out", "{out}", "--format", "gguf"), "comfyui, diffusers"),
@@ -73,8 +78,13 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(tmp_path):
     ],
 )
 def test_bad_input_ends_with_one_sentence_and_status_2(words, message, tmp_path):
-    done = steering(*(str(word).format(out=tmp_path / "x.safetensors") for word in words), check=False)
+    site, active = Site.parse("in4.attn2"), torch.tensor([True])
+    narrow = SiteVector(torch.eye(1, 8)[None], torch.zeros(1, 8), torch.ones(1, 8), active)
+    path, folder = tmp_path / "narrow.safetensors", tmp_path / "out"
+    SteeringVector({site: narrow}, torch.ones(1), torch.ones(1)).save(path)
+    folder.mkdir()
+    done = steering(*(str(word).format(out=folder / "x.safetensors", narrow=path) for word in words), check=False)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())

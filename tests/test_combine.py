@@ -109,6 +109,37 @@ def test_gram_schmidt_spans_all_directions_and_leads_with_their_sum(seed, rank, 
         torch.testing.assert_close(lead, wanted, atol=1e-4, rtol=0)  # the sum lies in the span, up to two roundings
 
 
+@given(seeds)
+def test_what_is_left_of_a_vector_points_where_the_vector_points(seed):
+    """Also where the mean difference lies outside of the directions, as it does for pca and cpca."""
+    a, b = made(seed), made(seed + 1)
+    generator = torch.Generator().manual_seed(seed)
+    sites = {
+        site: replace(part, difference=part.difference + 3 * torch.randn(part.difference.shape, generator=generator))
+        for site, part in a.sites.items()
+    }
+    tilted = replace(a, sites={site: part for site, part in sites.items() if (part.gap > 0.1).all()} or a.sites)
+    left = combine([tilted, b], "orthogonalise")
+    for site, part in left.sites.items():
+        assert ((part.direction[:, 0] * tilted.sites[site].direction[:, 0]).sum(-1) > 0).all()
+
+
+def test_what_is_protected_is_protected_at_every_noise_level():
+    """Two of the others may say the same at one noise level and not at the next."""
+    a, b, c = made(0, SITES[:1]), made(1, SITES[:1]), made(2, SITES[:1])
+    part, other = c.sites[SITES[0]], b.sites[SITES[0]]
+    rows, difference = part.direction.clone(), part.difference.clone()
+    rows[0], difference[0] = other.direction[0], other.difference[0]
+    nearly = torch.nn.functional.normalize(other.direction[2] + 0.05 * rows[2], dim=-1)
+    rows[2], difference[2] = nearly, nearly[0]
+    c = replace(c, sites={SITES[0]: replace(part, direction=rows, difference=difference)})
+    left = combine([a, b, c], "orthogonalise").sites[SITES[0]]
+    assert (a.sites[SITES[0]].direction * rows).sum(-1).abs().max() > 1e-2
+    for against in (other.direction, rows):
+        # Rows as near as 0.05 magnify the rounding of float32 twentyfold.
+        assert (left.direction @ against.mT).abs().max() < 20 * TOLERANCE
+
+
 def test_a_direction_that_is_said_already_is_left_out():
     a = made(0)
     nearly = {
@@ -119,15 +150,17 @@ def test_a_direction_that_is_said_already_is_left_out():
     assert {part.direction.shape[1] for part in whole.sites.values()} == {1}
     with pytest.raises(ValueError, match="nothing of the first vector is left"):
         combine([a, replace(a, sites=nearly)], "orthogonalise")
+    assert a.sites[SITES[0]].direction.shape == nearly[SITES[0]].direction.shape
     with pytest.raises(ValueError, match="cancel each other out"):
         combine([a, a], "subtract")
 
 
 def test_a_site_of_one_vector_alone_stays_that_ones():
-    a, b = made(0, SITES[:2]), made(1, SITES[1:])
+    a, b = made(0, SITES[:2], rank=2), made(1, SITES[1:])
     total = combine([a, b], "add")
     assert list(total.sites) == SITES
-    torch.testing.assert_close(total.sites[SITES[0]].direction, a.sites[SITES[0]].direction, atol=TOLERANCE, rtol=0)
+    assert torch.equal(total.sites[SITES[0]].direction, a.sites[SITES[0]].direction)
+    assert total.sites[SITES[1]].direction.shape[1] == 1
     left = combine([a, b], "orthogonalise")
     assert list(left.sites) == SITES[:2]
     assert torch.equal(left.sites[SITES[0]].direction, a.sites[SITES[0]].direction)
@@ -186,7 +219,9 @@ def test_the_metadata_say_what_it_was_made_of():
     about = combine([a, b], "subtract", [2, 1]).metadata
     assert about["concept"] == "2 x dog - cat"
     assert about["method"] == {"combination": "subtract"}
-    assert [part["digest"] for part in about["parts"]] == [a.digest(), b.digest()]
+    assert [part["digest"] for part in about["parts"]] == [a.digest(lengths=True), b.digest(lengths=True)]
+    assert scale(a, 2).digest() == a.digest()  # suppresses alike
+    assert scale(a, 2).digest(lengths=True) != a.digest(lengths=True)
     assert "model" not in about  # they do not agree on it
     assert combine([a, a], "average").metadata["model"] == {"family": "toy"}
     assert name_of(replace(a, metadata={}), 1) == "vector 2"

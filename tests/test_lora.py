@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from steering.bake import bake, linear_layers, linearised
+from steering.bake import linear_layers
 from steering.files import read_header
 from steering.interventions import Settings
-from steering.lora import measured_gap, save_lora
+from steering.lora import gap_prompt, make_lora, measured_gap, save_lora
 from steering.sites import Site, module_width
 from steering.steer import Entry, make_entry, steer
 from steering.vector import SiteVector, SteeringVector
@@ -35,7 +37,7 @@ def pipeline_of(model):
         text_encoder=model.text_encoder,
         tokenizer=model.tokenizer,
         unet=model.unet,
-        scheduler=diffusers.EulerDiscreteScheduler(),
+        scheduler=diffusers.EulerDiscreteScheduler(steps_offset=1),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -57,9 +59,8 @@ def apart(a, b):
 def test_diffusers_loads_the_file_and_draws_what_the_hook_draws(toy_model, tmp_path, strength, reference):
     pytest.importorskip("peft")
     entry = Entry(vector_for(toy_model), strength, Settings(reference, "all", False, "both"))
-    deltas = bake(entry, linear_layers(toy_model.unet, list(entry.vector.sites)))
     path = tmp_path / "lora.safetensors"
-    save_lora(path, "diffusers", entry, deltas, toy_model.weights_hash(), "sd15")
+    save_lora(path, "diffusers", exported(toy_model, entry), toy_model.weights_hash(), "sd15")
     plain = latents(toy_model)
     with steer(toy_model, [entry]):
         by_hook = latents(toy_model)
@@ -77,25 +78,41 @@ def test_diffusers_loads_the_file_and_draws_what_the_hook_draws(toy_model, tmp_p
     assert torch.equal(latents(toy_model), plain)
 
 
+def exported(model, entry, measure=None):
+    return make_lora(entry, lambda sites: linear_layers(model.unet, sites), measure, "Ask for less.")
+
+
 def test_the_measured_gap_is_nothing_where_exact_and_something_where_approximated(toy_model):
     vector = vector_for(toy_model)
-    exact = Entry(vector, 1.5, Settings("negative", "all", False, "both"))
-    layers = linear_layers(toy_model.unet, list(vector.sites))
-    # The noise above as a share of what steering changed, which is some hundredths of the latents.
-    none = measured_gap(toy_model, exact, bake(exact, layers), ["a dog"], 3)
+    exact = exported(toy_model, Entry(vector, 1.5, Settings("negative", "all", False, "both")))
+    assert exact.gap is None
+    assert str(exact) == "exact, 3 layers"
+    # Float32 noise as a share of what steering changed, which is some hundredths of the latents.
+    none = measured_gap(toy_model, exact.entry, exact.deltas, ["a dog"], 3)
     assert none < 100 * SAME
     gated = make_entry(vector, 1.5, "precise")
-    gap = measured_gap(toy_model, gated, bake(linearised(gated), layers), ["a dog"], 3)
-    assert gap > 10 * max(none, 100 * SAME)
+    nearest = exported(toy_model, gated, lambda deltas: measured_gap(toy_model, gated, deltas, ["a dog"], 3))
+    assert nearest.gap > 10 * max(none, 100 * SAME)
+    assert "gate 'positive'" in str(nearest)
+    with pytest.raises(ValueError, match=r"gate 'positive'.*Ask for less"):
+        exported(toy_model, gated)
+    with pytest.raises(ValueError, match="strength 0"):
+        exported(toy_model, make_entry(vector, 0.0, "lora"))
+    never = make_entry(vector, 1.5, "precise", window=(1e9, 1e8))
+    with pytest.raises(ValueError, match="steering changed nothing"):
+        exported(toy_model, never, lambda deltas: measured_gap(toy_model, never, deltas, ["a dog"], 3))
 
 
 def test_the_header_says_what_it_is_for(toy_model, tmp_path):
-    entry = Entry(vector_for(toy_model), 1.5, Settings("negative", "all", False, "both"))
-    deltas = bake(entry, linear_layers(toy_model.unet, list(entry.vector.sites)))
+    vector, target = vector_for(toy_model), vector_for(toy_model, 1)
+    entry = make_entry(vector, 1.5, "lora", mode="replace", target=target)
     path = tmp_path / "lora.safetensors"
-    about = save_lora(path, "comfyui", entry, deltas, "abc", "sd15", ["gate"], 0.25)
+    lora = replace(exported(toy_model, entry), inexact=["gate"], gap=0.25)
+    about = save_lora(path, "comfyui", lora, "abc", "sd15")
     header = read_header(path)
     assert header["kind"] == "lora"
     assert {key: header[key] for key in about} == about
     assert (header["weights"], header["gap"], header["approximated"]) == ("abc", 0.25, ["gate"])
     assert header["sites"] == list(NAMES)
+    assert header["vector"] != header["target_vector"] == target.digest(lengths=True)
+    assert gap_prompt(entry) == "a photo of thing"

@@ -52,8 +52,24 @@ def test_every_token_keeps_its_place_and_picture():
     call = Call((5.0,) * 4, (False, False, True, True), (2, 2), batch=2)
     (seen,) = run(Entry(one_direction(), 1.0, Settings("zero", "all")), call, output)
     assert (seen.pictures, seen.latent) == ((0, 1), (2, 2))
-    torch.testing.assert_close(seen.tokens[0], output[2:, :, 0], atol=0, rtol=0)
+    torch.testing.assert_close(seen.tokens[0], output[2:, :, 0].half(), atol=0, rtol=0)
     assert seen.tokens[1].abs().max() < 1e-6  # strength 1 and reference zero: nothing is left but float32 rounding
+
+
+def test_tokens_are_those_of_the_prompts_whichever_rows_come_first():
+    output = torch.randn(4, 4, WIDTH)
+    for conditional in ((False, False, True, True), (True, True, False, False)):
+        call = Call((5.0,) * 4, conditional, (2, 2), batch=2)
+        (both,) = run(Entry(one_direction(), 1.0, Settings("zero", "all", False, "both")), call, output)
+        (cond,) = run(Entry(one_direction(), 1.0, Settings("zero", "all", False, "cond")), call, output)
+        assert torch.equal(both.tokens, cond.tokens)
+        assert both.pictures == cond.pictures == (0, 1)
+        assert both.before == pytest.approx(float(output[..., 0].mean()), abs=1e-6)  # of all rows that are moved
+    (negative,) = run(
+        Entry(one_direction(), 1.0, Settings("zero", "all", False, "both")), Call((5.0,), (False,)), output[:1]
+    )
+    assert negative.pictures == ()
+    assert negative.tokens.shape[1] == 0
 
 
 def test_observing_changes_no_bit_of_the_picture(toy_model, hooks_left):

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from ..maps import Maps, fitted, some_levels, strongest, summary
+from ..maps import Maps, some_levels, strongest, summary
+
+TITLES = MappingProxyType(
+    {
+        "held": "Where the model holds {}, before steering (1: as in the mean of prompts with it, 0: without)",
+        "moved": "Where steering moved {}, and how far",
+    }
+)
+"""What a map shows -> the title, with a place for the concept."""
 
 
 def map_figure(picture: np.ndarray, maps: Maps, title: str, columns: int = 6, rows: int = 6) -> Figure:
@@ -24,10 +35,9 @@ def map_figure(picture: np.ndarray, maps: Maps, title: str, columns: int = 6, ro
         rows: number of sites shown, those with the highest peak.
     """
     shown, levels = strongest(maps, rows), some_levels(maps, columns)
-    size = picture.shape[:2]
-    cells = [[("mean", _mean_map(part, size)), *_at_levels(part, levels, size)] for part in shown.values()]
-    every = np.concatenate([np.abs(values).ravel() for row in cells for _, values in row if values is not None])
-    limit = max(1e-6, float(np.quantile(every, 0.995)))
+    cells = [_cells(part, levels) for part in shown.values()]
+    tokens = np.concatenate([np.abs(values).ravel() for row in cells for _, values in row if values is not None])
+    limit = max(1e-6, float(np.quantile(tokens, 0.995)))
     # One row more on top: the picture, and the mean of everything.
     figure = Figure(figsize=(1.5 * (len(levels) + 1) + 1.2, 1.62 * (len(cells) + 1) + 0.5), layout="constrained")
     grid = figure.subplots(len(cells) + 1, max(2, len(levels) + 1), squeeze=False)
@@ -36,12 +46,12 @@ def map_figure(picture: np.ndarray, maps: Maps, title: str, columns: int = 6, ro
         axes.axis("off")
     grid[0][0].imshow(picture)
     grid[0][0].set_title("picture", fontsize=7)
-    everything = summary(maps, size).numpy()
+    everything = summary(maps, picture.shape[:2]).numpy()
     _paint(grid[0][1], grey, "all sites, all steps", everything, max(1e-6, float(np.abs(everything).max())))
     for axes, row, site in zip(grid[1:], cells, shown, strict=True):
         # A site that was not steered at a noise level stays bare there; its mean, the first, is always there.
-        there = [(place, *cell) for place, cell in zip(axes, row, strict=False) if cell[1] is not None]
-        painted = [_paint(place, grey, name, values, limit) for place, name, values in there]
+        cells_there = [(place, name, values) for place, (name, values) in zip(axes, row, strict=False)]
+        painted = [_paint(p, grey, name, values, limit) for p, name, values in cells_there if values is not None]
         at = {"ha": "right", "va": "center", "transform": axes[0].transAxes, "fontsize": 8}
         axes[0].text(-0.06, 0.5, str(site), rotation=90, **at)
         if site == list(shown)[-1]:
@@ -50,18 +60,16 @@ def map_figure(picture: np.ndarray, maps: Maps, title: str, columns: int = 6, ro
     return figure
 
 
-def _mean_map(levels: Mapping[float, Tensor], size: tuple[int, int]) -> np.ndarray:
-    return np.mean([fitted(part, size).numpy() for part in levels.values()], axis=0)
-
-
-def _at_levels(
-    part: Mapping[float, Tensor], levels: Sequence[float], size: tuple[int, int]
-) -> list[tuple[str, np.ndarray | None]]:
-    return [(f"sigma {level:.2g}", fitted(part[level], size).numpy() if level in part else None) for level in levels]
+def _cells(part: Mapping[float, Tensor], levels: Sequence[float]) -> list[tuple[str, np.ndarray | None]]:
+    """A site's mean, and its map at each of the levels; None where it was not steered."""
+    mean = torch.stack(list(part.values())).mean(0).numpy()
+    return [("mean", mean), *((f"sigma {v:.2g}", part[v].numpy() if v in part else None) for v in levels)]
 
 
 def _paint(axes: Axes, grey: np.ndarray, title: str, values: np.ndarray, limit: float) -> AxesImage:
     """A map over a picture: red holds or gains the concept, blue lacks or loses it."""
+    height, width = grey.shape[:2]
     axes.set_title(title, fontsize=7)
-    axes.imshow(grey)
-    return axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, alpha=0.6)
+    axes.imshow(grey, extent=(0, width, height, 0))
+    colours: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit, "alpha": 0.6}
+    return axes.imshow(values, extent=(0, width, height, 0), interpolation="bilinear", **colours)

@@ -12,7 +12,7 @@ from ..pocket.judge import LABELS, judge
 from ..pocket.scenes import SIZE
 from .metrics import root_mean_square
 from .plots import labelled_grid
-from .prompts import load_concept
+from .prompts import evaluated, load_concept
 
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 """Strengths of a strip, if none are given."""
@@ -71,10 +71,9 @@ def judge_labels(concept: str, family: str) -> tuple[str, ...]:
     """The embedded judge's labels that mean a concept; none for other models, or for what it does not know."""
     if family != "pocket":
         return ()
-    try:
+    if concept in evaluated(family):
         return load_concept(concept, family).judge
-    except FileNotFoundError:
-        return (concept,) if concept in LABELS else ()
+    return (concept,) if concept in LABELS else ()
 
 
 def presence_of(pictures: np.ndarray, labels: tuple[str, ...]) -> np.ndarray | None:

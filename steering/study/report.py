@@ -335,7 +335,7 @@ def _strip(subject: Subject, folder: Path) -> list[tuple[str, str]]:
     for row in rows:
         for name in names:
             readings = subject.readings[name]
-            i = next(i for i, item in enumerate(readings.items) if (item.name, item.repeat) == row)
+            i = _places(readings)[row]
             pictures.append(thumbnail(read_picture(readings.pictures[i]), subject.concept.explicit))
             notes += notes_of(presence(readings)[[i]], readings.columns["change_rms"][[i]])
     labels = ["original", *(f"strength {strength:g}" for strength in sorted(arms))] * len(rows)
@@ -357,12 +357,17 @@ def _shared(subject: Subject, names: Sequence[str], best: str, targets: bool) ->
 def _gallery(subject: Subject, names: Sequence[str], rows: Sequence[tuple[str, int]], path: Path) -> None:
     columns = []
     for name in names:
-        place = {(item.name, item.repeat): i for i, item in enumerate(subject.readings[name].items)}
+        place = _places(subject.readings[name])
         files = [subject.readings[name].pictures[place[row]] for row in rows]
         columns.append((name, np.stack([thumbnail(read_picture(file), subject.concept.explicit) for file in files])))
     first = subject.readings[names[0]]
     prompts = {(item.name, item.repeat): item.prompt.text for item in first.items}
     plots.gallery(columns, path, [prompts[row] for row in rows])
+
+
+def _places(readings: Readings) -> dict[tuple[str, int], int]:
+    """(a prompt's name, its repetition) -> its row."""
+    return {(item.name, item.repeat): i for i, item in enumerate(readings.items)}
 
 
 def thumbnail(picture: np.ndarray, blurred: bool) -> np.ndarray:

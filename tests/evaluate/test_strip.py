@@ -35,6 +35,8 @@ def test_presence_is_judged_only_where_the_judge_knows_pictures_and_concept():
     assert judge_labels("violence", "pocket") == ("knife", "bomb")
     assert judge_labels("cat", "pocket") == ("cat",)  # pairs only, but a thing that the judge knows
     assert judge_labels("dog - cat", "pocket") == judge_labels("dog", "sd15") == ()
+    # A name from a file is no path.
+    assert judge_labels("vectors/concepts/pocket/dog", "pocket") == judge_labels("x" * 300, "pocket") == ()
     assert presence_of(np.zeros((1, 64, 64, 3), np.uint8), ("dog",)) is None
 
 

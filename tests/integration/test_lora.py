@@ -1,5 +1,7 @@
 """An exported LoRA, loaded by ComfyUI's own nodes, does what Apply Steering does."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -115,7 +117,7 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(comfy, graph,
         with torch.inference_mode():
             return comfy.SteeringExportLora.execute(*arguments, clip=clip).args
 
-    for arguments, message in (((False,), "turn on approximate"), ((True,), "connect clip")):
+    for arguments, message in (((False,), "turn on approximate"), ((True,), "Connect clip")):
         with pytest.raises(ValueError, match=message):
             exported(*arguments)
         assert not list(loras.iterdir())
@@ -129,13 +131,17 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(comfy, graph,
 
 
 def test_names_and_formats_that_do_not_fit_are_refused(comfy, graph, constant, loras):
+    site, part = next(iter(constant.sites.items()))
+    small = {name: getattr(part, name)[..., :8] for name in ("negative_mean", "difference")}
+    narrow = replace(constant, sites={site: replace(part, direction=torch.eye(1, 8)[None], **small)})
     for bad, message in (
         ({"name": "../x"}, "must be the name of a file"),
         ({"file_format": "gguf"}, "comfyui, diffusers"),
         ({"strength": 0.0}, "strength 0 does nothing"),
+        ({"vector": narrow}, "channels here and 8 in the vector"),
     ):
         with pytest.raises(ValueError, match=message):
-            export(comfy, graph, constant, **{"strength": 1.0, **bad})
+            export(comfy, graph, **{"vector": constant, "strength": 1.0, **bad})
     assert not list(loras.iterdir())
     for _ in range(2):
         export(comfy, graph, constant, 1.0, file_format="diffusers", name="steering/mine")

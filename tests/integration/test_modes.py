@@ -72,6 +72,14 @@ def test_maps_show_where_the_run_held_and_moved_the_concept(comfy, graph, shippe
         assert mask.shape == (1, 64, 64)
         assert 0 <= float(mask.min()) < float(mask.max()) == 1
     assert not torch.equal(pictures["held"], pictures["moved"])
+    # What is shown is the prompt's picture, whichever half ComfyUI computes first and whichever is steered.
+    for half in ("cond", "both"):
+        options = comfy.SteeringOptions.execute("negative", "all", False, half).args[0]
+        _, watched = sample(comfy, graph, graph.apply(shipped[0], 0.0, options=options))
+        first = [seen.tokens for seen in watched.observations if seen.sigma == watched.sigmas[0]]
+        pictures[half] = torch.cat([tokens.flatten() for tokens in first])
+    assert torch.equal(pictures["cond"], pictures["both"])
+    assert pictures["cond"].float().std() > 0.1
     _, watched = sample(comfy, graph, graph.apply(shipped[0], 0.0, "lora"))
     _, mask = comfy.SteeringMap.execute(watched, image, "held", 0, 0, 3, 2).args
     masked = graph.apply(shipped[0], 1.0, "lora", mask=mask)
@@ -82,6 +90,25 @@ def test_maps_show_where_the_run_held_and_moved_the_concept(comfy, graph, shippe
     ):
         with pytest.raises(ValueError, match=message):
             comfy.SteeringMap.execute(*arguments)
+
+
+def test_under_an_area_condition_tokens_have_no_place(comfy, graph, shipped):
+    positive = [[graph.encode("a dog")[0][0], {"area": (4, 4, 0, 0), "strength": 1.0}]]
+    latent = comfy.EmptyLatentImage().generate(64, 64, 1)[0]
+    model = graph.apply(shipped[0], 1.0, "precise")
+    arguments = (model, 7, 4, 3.0, "euler", "normal", positive, graph.encode(""), latent, 1.0)
+    with torch.inference_mode():
+        out, run = comfy.SteeringKSampler.execute(*arguments).args
+    with pytest.raises(ValueError, match="area condition"):
+        comfy.SteeringMap.execute(run, graph.vae.decode(out["samples"].clone()), "held", 0, 0, 3, 2)
+
+
+def test_the_report_draws_what_acts_and_not_what_watches(comfy, graph, shipped):
+    alone = sample(comfy, graph, graph.apply(shipped[0], 1.0, "lora"))[1]
+    beside = sample(comfy, graph, graph.apply(shipped[1], 0.0, "lora", model=graph.apply(shipped[0], 1.0, "lora")))[1]
+    assert len(beside.observations) == 2 * len(alone.observations)
+    drawn = [comfy.SteeringReport.execute(run).args[1] for run in (alone, beside)]
+    assert torch.equal(*drawn)
 
 
 def test_a_run_that_only_watches_draws_the_same_picture(comfy, graph, shipped, plain):
