@@ -51,14 +51,15 @@ class Build(io.ComfyNode):
                     options=list(DIRECTIONS),
                     default="mean",
                     tooltip="mean: the mean difference. pca: principal directions of the differences. cpca: the mean "
-                    "difference, refined by contrastive PCA.",
+                    "difference, refined by contrastive PCA. cpca-paired: contrastive components of the differences.",
                 ),
                 io.Int.Input(
                     "rank",
                     default=1,
                     min=1,
                     max=16,
-                    tooltip="Directions a site. 1 for one thing; 2 or 3 with pca for a concept of unlike things.",
+                    tooltip="Directions a site. 1 for one thing; 2 or 3 for one of unlike things, with pca or "
+                    "cpca-paired.",
                 ),
                 io.Combo.Input(
                     "time",

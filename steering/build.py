@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .activations import Activations
-from .directions import Method, get_direction
+from .directions import CONTRASTS, Method, get_direction
 from .navigator import FOLDS, Scores, score, select
 from .sites import Site
 from .vector import SiteVector, SteeringVector
@@ -25,6 +25,7 @@ def build(
     direction: str = "mean",
     time: str = "per-step",
     rank: int = 1,
+    alpha: float | str = 1.0,
 ) -> SteeringVector:
     """A steering vector from a capture.
 
@@ -37,13 +38,14 @@ def build(
         time: one direction ``per-step``, or one ``constant`` in time (the average over the active
             noise levels), which a LoRA can hold.
         rank: number of directions per site and noise level.
+        alpha: weight of the background in contrastive PCA, or ``auto``; plays no part in other directions.
 
     Raises:
         ValueError: an unknown name, or nothing to steer.
     """
     if time not in TIMES:
         raise ValueError(f"time {time!r} is not one of {', '.join(TIMES)}")
-    method = get_direction(direction)
+    method = get_direction(direction, alpha)
     if scores is None:
         scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
     chosen = select(scores, select_by, top_k)
@@ -55,6 +57,7 @@ def build(
         "method": {
             "direction": direction,
             "rank": rank,
+            **({"alpha": alpha} if direction in CONTRASTS else {}),
             "select": select_by,
             "top_k": top_k,
             "time": time,

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from .cli_pictures import generate, map_, strip
 from .cli_study import evaluate, study
-from .cli_vectors import combine, export_lora
+from .cli_vectors import combine, contrast, export_lora
 from .terminal import SITES, Device, JsonFlag, answer, console, new_file, progress
 from .version import __version__
 
@@ -154,8 +154,12 @@ def build(
     scores: Annotated[
         Path | None, typer.Option(help="A file written by steering score; made here if not given.")
     ] = None,
-    direction: Annotated[str, typer.Option(help="mean, pca or cpca.")] = "mean",
-    rank: Annotated[int, typer.Option(min=1, help="Directions per site and step; above 1 with pca.")] = 1,
+    direction: Annotated[str, typer.Option(help="mean, pca, cpca or cpca-paired.")] = "mean",
+    rank: Annotated[int, typer.Option(min=1, help="Directions per site and step; above 1 with pca, cpca-paired.")] = 1,
+    alpha: Annotated[
+        str,
+        typer.Option(help="Weight of the background in contrastive PCA, from 0; or auto, which pairs held out choose."),
+    ] = "1",
     top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
     select: Annotated[str, typer.Option(help="per-step, overall, or kinds and site names.")] = "per-step",
     time: Annotated[str, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
@@ -179,7 +183,7 @@ def build(
     advice = _advice(recommend) if recommend else {}
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
-    vector = run_build(captured, given, top_k, select, direction, time, rank)
+    vector = run_build(captured, given, top_k, select, direction, time, rank, alpha)
     if calibrate:
         vector = _calibrated(vector, captured.metadata, calibrate, device)
     if advice:
@@ -272,7 +276,7 @@ def _lora_described(file: Path) -> dict[str, Any]:
     return {name: value for name, value in read_header(file).items() if name not in ("kind", "version")}
 
 
-for command in (generate, strip, combine, study, evaluate):
+for command in (contrast, combine, generate, strip, study, evaluate):
     app.command()(command)
 app.command("map")(map_)
 app.command("export-lora")(export_lora)

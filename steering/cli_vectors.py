@@ -1,4 +1,4 @@
-"""The commands that make something of vectors: ``steering combine`` and ``steering export-lora``."""
+"""The commands around vectors: ``steering contrast``, ``steering combine`` and ``steering export-lora``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,52 @@ from typing import Annotated, Any
 
 import typer
 
-from .terminal import Device, JsonFlag, Mode, Target, answer, console, file_and_strength, new_file
+from .terminal import SITES, Device, JsonFlag, Mode, Target, answer, console, file_and_strength, new_file, progress
+
+
+def contrast(
+    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
+    direction: Annotated[
+        str, typer.Option(help="cpca (centred, positives against negatives) or cpca-paired.")
+    ] = "cpca-paired",
+    sites: Annotated[str, typer.Option(help="Kinds and site names, separated by commas.")] = SITES,
+    every: Annotated[int, typer.Option(min=1, help="Every how manieth noise level.")] = 5,
+    plot: Annotated[Path | None, typer.Option(help="Picture to write, .png.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search the alpha of contrastive PCA and its number of components.
+
+    Each is judged by how well its leading direction tells pairs apart that it has not seen, averaged over sites and
+    noise levels (0 to 1; 1: every pair moves as far). Compare with the plain mean difference, which is printed too.
+    """
+    from .activations import Activations
+    from .contrast_search import search
+    from .sites import choose_sites
+
+    if plot:
+        new_file(plot, ".png", option="--plot")
+    captured = Activations.load(activations)
+    chosen = choose_sites(captured.tensors, sites)
+    with progress(len(chosen) * len(range(0, len(captured.sigmas), every)), "search") as update:
+        found = search(captured, direction, chosen, every, progress=update)
+    if plot:
+        from .evaluate.plots import contrast_map
+
+        contrast_map(found, direction, plot)
+    alpha, rank, value = found.best()
+    values = {
+        "direction": direction,
+        "alpha": alpha,
+        "rank": rank,
+        "held_out": round(value, 4),
+        "mean_difference": round(found.mean_difference, 4),
+        "site_steps": found.site_steps,
+    }
+    text = (
+        f"best: alpha {alpha:.3g}, {rank} component(s): {value:.3f} held out, over {found.site_steps} sites and noise "
+        f"levels; the mean difference {found.mean_difference:.3f}"
+    )
+    answer(values, as_json, text)
 
 
 def combine(
@@ -118,7 +163,6 @@ def export_lora(
 def _measured(model: Any, entry: Any, deltas: Any, prompts: list[str] | None) -> float:
     """The relative gap on a few prompts, with the model's own sampling."""
     from .lora import GAP_STEPS, gap_prompt, measured_gap
-    from .terminal import progress
 
     texts = prompts or [gap_prompt(entry)]
     with progress(3 * len(texts) * 2 * GAP_STEPS, "gap") as update:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from .contrast import Contrast, best_alpha, candidates, contrast
 
 Method = Callable[[Tensor, Tensor, int], Tensor]
 """(positive ``[N, C]``, negative ``[N, C]``, rank K) -> orthonormal rows ``[K, C]``."""
@@ -59,55 +62,104 @@ def lead_first(rows: Tensor, difference: Tensor) -> Tensor:
     return torch.column_stack([lead, turn[:, 1:]]).T @ rows
 
 
-def contrastive(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
+def contrastive(positive: Tensor, negative: Tensor, rank: int = 1, alpha: float = 1.0) -> Tensor:
     """Mean difference refined by contrastive PCA, one row ``[1, C]``: r = unit(U Uᵀ d).
 
     d = mean_i (a⁺_i - a⁻_i), and U are the leading eigenvectors of C⁺/tr C⁺ - α C⁻/tr C⁻, where C⁺ and C⁻
-    are the centred covariances of the positives (foreground) and the negatives (background) and α = 1: as
-    many as hold 95 % of the positive eigenvalues' sum, and at least five. What varies with the concept and
-    not without it is kept of d, the rest is dropped.
+    are the centred covariances of the positives (foreground) and the negatives (background): as many as hold
+    95 % of the positive eigenvalues' sum, and at least five. What varies with the concept and not without it is
+    kept of d, the rest is dropped.
 
     Contrastive PCA is of Abid et al. (arXiv 1709.06716); refining a mean difference by it of arXiv
-    2506.07891, equation 8; this choice of foreground and background is the source study's. Traces are
+    2506.07891, equation 8; this choice of foreground and background, and α = 1, are the source study's. Traces are
     normalised and the cut is relative, since widths and magnitudes differ between sites; the study cuts at
-    an eigenvalue of 0.5. Left out: the search over α and other backgrounds. Computed in the span of the
-    samples, so never C x C.
+    an eigenvalue of 0.5.
 
     Raises:
         ValueError: a rank other than 1.
     """
     if rank != 1:
-        raise ValueError(f"rank {rank} does not fit direction 'cpca', which is a single one; use 'pca'")
-    difference = (positive - negative).mean(0)
-    foreground, background = positive - positive.mean(0), negative - negative.mean(0)
-    span = torch.linalg.qr(torch.cat([foreground, background]).mT)[0]  # [C, min(C, 2N)]
-    contrast = _covariance(foreground @ span) - CONTRAST * _covariance(background @ span)
-    values, vectors = torch.linalg.eigh(contrast)
-    values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
+        raise ValueError(f"rank {rank} does not fit direction 'cpca', which is a single one; use 'cpca-paired'")
+    made = centred_contrast(positive, negative)
+    values = torch.linalg.eigvalsh(made.foreground - alpha * made.background).flip(0).clamp_min(0)
     share = values.cumsum(0) / values.sum().clamp_min(torch.finfo(values.dtype).tiny)
-    kept = max(LEAST, int((share < EXPLAINED).sum()) + 1)
-    basis = span @ vectors[:, :kept]
-    return torch.nn.functional.normalize((basis @ (basis.mT @ difference))[None], dim=-1)
+    rows = made.components(alpha, max(LEAST, int((share < EXPLAINED).sum()) + 1))
+    difference = (positive - negative).mean(0)
+    return torch.nn.functional.normalize((rows.mT @ (rows @ difference))[None], dim=-1)
 
 
-CONTRAST, EXPLAINED, LEAST = 1.0, 0.95, 5
-"""The study's α, share of the positive eigenvalues, and least number of components of `contrastive`."""
+EXPLAINED, LEAST = 0.95, 5
+"""The study's share of the positive eigenvalues, and least number of components, of `contrastive`."""
 
 
-def _covariance(centred: Tensor) -> Tensor:
-    """Covariance ``[d, d]`` of centred rows ``[N, d]``, its trace 1 (0 where nothing varies)."""
-    covariance = centred.mT @ centred
-    return covariance / covariance.trace().clamp_min(torch.finfo(covariance.dtype).tiny)
+def contrastive_paired(positive: Tensor, negative: Tensor, rank: int = 1, alpha: float = 1.0) -> Tensor:
+    """Contrastive components of the paired differences, ``[K, C]``.
+
+    The K leading eigenvectors of M/tr M - α C⁻/tr C⁻: M the second moment of a⁺_i - a⁻_i, *not* centred, so that what
+    all pairs share stays; C⁻ the centred covariance of the negatives, so that what pictures differ in anyway goes.
+    Turned within their span so that the first is the projection of the mean difference. α = 0 is `principal`.
+
+    Contrastive PCA is of Abid et al. (arXiv 1709.06716); the paired foreground is this project's.
+
+    Raises:
+        ValueError: a rank below 1, or above the number of pairs or channels.
+    """
+    if not 1 <= rank <= min(positive.shape):
+        raise ValueError(f"rank {rank} is not within 1 to {min(positive.shape)}, the number of pairs or channels")
+    rows = paired_contrast(positive, negative).components(alpha, rank)
+    return lead_first(rows, (positive - negative).mean(0))
+
+
+def centred_contrast(positive: Tensor, negative: Tensor) -> Contrast:
+    """Positives against negatives, both centred."""
+    return contrast(positive - positive.mean(0), negative - negative.mean(0))
+
+
+def paired_contrast(positive: Tensor, negative: Tensor) -> Contrast:
+    """Differences of the pairs, not centred, against centred negatives."""
+    return contrast(positive - negative, negative - negative.mean(0))
 
 
 DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
-    {"mean": mean_difference, "pca": principal, "cpca": contrastive}
+    {"mean": mean_difference, "pca": principal, "cpca": contrastive, "cpca-paired": contrastive_paired}
 )
 """Method name -> function."""
+CONTRASTS = MappingProxyType({"cpca": centred_contrast, "cpca-paired": paired_contrast})
+"""Methods that have an α -> what they contrast."""
+AUTO = "auto"
 
 
-def get_direction(name: str) -> Method:
-    """The method of a name; raises ValueError naming the legal ones."""
+def get_direction(name: str, alpha: float | str = 1.0) -> Method:
+    """The method of a name, at an α where it has one.
+
+    Args:
+        name: of `DIRECTIONS`.
+        alpha: weight of the background in contrastive PCA, or ``auto``, which chooses at every site and noise level.
+
+    Raises:
+        ValueError: an unknown name, or an α that is neither ``auto`` nor a number from 0.
+    """
     if name not in DIRECTIONS:
         raise ValueError(f"direction {name!r} is not one of {', '.join(DIRECTIONS)}")
-    return DIRECTIONS[name]
+    if name not in CONTRASTS:
+        return DIRECTIONS[name]
+    if alpha == AUTO:
+        return lambda positive, negative, rank: _automatic(name, positive, negative, rank)
+    try:
+        weight = float(alpha)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight < float("inf"):
+        raise ValueError(
+            f"alpha {alpha!r} must be {AUTO} or a number from 0; 1 is usual, 1000 all but forbids the background"
+        )
+    method: Any = DIRECTIONS[name]
+    return lambda positive, negative, rank: method(positive, negative, rank, weight)
+
+
+def _automatic(name: str, positive: Tensor, negative: Tensor, rank: int) -> Tensor:
+    """The rows at the α that the pairs choose (`steering.contrast`)."""
+    method: Any = DIRECTIONS[name]
+    few = candidates(CONTRASTS[name](positive, negative))
+    alpha = best_alpha(positive, negative, lambda p, n, a: method(p, n, min(rank, len(p)), a), few)
+    return method(positive, negative, rank, alpha)

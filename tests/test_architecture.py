@@ -11,9 +11,9 @@ PACKAGE = ROOT / "steering"
 
 LEVELS = [
     {"version", "files", "sites", "pairs", "schedule"},
-    {"activations", "vector", "interventions", "hooks"},
+    {"activations", "vector", "interventions", "hooks", "contrast"},
     {"navigator", "directions"},
-    {"build", "recording", "steer", "combine"},
+    {"build", "recording", "steer", "combine", "contrast_search"},
     {"capture", "observation", "maps", "bake"},
     {"pocket"},
     {"diffusion", "lora"},

@@ -1,4 +1,4 @@
-"""``steering combine`` and ``steering export-lora`` as a user types them."""
+"""``steering contrast``, ``combine`` and ``export-lora`` as a user types them."""
 
 import json
 
@@ -28,6 +28,34 @@ def test_combine_prints_cosines_and_writes_the_vector_only_when_asked(tmp_path):
     text = steering("combine", f"{DOG}:2", CAT, "--how", "subtract", "--out", out).stdout
     assert "2 x dog - cat" in text
     assert SteeringVector.load(out).metadata["method"] == {"combination": "subtract"}
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory):
+    """A tiny capture of the embedded model."""
+    path = tmp_path_factory.mktemp("captured") / "acts.safetensors"
+    pairs = path.with_suffix(".csv")
+    places = ("on the beach", "in a room", "at night", "in the snow", "in the desert", "in the meadow")
+    pairs.write_text("positive,negative\n" + "\n".join(f"a dog {place},a cat {place}" for place in places))
+    steering("capture", "pocket", pairs, "--out", path, "--steps", 2, "--size", 64, "--sites", "in4.attn2,out5.ff")
+    return path
+
+
+def test_alpha_is_searched_and_can_be_given(captured, tmp_path):
+    said = json.loads(steering("contrast", captured, "--every", 1, "--plot", tmp_path / "c.png", "--json").stdout)
+    assert said["site_steps"] == 4
+    assert 0 <= said["held_out"] <= 1
+    assert said["alpha"] >= 0
+    with Image.open(tmp_path / "c.png") as image:
+        assert image.width > 200
+    made = {}
+    for alpha in ("0", "10", "auto"):
+        out = tmp_path / f"{alpha}.safetensors"
+        steering("build", captured, "--direction", "cpca-paired", "--alpha", alpha, "--rank", 2, "--out", out)
+        made[alpha] = SteeringVector.load(out)
+        assert made[alpha].metadata["method"]["alpha"] == alpha
+    assert made["0"].digest() != made["10"].digest()
+    assert "alpha" not in SteeringVector.load(DOG).metadata["method"]
 
 
 def test_an_exact_lora_says_so_and_carries_its_story(tmp_path):
@@ -65,6 +93,9 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("contrast", DOG), "holds 'vector', expected 'activations'"),
+        (("contrast", "{captured}", "--direction", "pca"), "has no alpha"),
+        (("build", "{captured}", "--direction", "cpca", "--alpha", "x", "--out", "{out}"), "auto or a number from 0"),
         (("combine", DOG, "--how", "mix"), "--how 'mix' is not one of add, subtract, average"),
         (("combine", f"{DOG}:x"), "neither a file nor FILE:NUMBER"),
         (("combine", DOG, "--plot", "x.jpg"), "--plot x.jpg must end in .png"),
@@ -77,13 +108,14 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(tmp_path):
         (("export-lora", LORA, "pocket", "--out", "{out}", "--strength", "0"), "strength 0 does nothing"),
     ],
 )
-def test_bad_input_ends_with_one_sentence_and_status_2(words, message, tmp_path):
+def test_bad_input_ends_with_one_sentence_and_status_2(words, message, captured, tmp_path):
     site, active = Site.parse("in4.attn2"), torch.tensor([True])
     narrow = SiteVector(torch.eye(1, 8)[None], torch.zeros(1, 8), torch.ones(1, 8), active)
     path, folder = tmp_path / "narrow.safetensors", tmp_path / "out"
     SteeringVector({site: narrow}, torch.ones(1), torch.ones(1)).save(path)
     folder.mkdir()
-    done = steering(*(str(word).format(out=folder / "x.safetensors", narrow=path) for word in words), check=False)
+    files = {"out": folder / "x.safetensors", "narrow": path, "captured": captured}
+    done = steering(*(str(word).format(**files) for word in words), check=False)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

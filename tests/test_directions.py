@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.directions import DIRECTIONS, contrastive, get_direction, mean_difference, principal
+from steering.directions import CONTRASTS, DIRECTIONS, contrastive, get_direction, mean_difference, principal
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)
@@ -92,3 +92,38 @@ def test_ranks_that_do_not_fit_are_refused(name, rank):
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match="mean, pca"):
         get_direction("x")
+
+
+@given(seed=st.integers(0, 10_000), rank=st.integers(1, 4))
+def test_the_paired_contrast_at_alpha_zero_is_the_principal_directions(seed, rank):
+    generator = torch.Generator().manual_seed(seed)
+    positive, negative = torch.randn(2, 20, 30, generator=generator, dtype=torch.float64)
+    rows, plain = get_direction("cpca-paired", 0)(positive, negative, rank), principal(positive, negative, rank)
+    torch.testing.assert_close(rows.T @ rows, plain.T @ plain, atol=1e-6, rtol=0)
+    torch.testing.assert_close(rows[0], plain[0], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_alpha_is_a_number_from_0_or_chosen(name):
+    generator = torch.Generator().manual_seed(0)
+    positive, negative = torch.randn(2, 20, 30, generator=generator, dtype=torch.float64)
+    rows = {alpha: get_direction(name, alpha)(positive, negative, 1) for alpha in (0, 1.0, "1", 1000.0)}
+    assert torch.equal(rows[1.0], rows["1"])
+    assert not torch.allclose(rows[0], rows[1000.0], atol=1e-3)
+    chosen = get_direction(name, "auto")(positive, negative, 1)
+    assert torch.equal(chosen, get_direction(name, "auto")(positive, negative, 1))
+    assert chosen[0] @ (positive - negative).mean(0) >= 0
+    for bad in ("much", -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="auto or a number from 0"):
+            get_direction(name, bad)
+
+
+def test_alpha_plays_no_part_elsewhere():
+    assert get_direction("mean", "much") is mean_difference
+
+
+def test_the_span_holds_so_many_directions_and_no_more():
+    positive, negative = torch.randn(2, 5, 30, dtype=torch.float64)
+    for rank in (0, 6):
+        with pytest.raises(ValueError, match="not within 1 to 5"):
+            get_direction("cpca-paired")(positive, negative, rank)
