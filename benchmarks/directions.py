@@ -6,7 +6,6 @@ sibling and unrelated prompts lose, means with 95 % intervals and one-sided boun
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +18,14 @@ from steering.steer import steer
 
 DIRECTIONS: dict[str, dict] = {
     "mean": {},
-    "pca, 5": {"direction": "pca", "rank": 5},
     "cpca, alpha 1": {"direction": "cpca"},
-    "cpca, auto": {"direction": "cpca", "alpha": "auto"},
-    **{f"cpca-paired, 5, alpha {a}": {"direction": "cpca-paired", "rank": 5, "alpha": a} for a in (1, 5, 30, "auto")},
+    "cpca, alpha auto": {"direction": "cpca", "alpha": "auto"},
+    **{
+        f"cpca-paired, 5 components, alpha {a}": {"direction": "cpca-paired", "components": 5, "alpha": a}
+        for a in (0, 1, 5, 30, "auto")
+    },
 }
 """Title -> arguments of `steering.build`."""
-
-
-def first_only(vector: steering.SteeringVector) -> steering.SteeringVector:
-    """The leading direction alone: the mean difference within the span of the others."""
-    sites = {site: replace(part, direction=part.direction[:, :1]) for site, part in vector.sites.items()}
-    return replace(vector, sites=sites)
 
 
 def main() -> None:
@@ -57,7 +52,7 @@ def main() -> None:
     print("| direction | presence | siblings lose | unrelated lose |\n|---|---|---|---|")
     print(f"| original | {estimate(before.presence[roles == 'target'])} |  |  |", flush=True)
     for name, arguments in DIRECTIONS.items():
-        vector = first_only(steering.build(activations, scores, top_k=options.k, **arguments))
+        vector = steering.build(activations, scores, top_k=options.k, **arguments)
         after = measured(vector)
         losses = [(before.kept - after.kept)[roles == role] for role in ROLES[1:]]
         cells = " | ".join(f"{loss.mean():.1f} (≤ {upper_bound(loss):.1f})" for loss in losses)

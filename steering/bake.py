@@ -221,7 +221,8 @@ def relative_gap(plain: Tensor, steered: Tensor, baked: Tensor) -> float:
     changed = (steered - plain).double().square().mean().sqrt()
     if not changed:
         raise ValueError(
-            "the gap cannot be measured: steering changed nothing on this prompt; give one that it changes"
+            "the gap cannot be measured: steering changed nothing in this picture; widen its window, or name a prompt "
+            "that shows the concept"
         )
     return float((baked - steered).double().square().mean().sqrt() / changed)
 

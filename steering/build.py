@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .activations import Activations
-from .directions import CONTRASTS, Method, get_direction
+from .directions import CONTRASTS, Method, get_direction, parse_alpha
 from .navigator import FOLDS, Scores, score, select
 from .sites import Site
 from .vector import SiteVector, SteeringVector
@@ -26,6 +26,7 @@ def build(
     time: str = "per-step",
     rank: int = 1,
     alpha: float | str = 1.0,
+    components: int | None = None,
 ) -> SteeringVector:
     """A steering vector from a capture.
 
@@ -39,13 +40,14 @@ def build(
             noise levels), which a LoRA can hold.
         rank: number of directions per site and noise level.
         alpha: weight of the background in contrastive PCA, or ``auto``; plays no part in other directions.
+        components: of direction ``cpca-paired``, in whose span the directions lie; ``rank`` of them if not given.
 
     Raises:
         ValueError: an unknown name, or nothing to steer.
     """
     if time not in TIMES:
         raise ValueError(f"time {time!r} is not one of {', '.join(TIMES)}")
-    method = get_direction(direction, alpha)
+    method = get_direction(direction, alpha, components)
     if scores is None:
         scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
     chosen = select(scores, select_by, top_k)
@@ -57,7 +59,7 @@ def build(
         "method": {
             "direction": direction,
             "rank": rank,
-            **({"alpha": alpha} if direction in CONTRASTS else {}),
+            **({"alpha": parse_alpha(alpha), "components": components} if direction in CONTRASTS else {}),
             "select": select_by,
             "top_k": top_k,
             "time": time,

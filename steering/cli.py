@@ -160,6 +160,9 @@ def build(
         str,
         typer.Option(help="Weight of the background in contrastive PCA, from 0; or auto, which pairs held out choose."),
     ] = "1",
+    components: Annotated[
+        int | None, typer.Option(min=1, help="Of cpca-paired, in whose span the directions lie; rank if not given.")
+    ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
     select: Annotated[str, typer.Option(help="per-step, overall, or kinds and site names.")] = "per-step",
     time: Annotated[str, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
@@ -183,7 +186,7 @@ def build(
     advice = _advice(recommend) if recommend else {}
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
-    vector = run_build(captured, given, top_k, select, direction, time, rank, alpha)
+    vector = run_build(captured, given, top_k, select, direction, time, rank, alpha, components)
     if calibrate:
         vector = _calibrated(vector, captured.metadata, calibrate, device)
     if advice:

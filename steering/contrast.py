@@ -13,7 +13,7 @@ and the same every time.
 The automatic α is the paper's: 40 values between 0.1 and 1000 on a logarithmic scale, the affinity of two of them
 being the product of the cosines of the principal angles between their leading components; spectral clustering; the
 medoid of each cluster, and α = 0. Where the paper shows all of them to a person, the best by held-out paired
-discriminability is taken here (`paired_discriminability`). Left out: the kernel form.
+discriminability is taken here (`held_out`). Left out: the kernel form.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Contrast:
         return torch.linalg.det(overlaps).abs().clamp_max(1)  # |det| is the product of the singular values
 
 
-def contrast(foreground: Tensor, background: Tensor) -> Contrast:
+def contrast_of(foreground: Tensor, background: Tensor) -> Contrast:
     """The contrast of samples ``[N, C]`` and ``[M, C]``, centred or not by whoever calls."""
     span = torch.linalg.qr(torch.cat([foreground, background]).mT)[0]
     return Contrast(span, second_moment(foreground @ span), second_moment(background @ span))
@@ -80,14 +80,12 @@ def medoids(affinities: Tensor, clusters: int = CLUSTERS) -> list[int]:
     """The index that each cluster is closest to, of affinities ``[A, A]``, sorted.
 
     Raises:
-        ModuleNotFoundError: scikit-learn is missing; the message says how to get it.
+        ValueError: scikit-learn is missing; the message says how to get it.
     """
     try:
         from sklearn.cluster import SpectralClustering
     except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            "the automatic alpha needs scikit-learn: pip install scikit-learn, or give a number"
-        ) from None
+        raise ValueError("alpha auto needs scikit-learn: pip install scikit-learn, or give a number") from None
     # The same clusters every time; a little on the diagonal keeps the graph connected where subspaces are orthogonal.
     graph = (affinities + 1e-6).clamp_max(1).numpy()
     model = SpectralClustering(
@@ -109,12 +107,11 @@ def candidates(made: Contrast, alphas: Sequence[float] = ALPHAS) -> list[float]:
     return [0.0, *(rest[i] for i in chosen)]
 
 
-def paired_discriminability(differences: Tensor, row: Tensor) -> float:
-    """(mean_i δ_i)² / mean_i δ_i², δ_i = <a⁺_i - a⁻_i, r>, from 0 to 1; 0 where the pairs go the other way.
+def discriminability(moved: Tensor) -> float:
+    """(mean_i δ_i)² / mean_i δ_i² of δ ``[N]``, from 0 to 1; 0 where the mean is negative.
 
-    1 where every pair moves as far along r, whatever the scale; differences ``[N, C]``, r ``[C]``.
+    1 where every δ is the same, whatever the scale; about 1 / N where they are noise.
     """
-    moved = differences @ row
     spread = moved.square().mean()
     return float(moved.mean().clamp_min(0).square() / spread) if spread else 0.0
 
@@ -142,12 +139,12 @@ def best_alpha(
 def held_out(
     positive: Tensor, negative: Tensor, method: Callable[[Tensor, Tensor], Tensor], folds: int = FOLDS
 ) -> float:
-    """Mean `paired_discriminability` of pairs that the direction has not seen."""
-    values = []
+    """`discriminability` of δ_i = <a⁺_i - a⁻_i, r>, every r made without the pairs that it is judged on."""
+    moved = []
     for train, test in folds_of(len(positive), folds):
         row = method(positive[train], negative[train])[0]
-        values.append(paired_discriminability((positive - negative)[test], row))
-    return sum(values) / len(values)
+        moved.append((positive - negative)[test] @ row)
+    return discriminability(torch.cat(moved))
 
 
 def folds_of(count: int, folds: int = FOLDS) -> list[tuple[Tensor, Tensor]]:

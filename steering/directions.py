@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .contrast import Contrast, best_alpha, candidates, contrast
+from .contrast import Contrast, best_alpha, candidates, contrast_of
 
 Method = Callable[[Tensor, Tensor, int], Tensor]
 """(positive ``[N, C]``, negative ``[N, C]``, rank K) -> orthonormal rows ``[K, C]``."""
@@ -92,32 +92,41 @@ EXPLAINED, LEAST = 0.95, 5
 """The study's share of the positive eigenvalues, and least number of components, of `contrastive`."""
 
 
-def contrastive_paired(positive: Tensor, negative: Tensor, rank: int = 1, alpha: float = 1.0) -> Tensor:
+def contrastive_paired(
+    positive: Tensor, negative: Tensor, rank: int = 1, alpha: float = 1.0, components: int | None = None
+) -> Tensor:
     """Contrastive components of the paired differences, ``[K, C]``.
 
-    The K leading eigenvectors of M/tr M - α C⁻/tr C⁻: M the second moment of a⁺_i - a⁻_i, *not* centred, so that what
-    all pairs share stays; C⁻ the centred covariance of the negatives, so that what pictures differ in anyway goes.
-    Turned within their span so that the first is the projection of the mean difference. α = 0 is `principal`.
+    The leading eigenvectors (``components`` of them, K if not given) of M/tr M - α C⁻/tr C⁻: M the second moment of
+    a⁺_i - a⁻_i, *not* centred, so that what all pairs share stays; C⁻ the centred covariance of the negatives, so that
+    what pictures differ in anyway goes.
+    Turned within their span so that the first is the projection of the mean difference; the first K of them are
+    returned, so K = 1 of more components is the mean difference without what lies outside their span. α = 0 is
+    `principal`.
 
     Contrastive PCA is of Abid et al. (arXiv 1709.06716); the paired foreground is this project's.
 
     Raises:
         ValueError: a rank below 1, or above the number of pairs or channels.
     """
-    if not 1 <= rank <= min(positive.shape):
-        raise ValueError(f"rank {rank} is not within 1 to {min(positive.shape)}, the number of pairs or channels")
-    rows = paired_contrast(positive, negative).components(alpha, rank)
-    return lead_first(rows, (positive - negative).mean(0))
+    count = rank if components is None else components
+    if not 1 <= rank <= count <= min(positive.shape):
+        raise ValueError(
+            f"rank {rank} of {count} components is not within 1 to {min(positive.shape)}, the number of pairs or "
+            "channels"
+        )
+    rows = paired_contrast(positive, negative).components(alpha, count)
+    return lead_first(rows, (positive - negative).mean(0))[:rank]
 
 
 def centred_contrast(positive: Tensor, negative: Tensor) -> Contrast:
     """Positives against negatives, both centred."""
-    return contrast(positive - positive.mean(0), negative - negative.mean(0))
+    return contrast_of(positive - positive.mean(0), negative - negative.mean(0))
 
 
 def paired_contrast(positive: Tensor, negative: Tensor) -> Contrast:
     """Differences of the pairs, not centred, against centred negatives."""
-    return contrast(positive - negative, negative - negative.mean(0))
+    return contrast_of(positive - negative, negative - negative.mean(0))
 
 
 DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
@@ -129,37 +138,58 @@ CONTRASTS = MappingProxyType({"cpca": centred_contrast, "cpca-paired": paired_co
 AUTO = "auto"
 
 
-def get_direction(name: str, alpha: float | str = 1.0) -> Method:
+def parse_alpha(alpha: float | str) -> float | str:
+    """``auto``, or a number from 0.
+
+    Raises:
+        ValueError: neither.
+    """
+    if alpha == AUTO:
+        return AUTO
+    try:
+        weight = float(alpha)
+    except (TypeError, ValueError):
+        weight = -1.0
+    if not 0 <= weight < float("inf"):
+        raise ValueError(f"alpha {alpha!r} must be {AUTO} or a number from 0; 1 is usual")
+    return weight
+
+
+def get_direction(name: str, alpha: float | str = 1.0, components: int | None = None) -> Method:
     """The method of a name, at an α where it has one.
 
     Args:
         name: of `DIRECTIONS`.
         alpha: weight of the background in contrastive PCA, or ``auto``, which chooses at every site and noise level.
+        components: of ``cpca-paired``, in whose span the directions lie; as many as directions if not given.
 
     Raises:
-        ValueError: an unknown name, or an α that is neither ``auto`` nor a number from 0.
+        ValueError: an unknown name, a bad α, or components for a method that has none.
     """
     if name not in DIRECTIONS:
         raise ValueError(f"direction {name!r} is not one of {', '.join(DIRECTIONS)}")
+    if components is not None and name != "cpca-paired":
+        raise ValueError(f"direction {name!r} takes no number of components; cpca-paired does")
     if name not in CONTRASTS:
         return DIRECTIONS[name]
-    if alpha == AUTO:
-        return lambda positive, negative, rank: _automatic(name, positive, negative, rank)
-    try:
-        weight = float(alpha)
-    except ValueError:
-        weight = -1.0
-    if not 0 <= weight < float("inf"):
-        raise ValueError(
-            f"alpha {alpha!r} must be {AUTO} or a number from 0; 1 is usual, 1000 all but forbids the background"
-        )
-    method: Any = DIRECTIONS[name]
+    weight, method = parse_alpha(alpha), _with_components(DIRECTIONS[name], components)
+    if isinstance(weight, str):
+        return lambda positive, negative, rank: _automatic(CONTRASTS[name], method, positive, negative, rank)
     return lambda positive, negative, rank: method(positive, negative, rank, weight)
 
 
-def _automatic(name: str, positive: Tensor, negative: Tensor, rank: int) -> Tensor:
+def _with_components(method: Any, components: int | None) -> Callable[[Tensor, Tensor, int, float], Tensor]:
+    return method if components is None else lambda p, n, rank, alpha: method(p, n, rank, alpha, components)
+
+
+def _automatic(
+    contrasted: Callable[[Tensor, Tensor], Contrast],
+    method: Callable[[Tensor, Tensor, int, float], Tensor],
+    positive: Tensor,
+    negative: Tensor,
+    rank: int,
+) -> Tensor:
     """The rows at the α that the pairs choose (`steering.contrast`)."""
-    method: Any = DIRECTIONS[name]
-    few = candidates(CONTRASTS[name](positive, negative))
-    alpha = best_alpha(positive, negative, lambda p, n, a: method(p, n, min(rank, len(p)), a), few)
+    few = candidates(contrasted(positive, negative))
+    alpha = best_alpha(positive, negative, lambda p, n, a: method(p, n, rank, a), few)
     return method(positive, negative, rank, alpha)

@@ -44,8 +44,10 @@ def captured(tmp_path_factory):
 def test_alpha_is_searched_and_can_be_given(captured, tmp_path):
     said = json.loads(steering("contrast", captured, "--every", 1, "--plot", tmp_path / "c.png", "--json").stdout)
     assert said["site_steps"] == 4
-    assert 0 <= said["held_out"] <= 1
-    assert said["alpha"] >= 0
+    table = said["table"]
+    place = table["alphas"].index(said["alpha"]), table["components"].index(said["components"])
+    best = max(value for row in table["held_out"] for value in row)
+    assert table["held_out"][place[0]][place[1]] == best == pytest.approx(said["held_out"], abs=1e-4)
     with Image.open(tmp_path / "c.png") as image:
         assert image.width > 200
     made = {}
@@ -53,7 +55,7 @@ def test_alpha_is_searched_and_can_be_given(captured, tmp_path):
         out = tmp_path / f"{alpha}.safetensors"
         steering("build", captured, "--direction", "cpca-paired", "--alpha", alpha, "--rank", 2, "--out", out)
         made[alpha] = SteeringVector.load(out)
-        assert made[alpha].metadata["method"]["alpha"] == alpha
+        assert made[alpha].metadata["method"]["alpha"] == (alpha if alpha == "auto" else float(alpha))
     assert made["0"].digest() != made["10"].digest()
     assert "alpha" not in SteeringVector.load(DOG).metadata["method"]
 
@@ -94,7 +96,7 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(tmp_path):
     ("words", "message"),
     [
         (("contrast", DOG), "holds 'vector', expected 'activations'"),
-        (("contrast", "{captured}", "--direction", "pca"), "has no alpha"),
+        (("build", "{captured}", "--components", "3", "--out", "{out}"), "takes no number of components"),
         (("build", "{captured}", "--direction", "cpca", "--alpha", "x", "--out", "{out}"), "auto or a number from 0"),
         (("combine", DOG, "--how", "mix"), "--how 'mix' is not one of add, subtract, average"),
         (("combine", f"{DOG}:x"), "neither a file nor FILE:NUMBER"),

@@ -9,11 +9,11 @@ from steering.contrast import (
     ALPHAS,
     best_alpha,
     candidates,
-    contrast,
+    contrast_of,
+    discriminability,
     folds_of,
     held_out,
     medoids,
-    paired_discriminability,
     second_moment,
 )
 
@@ -36,12 +36,12 @@ def planted(seed=0, pairs=50, width=200):
     return positive + 2 * shift, negative, shift, nuisance
 
 
-@given(seeds, st.floats(0, 100))
-def test_in_the_span_of_the_samples_it_is_the_whole_matrix(seed, alpha):
-    foreground, background = samples(seed, 12, 9)  # more samples than channels: the span is everything
+@given(seeds, st.floats(0, 100), st.sampled_from([(12, 9), (5, 40)]))
+def test_in_the_span_of_the_samples_it_is_the_whole_matrix(seed, alpha, shape):
+    foreground, background = samples(seed, *shape)
     whole = second_moment(foreground) - alpha * second_moment(background)
     values, vectors = torch.linalg.eigh(whole)
-    rows = contrast(foreground, background).components(alpha, 3)
+    rows = contrast_of(foreground, background).components(alpha, 3)
     torch.testing.assert_close(rows @ rows.T, torch.eye(3, dtype=torch.float64), atol=CLOSE, rtol=0)
     leading = vectors.flip(1)[:, :3]
     if float(values.flip(0)[2] - values.flip(0)[3]) > 1e-3:  # else the third is not a direction but a choice
@@ -51,7 +51,7 @@ def test_in_the_span_of_the_samples_it_is_the_whole_matrix(seed, alpha):
 @given(seeds)
 def test_alpha_zero_is_the_foregrounds_own_components(seed):
     foreground, background = samples(seed)
-    rows = contrast(foreground, background).components(0, 2)
+    rows = contrast_of(foreground, background).components(0, 2)
     leading = torch.linalg.svd(foreground).Vh[:2]
     torch.testing.assert_close(rows.T @ rows, leading.T @ leading, atol=1e-6, rtol=0)
 
@@ -59,18 +59,18 @@ def test_alpha_zero_is_the_foregrounds_own_components(seed):
 @given(seeds, st.floats(0.01, 100))
 def test_scale_plays_no_part(seed, scale):
     foreground, background = samples(seed)
-    rows = contrast(foreground, background).components(1.0, 2)
-    scaled = contrast(scale * foreground, background).components(1.0, 2)
+    rows = contrast_of(foreground, background).components(1.0, 2)
+    scaled = contrast_of(scale * foreground, background).components(1.0, 2)
     torch.testing.assert_close(rows.T @ rows, scaled.T @ scaled, atol=1e-6, rtol=0)
 
 
 def test_a_planted_contrast_is_found_where_principal_components_fail():
     positive, negative, shift, nuisance = planted()
-    made = contrast(positive - negative, negative - negative.mean(0))
+    made = contrast_of(positive - negative, negative - negative.mean(0))
     assert (made.components(0, 1)[0] @ nuisance).abs() > 0.99  # what varies most has nothing to do with it
     # The noise of 50 pairs in 200 channels turns it a little.
     assert (made.components(10, 1)[0] @ shift).abs() > 0.9
-    centred = contrast(positive - positive.mean(0), negative - negative.mean(0))
+    centred = contrast_of(positive - positive.mean(0), negative - negative.mean(0))
     assert (centred.components(10, 1)[0] @ shift).abs() < 0.5  # centring removes what all pairs share
 
 
@@ -78,10 +78,10 @@ def test_the_automatic_alpha_finds_it_too():
     positive, negative, shift, _ = planted()
 
     def method(p, n, alpha):
-        rows = contrast(p - n, n - n.mean(0)).components(alpha, 1)
+        rows = contrast_of(p - n, n - n.mean(0)).components(alpha, 1)
         return rows * torch.sign(rows[0] @ (p - n).mean(0))
 
-    few = candidates(contrast(positive - negative, negative - negative.mean(0)))
+    few = candidates(contrast_of(positive - negative, negative - negative.mean(0)))
     assert few[0] == 0
     assert 2 <= len(few) <= 4
     alpha = best_alpha(positive, negative, method, few)
@@ -89,12 +89,12 @@ def test_the_automatic_alpha_finds_it_too():
     assert method(positive, negative, alpha)[0] @ shift > 0.9
     assert held_out(positive, negative, lambda p, n: method(p, n, alpha)) > 0.9
     assert held_out(positive, negative, lambda p, n: method(p, n, 0.0)) < 0.5
-    assert candidates(contrast(positive - negative, negative - negative.mean(0))) == few  # the same every time
+    assert candidates(contrast_of(positive - negative, negative - negative.mean(0))) == few  # the same every time
 
 
 @given(seeds)
 def test_affinities_are_those_of_subspaces(seed):
-    made = contrast(*samples(seed))
+    made = contrast_of(*samples(seed))
     affinities = made.affinities()
     torch.testing.assert_close(affinities, affinities.T, atol=CLOSE, rtol=0)
     torch.testing.assert_close(affinities.diagonal(), torch.ones(len(ALPHAS), dtype=torch.float64), atol=CLOSE, rtol=0)
@@ -115,11 +115,22 @@ def test_each_cluster_is_stood_for_by_the_one_nearest_to_its_others():
 
 
 def test_discriminability_is_one_where_all_pairs_move_alike_and_nothing_where_they_do_not():
-    row = torch.eye(4, dtype=torch.float64)[0]
-    assert paired_discriminability(3 * row.expand(5, -1), row) == pytest.approx(1)
-    assert paired_discriminability(-row.expand(5, -1), row) == 0
-    assert paired_discriminability(torch.stack([row, -row]), row) == 0
-    assert paired_discriminability(torch.zeros(3, 4), row.float()) == 0
+    assert discriminability(torch.full((5,), 3.0)) == pytest.approx(1)
+    assert discriminability(torch.full((5,), -3.0)) == 0
+    assert discriminability(torch.tensor([1.0, -1.0])) == 0
+    assert discriminability(torch.zeros(3)) == 0
+
+
+def test_noise_is_not_told_apart_however_few_pairs():
+    """About 1 / N is left to chance; a ratio a fold would leave 1 / (N / 5), and 1 to folds of one pair."""
+    for pairs in (5, 10, 50):
+        values = []
+        for seed in range(40):
+            positive, negative = samples(seed, pairs, 60)
+            values.append(
+                held_out(positive, negative, lambda p, n: torch.nn.functional.normalize((p - n).mean(0)[None]))
+            )
+        assert sum(values) / len(values) < 2 / pairs
 
 
 def test_every_pair_is_held_out_once():
@@ -133,5 +144,5 @@ def test_every_pair_is_held_out_once():
 
 def test_without_scikit_learn_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
-    with pytest.raises(ModuleNotFoundError, match="pip install scikit-learn"):
+    with pytest.raises(ValueError, match="pip install scikit-learn"):
         medoids(torch.eye(5, dtype=torch.float64))

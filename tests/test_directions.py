@@ -113,13 +113,27 @@ def test_alpha_is_a_number_from_0_or_chosen(name):
     chosen = get_direction(name, "auto")(positive, negative, 1)
     assert torch.equal(chosen, get_direction(name, "auto")(positive, negative, 1))
     assert chosen[0] @ (positive - negative).mean(0) >= 0
-    for bad in ("much", -1, float("nan"), float("inf")):
+    for bad in ("much", -1, float("nan"), float("inf"), None):
         with pytest.raises(ValueError, match="auto or a number from 0"):
             get_direction(name, bad)
 
 
 def test_alpha_plays_no_part_elsewhere():
     assert get_direction("mean", "much") is mean_difference
+    with pytest.raises(ValueError, match="takes no number of components"):
+        get_direction("pca", components=3)
+
+
+def test_one_direction_of_more_components_is_the_mean_difference_within_their_span():
+    positive, negative = torch.randn(2, 20, 30, dtype=torch.float64)
+    one, five = (
+        get_direction("cpca-paired", 1, 5)(positive, negative, 1),
+        get_direction("cpca-paired", 1)(positive, negative, 5),
+    )
+    torch.testing.assert_close(one, five[:1], atol=1e-12, rtol=0)
+    mean = (positive - negative).mean(0)
+    within = torch.nn.functional.normalize((mean @ five.T @ five)[None], dim=-1)
+    torch.testing.assert_close(one, within, atol=1e-9, rtol=0)
 
 
 def test_the_span_holds_so_many_directions_and_no_more():

@@ -258,20 +258,20 @@ def cosine_figure(names: Sequence[str], matrix: np.ndarray) -> Figure:
     return figure
 
 
-def contrast_map(found: Search, direction: str, path: Path) -> None:
-    """Held-out paired discriminability over α (rows) and the number of components (columns)."""
+def contrast_map(found: Search, path: Path) -> None:
+    """Held-out discriminability over α (rows) and the number of components (columns)."""
     figure = Figure(figsize=(5.5, 7))
     axes = figure.subplots()
     table = found.table.numpy()
     image = axes.imshow(table, aspect="auto", cmap="viridis", interpolation="nearest")
-    axes.set_xticks(range(len(found.ranks)), [str(rank) for rank in found.ranks])
+    axes.set_xticks(range(len(found.components)), [str(count) for count in found.components])
     shown = range(0, len(found.alphas), 4)
     axes.set_yticks(list(shown), [f"{found.alphas[i]:.3g}" for i in shown])
-    alpha, rank, value = found.best()
-    axes.plot([found.ranks.index(rank)], [found.alphas.index(alpha)], marker="*", markersize=14, color="red")
+    alpha, count, value = found.best()
+    axes.plot([found.components.index(count)], [found.alphas.index(alpha)], marker="*", markersize=14, color="red")
     axes.set_xlabel("components")
     axes.set_ylabel("alpha")
-    title = f"{direction}: pairs held out, 0 to 1\nbest {value:.3f} (star); mean difference {found.mean_difference:.3f}"
+    title = f"cpca-paired: pairs held out, 0 to 1\nbest {value:.3f} (star); mean difference {found.mean_difference:.3f}"
     axes.set_title(title, fontsize=10)
     figure.colorbar(image, ax=axes, fraction=0.05)
     _save(figure, path)

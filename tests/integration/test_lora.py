@@ -117,7 +117,7 @@ def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(comfy, graph,
         with torch.inference_mode():
             return comfy.SteeringExportLora.execute(*arguments, clip=clip).args
 
-    for arguments, message in (((False,), "turn on approximate"), ((True,), "Connect clip")):
+    for arguments, message in (((False,), "Turn on approximate"), ((True,), "Connect clip")):
         with pytest.raises(ValueError, match=message):
             exported(*arguments)
         assert not list(loras.iterdir())
