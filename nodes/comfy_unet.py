@@ -76,8 +76,11 @@ def _steering_wrapper(
     steering = Steering(entries)
     masked = any(entry.mask is not None for entry in entries)
     edit = steering.edit if note is None else observing(steering, note)
-    hooked = set(steering.sites) if note is None else {site for entry in entries for site in entry.vector.sites}
-    modules = _remembered(lambda unet: {site: m for site, m in resolve(unet, steering).items() if site in hooked})
+    acting = set(steering.sites)
+    # Whoever only steers puts no hook where nothing acts.
+    modules = _remembered(
+        lambda unet: {s: module for s, module in resolve(unet, steering).items() if note is not None or s in acting}
+    )
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         call = describe(args[0], _options(args, kwargs), masked)

@@ -7,8 +7,9 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
+from ..steering.evaluate.metrics import root_mean_square
 from ..steering.evaluate.plots import labelled_grid
-from ..steering.evaluate.strip import drift_of, judge_labels, notes_of, parse_strengths, presence_of
+from ..steering.evaluate.strip import judge_labels, notes_of, parse_strengths, presence_of
 from ..steering.steer import make_entry
 from ..steering.vector import SteeringVector
 from .apply import preset_input, preset_name
@@ -118,4 +119,4 @@ def _notes(batches: list[list[np.ndarray]], vector: SteeringVector) -> list[str]
     first = [batches[0][i % len(batches[0])] for batch in batches for i in range(len(batch))]
     family = vector.metadata.get("model", {}).get("family", "")
     labels = judge_labels(str(vector.metadata.get("concept", "")), family)
-    return notes_of(presence_of(pictures, labels), drift_of(pictures, np.stack(first)))
+    return notes_of(presence_of(pictures, labels), root_mean_square(pictures, np.stack(first)))

@@ -103,13 +103,12 @@ def constant(vector: SteeringVector) -> SteeringVector:
     The mean displacement and negative mean over the noise levels at which a site is steered; with K rows, the K
     leading singular vectors of all their rows, turned so that the first points along that displacement.
     """
-    knots = torch.tensor([vector.knot(sigma) for sigma in vector.active_sigmas.tolist()])
     parts = {site: part for site, part in vector.sites.items() if site.kind in LINEAR}
     if not parts:
         raise ValueError("the vector has no site of kind attn1, attn2 or ff; a LoRA cannot hold it at all")
     if len(vector.sigmas) > 1 and any(part.readout is not None for part in parts.values()):
         raise ValueError("the vector reads other directions than it moves, at several noise levels; build it constant")
-    sites = {site: _averaged(part, knots[part.active]) for site, part in parts.items()}
+    sites = {site: _averaged(part, vector.active_knots[part.active]) for site, part in parts.items()}
     return SteeringVector(
         sites, vector.sigmas[len(vector.sigmas) // 2].reshape(1), vector.active_sigmas, vector.metadata
     )

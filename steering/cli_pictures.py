@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,7 +90,7 @@ def map_(
     loaded = load_model(model, device)
     figures, shares = [], {}
     with progress(rows_of(2, steps, guidance), "map") as update:
-        for what, part in (("held", _without_strength(entry)), ("moved", entry)):
+        for what, part in (("held", replace(entry, strength=0.0)), ("moved", entry)):
             with steer_and_observe(loaded, [part]) as seen:
                 image = loaded.generate(prompt, negative, seed, steps, guidance, size, progress=update)[0]
             maps = maps_of([part], settle(seen), what)
@@ -127,8 +127,6 @@ def strip(
     Presence is the embedded judge's, so it is left out for other models than the embedded one; drift is the root
     mean square difference from the first picture in grey levels.
     """
-    from dataclasses import replace
-
     from .diffusion import load_model
     from .evaluate.plots import save_picture
     from .evaluate.strip import draw_strip, judge_labels, parse_strengths
@@ -172,12 +170,6 @@ def _replacement(item: str, preset: str | None) -> Any:
         )
     path, strength = file_and_strength(target, "--replace")
     return entry_of(source if strength is None else f"{source}:{strength}", preset, "replace", path)
-
-
-def _without_strength(entry: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(entry, strength=0.0)
 
 
 def rows_of(pictures: int, steps: int, guidance: float | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -134,8 +135,6 @@ def export_lora(
     It is for a vector built constant in time at attn1, attn2 and ff sites (build --time constant). What a LoRA
     cannot hold is refused with the reason, or approximated on request with its measured gap.
     """
-    from dataclasses import replace
-
     from .bake import FORMATS, linear_layers
     from .diffusion import load_model
     from .lora import make_lora, save_lora

@@ -112,10 +112,10 @@ def orthogonalise(vectors: Sequence[SteeringVector]) -> SteeringVector:
     moves nothing along theirs, which protects them.
     """
     first, others = vectors[0], vectors[1:]
-    sites = {}
+    sites, levels = {}, first.active_knots
     for site, part in first.sites.items():
         parts = [other.sites[site] for other in others if site in other.sites]
-        made = _without(part, parts, _levels(first)) if parts else part
+        made = _without(part, parts, levels) if parts else part
         if made is not None:
             sites[site] = made
     return _made(first, sites, "nothing of the first vector is left when the others are taken out")
@@ -129,7 +129,7 @@ def gram_schmidt(vectors: Sequence[SteeringVector]) -> SteeringVector:
     """
     if len(vectors) == 1:
         return vectors[0]
-    levels = _levels(vectors[0])
+    levels = vectors[0].active_knots
     sites = {site: _spanned(parts, levels) for site, parts in _by_site(vectors).items()}
     return _made(vectors[0], sites, "the vectors hold no direction")
 
@@ -160,7 +160,7 @@ def cosines(vectors: Sequence[SteeringVector]) -> Tensor:
     """
     _check_widths(vectors)
     aligned = _aligned(vectors)
-    levels = _levels(aligned[0])
+    levels = aligned[0].active_knots
     return torch.tensor([[_cosine(a, b, levels) for b in aligned] for a in aligned])
 
 
@@ -304,11 +304,6 @@ def _taken(part: SiteVector, knots: list[int], places: list[int]) -> SiteVector:
     return replace(part, **taken, active=part.active[places])
 
 
-def _levels(vector: SteeringVector) -> Tensor:
-    """The knot that counts at every active noise level ``[A]``."""
-    return torch.tensor([vector.knot(sigma) for sigma in vector.active_sigmas.tolist()])
-
-
 def _by_site(vectors: Sequence[SteeringVector]) -> dict[Site, list[SiteVector]]:
     every = sort_sites({site for vector in vectors for site in vector.sites})
     return {site: [vector.sites[site] for vector in vectors if site in vector.sites] for site in every}
@@ -316,9 +311,9 @@ def _by_site(vectors: Sequence[SteeringVector]) -> dict[Site, list[SiteVector]]:
 
 def _made(like: SteeringVector, sites: Mapping[Site, SiteVector], complaint: str) -> SteeringVector:
     """A vector of the sites at which something is left."""
-    left = {}
+    left, levels = {}, like.active_knots
     for site, part in sites.items():
-        active = part.active & part.held[_levels(like)]
+        active = part.active & part.held[levels]
         if active.any():
             left[site] = replace(part, active=active)
     if not left:

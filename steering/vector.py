@@ -99,6 +99,11 @@ class SteeringVector:
         """Index of the direction that counts at a noise level: the nearest in log-sigma."""
         return nearest(self.sigmas, sigma)
 
+    @property
+    def active_knots(self) -> Tensor:
+        """The knot that counts at every active noise level ``[A]``."""
+        return torch.tensor([self.knot(sigma) for sigma in self.active_sigmas.tolist()])
+
     def is_active(self, site: Site, sigma: float) -> bool:
         """Whether a site is steered at a noise level."""
         return bool(self.sites[site].active[nearest(self.active_sigmas, sigma)])

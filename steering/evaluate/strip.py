@@ -63,7 +63,7 @@ def draw_strip(draw: Callable[[float], np.ndarray], strengths: Sequence[float], 
     flat = pictures.reshape(-1, *pictures.shape[2:])
     shape = pictures.shape[:2]
     presence = presence_of(flat, labels)
-    drift = drift_of(flat, np.repeat(pictures[:, 0], shape[1], axis=0)).reshape(shape)
+    drift = root_mean_square(flat, np.repeat(pictures[:, 0], shape[1], axis=0)).reshape(shape)
     return Strip(tuple(strengths), pictures, None if presence is None else presence.reshape(shape), drift)
 
 
@@ -81,11 +81,6 @@ def presence_of(pictures: np.ndarray, labels: tuple[str, ...]) -> np.ndarray | N
     if not labels or pictures.shape[1:3] != (SIZE, SIZE):
         return None
     return judge(pictures).presence(labels)
-
-
-def drift_of(pictures: np.ndarray, originals: np.ndarray) -> np.ndarray:
-    """How far each picture lies from its original: root mean square in grey levels of 255 ``[N]``."""
-    return root_mean_square(pictures, originals)
 
 
 def notes_of(presence: np.ndarray | None, drift: np.ndarray) -> list[str]:
