@@ -23,7 +23,8 @@ def preset_input(default: str = RECOMMENDED) -> io.Combo.Input:
         options=[RECOMMENDED, *PRESETS],
         default=default,
         tooltip=(
-            "How tokens are moved. recommended: as the vector's file says, else precise. study: every token, plain "
+            "How tokens are moved. recommended: as the vector's file says (in its part of the schedule, where start "
+            "and end stay at 0 and 1), else precise. study: every token, plain "
             "projection. casteer: only tokens that hold the concept. precise: those, down to the level of pictures "
             "without it. selective: only tokens far above that level. lora: every token, in both halves of guidance, "
             "to that level, which an exported LoRA does too."
@@ -124,12 +125,19 @@ class Apply(io.ComfyNode):
         """Clone, add the entry, return."""
         if start_percent > end_percent:
             raise ValueError(f"start_percent {start_percent} lies after end_percent {end_percent}; swap them")
-        sampling = model.get_model_object("model_sampling")
-        window = (float(sampling.percent_to_sigma(start_percent)), float(sampling.percent_to_sigma(end_percent)))
+        window = _window(model, start_percent, end_percent, preset)
         # The same object stays the same: vectors under one mask are made orthogonal to each other.
         area = mask if mask is None or mask.ndim == 3 else mask.reshape(-1, *mask.shape[-2:])
         entry = make_entry(vector, strength, preset_name(preset), options, window, mode, area, replace_with)
         return io.NodeOutput(with_entry(model, entry))
+
+
+def _window(model: ModelPatcher, start: float, end: float, preset: str) -> tuple[float, float] | None:
+    """The first and last noise level; None leaves them to the vector's file, as the preset ``recommended`` does."""
+    if preset == RECOMMENDED and (start, end) == (0.0, 1.0):
+        return None
+    sampling = model.get_model_object("model_sampling")
+    return float(sampling.percent_to_sigma(start)), float(sampling.percent_to_sigma(end))
 
 
 class SteeringOptions(io.ComfyNode):

@@ -7,7 +7,7 @@ from comfy.sd import CLIP
 from comfy_api.latest import io
 
 from ..steering.activations import Activations as CapturedActivations
-from ..steering.build import TIMES, build, with_thresholds
+from ..steering.build import NEGATIVES, TIMES, build, with_thresholds
 from ..steering.capture import calibrate, capture_rows, captured_negatives
 from ..steering.directions import DIRECTIONS
 from ..steering.navigator import Scores as LayerScores
@@ -44,14 +44,16 @@ class Build(io.ComfyNode):
                 io.String.Input(
                     "select",
                     default="per-step",
-                    tooltip="per-step: the best top_k at every step. overall: the same all along. Or kinds and sites.",
+                    tooltip="per-step: the best top_k at each step. overall: the same all along. With :attn2 behind, "
+                    "among those only. random:SEED: a control. Or kinds and sites, as attn1,in4.ff.",
                 ),
                 io.Combo.Input(
                     "direction",
                     options=list(DIRECTIONS),
                     default="mean",
-                    tooltip="mean: the mean difference. pca: principal directions of the differences. cpca: the mean "
-                    "difference, refined by contrastive PCA. cpca-paired: contrastive components of the differences.",
+                    tooltip="mean: the mean difference, hard to beat. pca: principal directions of the differences. "
+                    "cpca (the study's), cpca-paired and cpca-denoised: refined by contrastive PCA. whitened: the mean "
+                    "difference, read without what moves along with it.",
                 ),
                 io.Int.Input(
                     "rank",
@@ -66,6 +68,33 @@ class Build(io.ComfyNode):
                     options=list(TIMES),
                     default="per-step",
                     tooltip="A direction for every step, or one constant over all.",
+                ),
+                io.String.Input(
+                    "alpha",
+                    default="1",
+                    optional=True,
+                    tooltip="For the cpca directions: weight of the background, a number from 0, or auto, which pairs "
+                    "held out choose (minutes).",
+                ),
+                io.Int.Input(
+                    "components",
+                    default=0,
+                    min=0,
+                    max=100,
+                    optional=True,
+                    tooltip="For the cpca directions: in whose span the directions lie; 0: the method's own number.",
+                ),
+                Activations.Input(
+                    "background",
+                    optional=True,
+                    tooltip="For the cpca directions: a capture of neutral pairs; the concept's negatives if not "
+                    "connected.",
+                ),
+                Activations.Input(
+                    "protect",
+                    optional=True,
+                    tooltip="A capture of what is to be kept, at the same steps and sites: nothing is moved along its "
+                    "mean difference.",
                 ),
                 io.Model.Input(
                     "model", optional=True, tooltip="The captured model with its LoRAs; measures gate thresholds."
@@ -90,13 +119,29 @@ class Build(io.ComfyNode):
         rank: int,
         time: str,
         scores: LayerScores | None = None,
+        alpha: str = "1",
+        components: int = 0,
+        background: CapturedActivations | None = None,
+        protect: CapturedActivations | None = None,
         model: ModelPatcher | None = None,
         clip: CLIP | None = None,
     ) -> io.NodeOutput:
         """Build, and calibrate where a model is connected."""
         if (model is None) != (clip is None):
             raise ValueError("model and clip belong together; connect both to measure gate thresholds, or neither")
-        vector = build(activations, scores, top_k, select, direction, time, rank)
+        vector = build(
+            activations,
+            scores,
+            top_k,
+            select,
+            direction,
+            time,
+            rank,
+            alpha,
+            components or None,
+            background or NEGATIVES,
+            [protect] if protect else [],
+        )
         if model is not None and clip is not None:
             vector = calibrated(model, clip, activations, vector)
         return io.NodeOutput(vector, make_entry(vector).strength)

@@ -32,12 +32,11 @@ from torch import Tensor, nn
 from .directions import lead_first
 from .interventions import Settings
 from .sites import Site, find_sites
-from .steer import Entry
+from .steer import ALWAYS, Entry
 from .vector import SiteVector, SteeringVector
 
 LINEAR = MappingProxyType({"attn1": "to_out.0", "attn2": "to_out.0", "ff": "net.2"})
 """Kind of site -> path of the linear layer that it ends in, in either layout."""
-ALWAYS = (float("inf"), 0.0)
 
 Layer = tuple[Tensor, Tensor]
 """Weight ``[C, C_in]`` and bias ``[C]`` of a linear layer."""

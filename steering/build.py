@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .activations import Activations
-from .directions import CONTRASTS, Method, get_direction, parse_alpha
+from .backgrounds import Background, get_background
+from .combine import orthogonalise
+from .contrast import folds_of
+from .directions import CONTRASTS, READOUTS, Method, get_direction, mean_difference, parse_alpha
 from .navigator import FOLDS, Scores, score, select
 from .sites import Site
 from .vector import SiteVector, SteeringVector
 
 TIMES = ("per-step", "constant")
+NEGATIVES = "negatives"
+"""The usual background of contrastive PCA."""
 
 
 def build(
@@ -27,6 +33,8 @@ def build(
     rank: int = 1,
     alpha: float | str = 1.0,
     components: int | None = None,
+    background: str | Activations = NEGATIVES,
+    protect: Sequence[Activations] = (),
 ) -> SteeringVector:
     """A steering vector from a capture.
 
@@ -34,44 +42,190 @@ def build(
         activations: from a capture.
         scores: from `steering.score`; made cross-fitted (in-sample below ten pairs) when not given.
         top_k: how many sites, per noise level or overall.
-        select_by: ``per-step``, ``overall``, or kinds and site names separated by commas.
+        select_by: a rule of `steering.navigator.select`, or kinds and site names separated by commas.
         direction: a name of `steering.directions.DIRECTIONS`.
         time: one direction ``per-step``, or one ``constant`` in time (the average over the active
             noise levels), which a LoRA can hold.
         rank: number of directions per site and noise level.
         alpha: weight of the background in contrastive PCA, or ``auto``; plays no part in other directions.
-        components: of direction ``cpca-paired``, in whose span the directions lie; ``rank`` of them if not given.
+        components: of contrastive PCA, in whose span the directions lie; the method's own number if not given.
+        background: of contrastive PCA: a name of `steering.backgrounds.BACKGROUNDS`, or a capture of neutral pairs.
+        protect: captures of what is to be kept: directions are made orthogonal to the mean difference of each, so
+            that steering moves nothing along those.
 
     Raises:
-        ValueError: an unknown name, or nothing to steer.
+        ValueError: an unknown name, captures that do not fit each other, or nothing to steer.
     """
     if time not in TIMES:
         raise ValueError(f"time {time!r} is not one of {', '.join(TIMES)}")
-    method = get_direction(direction, alpha, components)
+    maker = _Maker(get_direction(direction, alpha, components), direction, rank, time, background, tuple(protect))
+    maker.check(activations)
     if scores is None:
         scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
     chosen = select(scores, select_by, top_k)
-    make = _constant if time == "constant" else _per_step
-    sites = {site: make(activations.tensors[site], active, method, rank) for site, active in chosen.items()}
-    sigmas = activations.sigmas if time == "per-step" else _middle(activations.sigmas)
+    made = maker.vector(activations, chosen)
+    if activations.pairs > 1:
+        made = replace(made, sites=with_certainty(made, activations, maker))
     metadata: dict[str, Any] = {
         **{name: value for name, value in activations.metadata.items() if name != "negatives"},
         "method": {
             "direction": direction,
             "rank": rank,
-            **({"alpha": parse_alpha(alpha), "components": components} if direction in CONTRASTS else {}),
+            **(
+                {"alpha": parse_alpha(alpha), "components": components, "background": _name(background)}
+                if direction in CONTRASTS
+                else {}
+            ),
+            **({"protect": [_name(kept) for kept in protect]} if protect else {}),
             "select": select_by,
             "top_k": top_k,
             "time": time,
             "scores": scores.mode,
         },
-        "scores": {str(site): round(float(scores.sites[site].score.mean()), 4) for site in chosen},
+        "scores": {str(site): round(float(scores.sites[site].score.mean()), 4) for site in made.sites},
     }
-    return SteeringVector(sites, sigmas.float(), activations.sigmas.float(), metadata)
+    return replace(made, metadata=metadata)
+
+
+def _name(source: str | Activations) -> Any:
+    """What a file says of a background or of what was protected."""
+    if isinstance(source, str):
+        return source
+    return {name: source.metadata.get(name, "") for name in ("concept", "pairs")}
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """How the directions of a vector are made, whatever the pairs."""
+
+    method: Method
+    direction: str
+    rank: int
+    time: str
+    background: str | Activations
+    protect: tuple[Activations, ...]
+
+    def check(self, activations: Activations) -> None:
+        """Refuse what does not fit, before any work is done."""
+        if self.direction not in CONTRASTS and self.background != NEGATIVES:
+            raise ValueError(
+                f"direction {self.direction!r} takes no background; {', '.join(CONTRASTS)} do, or leave it out"
+            )
+        if isinstance(self.background, str):
+            get_background(self.background)
+        for kind, others in (("background", (self.background,)), ("protected", self.protect)):
+            for other in others:
+                if isinstance(other, Activations):
+                    _check_alike(kind, activations, other)
+
+    def vector(self, activations: Activations, chosen: Mapping[Site, Tensor]) -> SteeringVector:
+        """Directions at the chosen sites and noise levels (bool ``[S]`` by site), without metadata."""
+        sites = {site: self._site(activations.tensors[site], site, active) for site, active in chosen.items()}
+        sigmas = activations.sigmas if self.time == "per-step" else _middle(activations.sigmas)
+        made = SteeringVector(sites, sigmas.float(), activations.sigmas.float())
+        if self.protect:
+            made = orthogonalise([made, *(self._kept(made, other) for other in self.protect)])
+        if self.direction in READOUTS:
+            parts = {site: self._read(activations.tensors[site], part) for site, part in made.sites.items()}
+            made = replace(made, sites=parts)
+        return made
+
+    def _site(self, tensor: Tensor, site: Site, active: Tensor) -> SiteVector:
+        samples = self.samples(tensor, active)
+        positive, negative = samples
+        used = active if self.time == "per-step" else active.any()[None]
+        first = tensor[0, :, int(active.nonzero()[0])].double()
+        rows = []
+        for knot in range(samples.shape[2]):
+            pair = samples[:, :, knot].double()
+            directions = self.method(*pair, self.rank, **self._against(pair, first, site, active, knot)).float()
+            # A step without any difference has no direction; a legal placeholder (the unit vectors e_k) keeps the
+            # file regular.
+            legal = used[knot] or directions[0].norm() > 0.5
+            rows.append(directions if legal else torch.eye(*directions.shape))
+        return SiteVector(torch.stack(rows), negative.mean(0), (positive - negative).mean(0), active)
+
+    def samples(self, tensor: Tensor, active: Tensor) -> Tensor:
+        """Activations ``[2, N, S, C]`` as the directions see them: themselves, or averaged over the active levels."""
+        if self.time == "per-step":
+            return tensor
+        return tensor[:, :, active].double().mean(2, keepdim=True).float()
+
+    def _against(self, pair: Tensor, first: Tensor, site: Site, active: Tensor, knot: int) -> dict[str, Tensor]:
+        """The background as the method takes it; nothing where it is the method's own."""
+        if self.background == NEGATIVES:
+            return {}
+        if isinstance(self.background, Activations):
+            positive, negative = self.samples(self.background.tensors[site], active)[:, :, knot].double()
+            return {"background": positive - negative}
+        background: Background = get_background(self.background)
+        return {"background": background(*pair, first)}
+
+    def _kept(self, made: SteeringVector, other: Activations) -> SteeringVector:
+        """The mean differences of what is protected, where a vector steers."""
+        plain = replace(self, method=mean_difference, direction="mean", rank=1, background=NEGATIVES, protect=())
+        return plain.vector(other, {site: part.active for site, part in made.sites.items()})
+
+    def _read(self, tensor: Tensor, part: SiteVector) -> SiteVector:
+        samples = self.samples(tensor, part.active).double()
+        readout = READOUTS[self.direction]
+        rows = [readout(*samples[:, :, knot], rows.double()) for knot, rows in enumerate(part.direction)]
+        return replace(part, readout=torch.stack(rows).float())
+
+
+def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker) -> dict[Site, SiteVector]:
+    """A vector's sites with the certainty of γ: mean over standard error of <a⁺_i - a⁻_i, w>, ``[S]``.
+
+    w is the leading row as made without the fifth of the pairs that i is in: in the pairs that made it, even noise
+    seems to move along a direction. Where the others leave no direction, the pair has moved by 0.
+    """
+    chosen = {site: part.active for site, part in made.sites.items()}
+    moved: dict[Site, list[Tensor]] = {site: [] for site in chosen}
+    for train, test in folds_of(activations.pairs):
+        part = maker.vector(_of_pairs(activations, train), chosen)
+        for site, active in chosen.items():
+            positive, negative = maker.samples(activations.tensors[site][:, test], active)
+            moved[site].append(_projected(positive - negative, part.sites.get(site)))
+    return {site: replace(part, certainty=_in_errors(torch.cat(moved[site]))) for site, part in made.sites.items()}
+
+
+def _projected(differences: Tensor, part: SiteVector | None) -> Tensor:
+    """Differences ``[n, S, C]`` along the leading row read ``[n, S]``."""
+    if part is None:
+        return differences.new_zeros(differences.shape[:2])
+    return torch.einsum("nsc,sc->ns", differences, part.rows_read[:, 0])
+
+
+def _in_errors(moved: Tensor) -> Tensor:
+    """Mean over standard error of ``[N, S]``, per noise level ``[S]``."""
+    error = moved.std(0) / len(moved) ** 0.5
+    return moved.mean(0) / error.clamp_min(torch.finfo(moved.dtype).tiny)
+
+
+def _of_pairs(activations: Activations, which: Tensor) -> Activations:
+    tensors = {site: tensor[:, which] for site, tensor in activations.tensors.items()}
+    return Activations(tensors, activations.sigmas)
+
+
+def _check_alike(kind: str, activations: Activations, other: Activations) -> None:
+    if other.sigmas.shape != activations.sigmas.shape or not torch.allclose(other.sigmas, activations.sigmas):
+        raise ValueError(
+            f"the {kind} capture has {len(other.sigmas)} noise levels and the concept's {len(activations.sigmas)}, "
+            "which must be the same; capture both with the same steps"
+        )
+    for site, tensor in activations.tensors.items():
+        if site not in other.tensors:
+            raise ValueError(f"the {kind} capture lacks {site}; capture both at the same sites")
+        if other.tensors[site].shape[-1] != tensor.shape[-1]:
+            raise ValueError(f"{site} has other channels in the {kind} capture; capture both on the same model")
 
 
 def recommend(vector: SteeringVector, **recommendation: Any) -> SteeringVector:
-    """The same vector with a recommended preset, strength or window in its metadata."""
+    """The same vector with recommendations in its metadata.
+
+    ``preset``, ``strength`` and ``window`` (first and last noise level, the first None for the very start) are what
+    `steering.steer.make_entry` takes where its user leaves them open.
+    """
     merged = {**vector.metadata.get("recommended", {}), **recommendation}
     return replace(vector, metadata={**vector.metadata, "recommended": merged})
 
@@ -84,28 +238,3 @@ def with_thresholds(vector: SteeringVector, thresholds: dict[Site, Tensor]) -> S
 
 def _middle(sigmas: Tensor) -> Tensor:
     return sigmas[len(sigmas) // 2].reshape(1)
-
-
-def _per_step(tensor: Tensor, active: Tensor, method: Method, rank: int) -> SiteVector:
-    """Directions at every noise level; where the site is not steered, the unit vectors e_k fill the gap."""
-    positive, negative = tensor
-    difference = (positive - negative).mean(0)
-    rows = []
-    for step in range(tensor.shape[2]):
-        directions = method(positive[:, step].double(), negative[:, step].double(), rank).float()
-        # A step without any difference has no direction; a legal placeholder keeps the file regular.
-        legal = active[step] or directions[0].norm() > 0.5
-        rows.append(directions if legal else torch.eye(*directions.shape))
-    return SiteVector(torch.stack(rows), negative.mean(0), difference, active)
-
-
-def _constant(tensor: Tensor, active: Tensor, method: Method, rank: int) -> SiteVector:
-    """One direction, from the activations averaged over the steered noise levels."""
-    positive, negative = tensor[:, :, active].mean(2).double()
-    rows = method(positive, negative, rank).float()
-    return SiteVector(
-        rows[None],
-        negative.mean(0, keepdim=True).float(),
-        (positive - negative).mean(0, keepdim=True).float(),
-        active,
-    )

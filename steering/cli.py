@@ -15,7 +15,8 @@ from rich.table import Table
 
 from .cli_pictures import generate, map_, strip
 from .cli_study import evaluate, study
-from .cli_vectors import combine, contrast, export_lora
+from .cli_tune import tune
+from .cli_vectors import combine, contrast, export_lora, greedy
 from .terminal import SITES, Device, JsonFlag, answer, console, new_file, progress
 from .version import __version__
 
@@ -154,17 +155,30 @@ def build(
     scores: Annotated[
         Path | None, typer.Option(help="A file written by steering score; made here if not given.")
     ] = None,
-    direction: Annotated[str, typer.Option(help="mean, pca, cpca or cpca-paired.")] = "mean",
+    direction: Annotated[str, typer.Option(help="mean, pca, cpca, cpca-paired, cpca-denoised or whitened.")] = "mean",
     rank: Annotated[int, typer.Option(min=1, help="Directions per site and step; above 1 with pca, cpca-paired.")] = 1,
     alpha: Annotated[
         str,
         typer.Option(help="Weight of the background in contrastive PCA, from 0; or auto, which pairs held out choose."),
     ] = "1",
     components: Annotated[
-        int | None, typer.Option(min=1, help="Of cpca-paired, in whose span the directions lie; rank if not given.")
+        int | None,
+        typer.Option(min=1, help="Of contrastive PCA, in whose span directions lie; the method's own number."),
+    ] = None,
+    background: Annotated[
+        str,
+        typer.Option(help="Of contrastive PCA: negatives, within, early, or the FILE of a capture of neutral pairs."),
+    ] = "negatives",
+    protect: Annotated[
+        list[str] | None, typer.Option(help="FILE of a capture whose mean difference is not to be moved; repeatable.")
     ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
-    select: Annotated[str, typer.Option(help="per-step, overall, or kinds and site names.")] = "per-step",
+    select: Annotated[
+        str,
+        typer.Option(
+            help="per-step, overall (both also among some, as overall:attn2), random:SEED, or kinds and sites."
+        ),
+    ] = "per-step",
     time: Annotated[str, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
     calibrate: Annotated[
         str | None,
@@ -186,7 +200,9 @@ def build(
     advice = _advice(recommend) if recommend else {}
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
-    vector = run_build(captured, given, top_k, select, direction, time, rank, alpha, components)
+    behind = Activations.load(background) if Path(background).is_file() else background
+    kept = [Activations.load(path) for path in protect or []]
+    vector = run_build(captured, given, top_k, select, direction, time, rank, alpha, components, behind, kept)
     if calibrate:
         vector = _calibrated(vector, captured.metadata, calibrate, device)
     if advice:
@@ -279,7 +295,7 @@ def _lora_described(file: Path) -> dict[str, Any]:
     return {name: value for name, value in read_header(file).items() if name not in ("kind", "version")}
 
 
-for command in (contrast, combine, generate, strip, study, evaluate):
+for command in (contrast, greedy, combine, generate, strip, study, tune, evaluate):
     app.command()(command)
 app.command("map")(map_)
 app.command("export-lora")(export_lora)

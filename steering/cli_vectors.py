@@ -8,7 +8,58 @@ from typing import Annotated, Any
 
 import typer
 
-from .terminal import SITES, Device, JsonFlag, Mode, Target, answer, console, file_and_strength, new_file, progress
+from .terminal import (
+    SITES,
+    Device,
+    JsonFlag,
+    Mode,
+    Preset,
+    Target,
+    answer,
+    console,
+    file_and_strength,
+    new_file,
+    progress,
+)
+
+
+def greedy(
+    model: Annotated[str, typer.Argument(help="The captured MODEL: pocket, a diffusers folder, a hub id, a file.")],
+    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
+    concept: Annotated[str, typer.Argument(help="The captured CONCEPT: a built-in one, or a file of pairs.")],
+    sites: Annotated[str, typer.Option(help="Among which to choose: kinds and site names.")] = SITES,
+    top_k: Annotated[int, typer.Option(min=1, help="Most sites.")] = 8,
+    direction: Annotated[str, typer.Option(help="As in steering build.")] = "mean",
+    time: Annotated[str, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
+    preset: Preset = None,
+    strength: Annotated[float | None, typer.Option(help="Strength; the preset's usual one if not given.")] = None,
+    device: Device = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose sites together, one by one, by what steering does to the model's own prediction.
+
+    Scores rate every site for itself. This asks the model, on a few pairs and noise levels: what is left of the
+    difference between both prompts (1: all of it) plus what the prompts without the concept suffer. The list is for
+    steering build --select.
+    """
+    from .activations import Activations
+    from .build import build
+    from .diffusion import load_model
+    from .greedy import bench, forward_selection, rows_at_most
+    from .pairs import load_pairs
+    from .steer import make_entry
+
+    captured = Activations.load(activations)
+    loaded = load_model(model, device)
+    pairs = load_pairs(concept, loaded.family)
+    vector = build(captured, select_by=sites, direction=direction, time=time)
+    entry = make_entry(vector, strength, preset)
+    with progress(rows_at_most(len(vector.sites), top_k), "greedy") as update:
+        found = forward_selection(bench(loaded, pairs, progress=update).rate, entry, top_k)
+    names = ",".join(str(one.site) for one in found)
+    rounds = [{"site": str(one.site), "left": one.rating.left, "damage": one.rating.damage} for one in found]
+    lines = [f"{one['site']:<14}{one['left']:8.3f}{one['damage']:8.3f}" for one in rounds]
+    answer({"sites": names, "rounds": rounds}, as_json, "\n".join([f"{'site':<17}left  damage", *lines, names]))
 
 
 def contrast(

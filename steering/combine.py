@@ -33,7 +33,7 @@ from torch import Tensor
 from .directions import lead_first
 from .interventions import LEAST
 from .sites import Site, sort_sites
-from .vector import NOTHING, SiteVector, SteeringVector, nearest
+from .vector import NOTHING, OPTIONAL, SiteVector, SteeringVector, nearest
 
 COVERED = 1e-6
 """A singular value of unit rows below this is rounding: they span no direction there."""
@@ -298,7 +298,7 @@ def _resampled(vector: SteeringVector, sigmas: Tensor, active_sigmas: Tensor) ->
 
 def _taken(part: SiteVector, knots: list[int], places: list[int]) -> SiteVector:
     """A site's part at some of its noise levels."""
-    names = ("direction", "negative_mean", "difference", "threshold", "readout")
+    names = ("direction", "negative_mean", "difference", *OPTIONAL)
     values = {name: getattr(part, name) for name in names}
     taken = {name: None if value is None else value[knots] for name, value in values.items()}
     return replace(part, **taken, active=part.active[places])

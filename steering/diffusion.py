@@ -155,24 +155,45 @@ class DiffusionModel:
             after_call: called with the step's number after its UNet call.
         """
         sigmas = self.schedule.normal(steps).tolist()
+        x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
+        for step, (sigma, following) in enumerate(pairwise(sigmas)):
+            clean = self.guided_clean(x, sigma, conditional, unconditional, guidance, progress)
+            if after_call:
+                after_call(step)
+            x = x + (x - clean) / sigma * (following - sigma)
+        return x
+
+    @torch.no_grad()
+    def guided_clean(
+        self,
+        x: Tensor,
+        sigma: float,
+        conditional: Tensor,
+        unconditional: Tensor | None,
+        guidance: float,
+        progress: Progress = silent,
+    ) -> Tensor:
+        """The clean latents that the model sees in ``x [B, c, h, w]`` under classifier-free guidance, float32.
+
+        Args:
+            x: noisy latents.
+            sigma: their noise level.
+            conditional: embeddings of the prompts ``[B, 77, C]``.
+            unconditional: embeddings of the negative prompt ``[1 or B, 77, C]``; None or guidance 1 runs without it.
+            guidance: scale of classifier-free guidance.
+            progress: called with the number of rows computed.
+        """
+        count = len(x)
         guided = unconditional is not None and guidance != 1
-        count = len(noise)
         context = torch.cat([conditional, unconditional.expand_as(conditional)]) if guided else conditional  # type: ignore[union-attr]
         flags = (True,) * count + ((False,) * count if guided else ())
-        x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
         try:
-            for step, (sigma, following) in enumerate(pairwise(sigmas)):
-                self.call = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]), count)
-                clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
-                if after_call:
-                    after_call(step)
-                if guided:
-                    clean = clean[count:] + guidance * (clean[:count] - clean[count:])
-                x = x + (x - clean) / sigma * (following - sigma)
-                progress(len(flags))
+            self.call = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]), count)
+            clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
         finally:
             self.call = None
-        return x
+        progress(len(flags))
+        return clean[count:] + guidance * (clean[:count] - clean[count:]) if guided else clean
 
     def recorded(
         self,

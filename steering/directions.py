@@ -8,15 +8,16 @@ allows, since it is the one that a gate reads; the others are orthogonal to the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from .contrast import Contrast, best_alpha, candidates, contrast_of
+from .whitening import whitened_readout
 
-Method = Callable[[Tensor, Tensor, int], Tensor]
+Method = Callable[..., Tensor]
 """(positive ``[N, C]``, negative ``[N, C]``, rank K) -> orthonormal rows ``[K, C]``."""
 
 
@@ -62,29 +63,65 @@ def lead_first(rows: Tensor, difference: Tensor) -> Tensor:
     return torch.column_stack([lead, turn[:, 1:]]).T @ rows
 
 
-def contrastive(positive: Tensor, negative: Tensor, rank: int = 1, alpha: float = 1.0) -> Tensor:
+def contrastive(
+    positive: Tensor,
+    negative: Tensor,
+    rank: int = 1,
+    alpha: float = 1.0,
+    components: int | None = None,
+    background: Tensor | None = None,
+) -> Tensor:
     """Mean difference refined by contrastive PCA, one row ``[1, C]``: r = unit(U Uᵀ d).
 
-    d = mean_i (a⁺_i - a⁻_i), and U are the leading eigenvectors of C⁺/tr C⁺ - α C⁻/tr C⁻, where C⁺ and C⁻
-    are the centred covariances of the positives (foreground) and the negatives (background): as many as hold
-    95 % of the positive eigenvalues' sum, and at least five. What varies with the concept and not without it is
-    kept of d, the rest is dropped.
+    d = mean_i (a⁺_i - a⁻_i), and U are the leading eigenvectors of C⁺/tr C⁺ - α B/tr B, where C⁺ is the centred
+    covariance of the positives and B the second moment of the background ``[M, C]`` (the centred negatives if not
+    given): ``components`` of them, else as many as hold 95 % of the positive eigenvalues' sum, and at least five. What
+    varies with the concept and not without it is kept of d, the rest is dropped.
 
-    Contrastive PCA is of Abid et al. (arXiv 1709.06716); refining a mean difference by it of arXiv
-    2506.07891, equation 8; this choice of foreground and background, and α = 1, are the source study's. Traces are
-    normalised and the cut is relative, since widths and magnitudes differ between sites; the study cuts at
-    an eigenvalue of 0.5.
+    Contrastive PCA is of Abid et al. (arXiv 1709.06716); this choice of foreground and background, and α = 1, are the
+    source study's. Traces are normalised and the cut is relative, since widths and magnitudes differ between sites;
+    the study cuts at an eigenvalue of 0.5.
 
     Raises:
-        ValueError: a rank other than 1.
+        ValueError: a rank other than 1, or more components than pairs or channels.
     """
+    made = centred_contrast(positive, negative, background)
+    return _refined("cpca", made, (positive - negative).mean(0), rank, alpha, components)
+
+
+def contrastive_denoised(
+    positive: Tensor,
+    negative: Tensor,
+    rank: int = 1,
+    alpha: float = 1.0,
+    components: int | None = None,
+    background: Tensor | None = None,
+) -> Tensor:
+    """Mean difference without what its pairs disagree in no more than pictures do anyway, one row: r = unit(U Uᵀ d).
+
+    As `contrastive`, with the centred covariance of the differences a⁺_i - a⁻_i as foreground.
+
+    The refinement of a refusal vector of arXiv 2506.07891, equation 8, whose background are neutral prompts (the
+    negatives here, or another capture's) and whose U has 100 components. Centring takes the mean difference itself out
+    of the foreground, so what lies across all that the pairs vary in is lost of it; `contrastive_paired` keeps it. Left
+    out: their change of weights on the input side of a layer; the result is steered with like any direction.
+
+    Raises:
+        ValueError: a rank other than 1, or more components than pairs or channels.
+    """
+    made = denoising_contrast(positive, negative, background)
+    return _refined("cpca-denoised", made, (positive - negative).mean(0), rank, alpha, components)
+
+
+def _refined(name: str, made: Contrast, difference: Tensor, rank: int, alpha: float, components: int | None) -> Tensor:
+    """unit(U Uᵀ d) ``[1, C]`` of a mean difference d ``[C]`` and the leading components U at α."""
     if rank != 1:
-        raise ValueError(f"rank {rank} does not fit direction 'cpca', which is a single one; use 'cpca-paired'")
-    made = centred_contrast(positive, negative)
-    values = torch.linalg.eigvalsh(made.foreground - alpha * made.background).flip(0).clamp_min(0)
-    share = values.cumsum(0) / values.sum().clamp_min(torch.finfo(values.dtype).tiny)
-    rows = made.components(alpha, max(LEAST, int((share < EXPLAINED).sum()) + 1))
-    difference = (positive - negative).mean(0)
+        raise ValueError(f"rank {rank} does not fit direction {name!r}, which is a single one; use 'cpca-paired'")
+    if components is None:
+        values = torch.linalg.eigvalsh(made.foreground - alpha * made.background).flip(0).clamp_min(0)
+        share = values.cumsum(0) / values.sum().clamp_min(torch.finfo(values.dtype).tiny)
+        components = max(LEAST, int((share < EXPLAINED).sum()) + 1)
+    rows = made.components(alpha, components)
     return torch.nn.functional.normalize((rows.mT @ (rows @ difference))[None], dim=-1)
 
 
@@ -93,13 +130,18 @@ EXPLAINED, LEAST = 0.95, 5
 
 
 def contrastive_paired(
-    positive: Tensor, negative: Tensor, rank: int = 1, alpha: float = 1.0, components: int | None = None
+    positive: Tensor,
+    negative: Tensor,
+    rank: int = 1,
+    alpha: float = 1.0,
+    components: int | None = None,
+    background: Tensor | None = None,
 ) -> Tensor:
     """Contrastive components of the paired differences, ``[K, C]``.
 
-    The leading eigenvectors (``components`` of them, K if not given) of M/tr M - α C⁻/tr C⁻: M the second moment of
-    a⁺_i - a⁻_i, *not* centred, so that what all pairs share stays; C⁻ the centred covariance of the negatives, so that
-    what pictures differ in anyway goes.
+    The leading eigenvectors (``components`` of them, K if not given) of M/tr M - α B/tr B: M the second moment of
+    a⁺_i - a⁻_i, *not* centred, so that what all pairs share stays; B that of the background ``[M, C]`` (the centred
+    negatives if not given), so that what pictures differ in anyway goes.
     Turned within their span so that the first is the projection of the mean difference; the first K of them are
     returned, so K = 1 of more components is the mean difference without what lies outside their span. α = 0 is
     `principal`.
@@ -115,26 +157,60 @@ def contrastive_paired(
             f"rank {rank} of {count} components is not within 1 to {min(positive.shape)}, the number of pairs or "
             "channels"
         )
-    rows = paired_contrast(positive, negative).components(alpha, count)
+    rows = paired_contrast(positive, negative, background).components(alpha, count)
     return lead_first(rows, (positive - negative).mean(0))[:rank]
 
 
-def centred_contrast(positive: Tensor, negative: Tensor) -> Contrast:
-    """Positives against negatives, both centred."""
-    return contrast_of(positive - positive.mean(0), negative - negative.mean(0))
+def centred_contrast(positive: Tensor, negative: Tensor, background: Tensor | None = None) -> Contrast:
+    """Positives, centred, against a background: the negatives, centred, if not given."""
+    return contrast_of(positive - positive.mean(0), _against(negative, background))
 
 
-def paired_contrast(positive: Tensor, negative: Tensor) -> Contrast:
-    """Differences of the pairs, not centred, against centred negatives."""
-    return contrast_of(positive - negative, negative - negative.mean(0))
+def denoising_contrast(positive: Tensor, negative: Tensor, background: Tensor | None = None) -> Contrast:
+    """Differences of the pairs, centred, against a background: the negatives, centred, if not given."""
+    differences = positive - negative
+    return contrast_of(differences - differences.mean(0), _against(negative, background))
+
+
+def paired_contrast(positive: Tensor, negative: Tensor, background: Tensor | None = None) -> Contrast:
+    """Differences of the pairs, not centred, against a background: the negatives, centred, if not given."""
+    return contrast_of(positive - negative, _against(negative, background))
+
+
+def _against(negative: Tensor, background: Tensor | None) -> Tensor:
+    return negative - negative.mean(0) if background is None else background
+
+
+def whitened(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
+    """The mean difference, to be read with `steering.whitening.whitened_readout`: one row ``[1, C]``.
+
+    Concept erasure by LEACE (Belrose et al., arXiv 2306.03819) for one binary concept; see there.
+
+    Raises:
+        ValueError: a rank other than 1.
+    """
+    if rank != 1:
+        raise ValueError(f"rank {rank} does not fit direction 'whitened', which is a single one; use 'pca'")
+    return mean_difference(positive, negative)
 
 
 DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
-    {"mean": mean_difference, "pca": principal, "cpca": contrastive, "cpca-paired": contrastive_paired}
+    {
+        "mean": mean_difference,
+        "pca": principal,
+        "cpca": contrastive,
+        "cpca-paired": contrastive_paired,
+        "cpca-denoised": contrastive_denoised,
+        "whitened": whitened,
+    }
 )
 """Method name -> function."""
-CONTRASTS = MappingProxyType({"cpca": centred_contrast, "cpca-paired": paired_contrast})
-"""Methods that have an α -> what they contrast."""
+CONTRASTS = MappingProxyType(
+    {"cpca": centred_contrast, "cpca-paired": paired_contrast, "cpca-denoised": denoising_contrast}
+)
+"""Methods that have an α and a background -> what they contrast."""
+READOUTS = MappingProxyType({"whitened": whitened_readout})
+"""Methods that read tokens with other rows than they move them along -> function of (positive, negative, rows)."""
 AUTO = "auto"
 
 
@@ -161,35 +237,38 @@ def get_direction(name: str, alpha: float | str = 1.0, components: int | None = 
     Args:
         name: of `DIRECTIONS`.
         alpha: weight of the background in contrastive PCA, or ``auto``, which chooses at every site and noise level.
-        components: of ``cpca-paired``, in whose span the directions lie; as many as directions if not given.
+        components: of contrastive PCA, in whose span the directions lie; the method's own number if not given.
+
+    Returns:
+        (positive, negative, rank) -> rows; methods of `CONTRASTS` also take ``background=[M, C]``.
 
     Raises:
         ValueError: an unknown name, a bad α, or components for a method that has none.
     """
     if name not in DIRECTIONS:
         raise ValueError(f"direction {name!r} is not one of {', '.join(DIRECTIONS)}")
-    if components is not None and name != "cpca-paired":
-        raise ValueError(f"direction {name!r} takes no number of components; cpca-paired does")
+    if components is not None and name not in CONTRASTS:
+        raise ValueError(f"direction {name!r} takes no number of components; {', '.join(CONTRASTS)} do")
     if name not in CONTRASTS:
         return DIRECTIONS[name]
-    weight, method = parse_alpha(alpha), _with_components(DIRECTIONS[name], components)
+    weight = parse_alpha(alpha)
     if isinstance(weight, str):
-        return lambda positive, negative, rank: _automatic(CONTRASTS[name], method, positive, negative, rank)
-    return lambda positive, negative, rank: method(positive, negative, rank, weight)
-
-
-def _with_components(method: Any, components: int | None) -> Callable[[Tensor, Tensor, int, float], Tensor]:
-    return method if components is None else lambda p, n, rank, alpha: method(p, n, rank, alpha, components)
+        return partial(_automatic, name, components)
+    return partial(DIRECTIONS[name], alpha=weight, components=components)
 
 
 def _automatic(
-    contrasted: Callable[[Tensor, Tensor], Contrast],
-    method: Callable[[Tensor, Tensor, int, float], Tensor],
+    name: str,
+    components: int | None,
     positive: Tensor,
     negative: Tensor,
-    rank: int,
+    rank: int = 1,
+    background: Tensor | None = None,
 ) -> Tensor:
     """The rows at the α that the pairs choose (`steering.contrast`)."""
-    few = candidates(contrasted(positive, negative))
-    alpha = best_alpha(positive, negative, lambda p, n, a: method(p, n, rank, a), few)
-    return method(positive, negative, rank, alpha)
+
+    def rows(some_positive: Tensor, some_negative: Tensor, alpha: float) -> Tensor:
+        return DIRECTIONS[name](some_positive, some_negative, rank, alpha, components, background)
+
+    few = candidates(CONTRASTS[name](positive, negative, background))
+    return rows(positive, negative, best_alpha(positive, negative, rows, few))

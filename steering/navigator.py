@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -186,8 +186,16 @@ def overall(scores: Scores, top_k: int) -> dict[Site, Tensor]:
     return _only_used([sites[i] for i in best], torch.stack([scores.active[sites[i]] for i in best]))
 
 
+def at_random(scores: Scores, top_k: int, seed: int = 0) -> dict[Site, Tensor]:
+    """``top_k`` sites drawn at random, at every noise level where they are active: what scores have to beat."""
+    sites = [site for site in sort_sites(scores.sites) if scores.active[site].any()]
+    order = torch.randperm(len(sites), generator=torch.Generator().manual_seed(seed)).tolist()
+    drawn = sort_sites(sites[i] for i in order[:top_k])
+    return {site: scores.active[site] for site in drawn}
+
+
 SELECTIONS: MappingProxyType[str, Callable[[Scores, int], dict[Site, Tensor]]] = MappingProxyType(
-    {"per-step": per_step, "overall": overall}
+    {"per-step": per_step, "overall": overall, "random": at_random}
 )
 """Name -> rule that picks ``top_k`` sites."""
 
@@ -197,22 +205,42 @@ def select(scores: Scores, how: str, top_k: int) -> dict[Site, Tensor]:
 
     Args:
         scores: from `score`.
-        how: ``per-step``, ``overall``, or a comma-separated list of kinds and site names.
+        how: a rule, ``per-step`` or ``overall``, which picks among all sites or, as ``overall:attn1,ff``, among some;
+            ``random`` or ``random:SEED``; or a comma-separated list of kinds and site names.
         top_k: number of sites; not used with a list.
 
     Raises:
         ValueError: an unknown rule, top_k below 1, or nothing left to steer.
     """
-    if how in SELECTIONS:
-        if top_k < 1:
-            raise ValueError(f"top_k {top_k} must be at least 1")
-        chosen = SELECTIONS[how](scores, top_k)
+    rule, _, among = how.partition(":")
+    if rule in SELECTIONS and top_k < 1:
+        raise ValueError(f"top_k {top_k} must be at least 1")
+    if rule == "random":
+        chosen = at_random(scores, top_k, _seed(among))
+    elif rule in SELECTIONS:
+        chosen = SELECTIONS[rule](restricted(scores, among) if among else scores, top_k)
     else:
         named = choose_sites(sort_sites(scores.sites), how)
         chosen = _only_used(named, torch.stack([scores.active[site] for site in named]))
     if not chosen:
         raise ValueError("no site reacts to these pairs: positive and negative prompts give the same activations")
     return chosen
+
+
+def restricted(scores: Scores, kinds: str) -> Scores:
+    """The scores of some sites: kinds and site names separated by commas."""
+    sites = choose_sites(sort_sites(scores.sites), kinds)
+    return replace(
+        scores,
+        sites={site: scores.sites[site] for site in sites},
+        active={site: scores.active[site] for site in sites},
+    )
+
+
+def _seed(text: str) -> int:
+    if text and not text.isdecimal():
+        raise ValueError(f"select 'random:{text}' must name a seed, a whole number from 0, as random:1")
+    return int(text or 0)
 
 
 def _only_used(sites: list[Site], chosen: Tensor) -> dict[Site, Tensor]:

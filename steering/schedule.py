@@ -63,3 +63,9 @@ class NoiseSchedule:
         if percent in (0, 1):
             return 0.0 if percent else float("inf")
         return self.sigma((1 - percent) * (len(self.sigmas) - 1))
+
+    def share(self, sigma: float) -> float:
+        """The share of the schedule whose noise level is nearest: the inverse of `percent`."""
+        if sigma in (0.0, float("inf")):
+            return 0.0 if sigma else 1.0
+        return 1 - self.timestep(sigma) / (len(self.sigmas) - 1)

@@ -19,6 +19,8 @@ from .sites import Site, find_sites, module_width, sort_sites
 from .vector import SteeringVector
 
 DEFAULT_PRESET = "precise"
+ALWAYS = (float("inf"), 0.0)
+"""The window of an entry that acts at every noise level."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Entry:
     vector: SteeringVector
     strength: float
     settings: Settings
-    window: tuple[float, float] = (float("inf"), 0.0)
+    window: tuple[float, float] = ALWAYS
     mode: str = "suppress"
     mask: Tensor | None = None
     target: SteeringVector | None = None
@@ -99,6 +101,10 @@ class Entry:
             raise ValueError(f"the window {self.window} ends before it starts; noise levels fall from first to last")
         if self.mask is not None and self.mask.ndim != 3:
             raise ValueError(f"a mask of shape {tuple(self.mask.shape)} is not [M, H, W]; one mask a picture, or one")
+        if self.mode != "suppress":
+            _check_certain(self.mode, self.vector)
+            if self.target is not None:
+                _check_certain(self.mode, self.target)
         gated = self.settings.gate == "threshold" and self.mode != "add"
         if gated and any(e.threshold is None for e in self.vector.sites.values()):
             raise ValueError("the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'")
@@ -109,8 +115,12 @@ class Entry:
         return inside and site in self.vector.sites and self.vector.is_active(site, sigma)
 
     def acts(self, site: Site, sigma: float) -> bool:
-        """Whether this entry changes anything at a site and noise level."""
-        return bool(self.strength) and self.reaches(site, sigma)
+        """Whether this entry changes anything at a site and noise level.
+
+        What is measured in γ is not done where γ lies within its standard error.
+        """
+        known = self.mode == "suppress" or not self.reaches(site, sigma) or self.vector.is_certain(site, sigma)
+        return bool(self.strength) and self.reaches(site, sigma) and known
 
     def rows(self, site: Site, sigma: float) -> Rows:
         """Its rows at a site and noise level, before other entries are taken into account."""
@@ -131,7 +141,7 @@ class Entry:
         if site not in self.target.sites:
             return rows.directions
         source, knot = self.vector.sites[site], self.vector.knot(sigma)
-        if not source.held[knot]:  # nothing to measure the other concept's share by
+        if not source.held[knot] or not self.target.is_certain(site, sigma):  # no share to speak of
             return rows.directions
         taken = self.target.sites[site].displacement[self.target.knot(sigma)] / source.gap[knot, 0]
         return torch.cat([rows.directions[:1] - taken, rows.directions[1:]])
@@ -153,6 +163,15 @@ class Entry:
         return readouts @ self.vector.sites[site].negative_mean[self.vector.knot(sigma)].float()
 
 
+def _check_certain(mode: str, vector: SteeringVector) -> None:
+    if not any((part.active & part.certain[vector.active_knots]).any() for part in vector.sites.values()):
+        concept = vector.metadata.get("concept") or "the concept"
+        raise ValueError(
+            f"mode {mode!r} measures in gaps between prompts with and without {concept}, and at every site the gap of "
+            "this vector lies within its standard error; build it from more pairs or with direction mean, or suppress"
+        )
+
+
 def _check_target(mode: str, vector: SteeringVector, target: SteeringVector | None) -> None:
     if mode == "replace" and target is None:
         raise ValueError("mode 'replace' takes a second vector; give that of what takes the first one's place")
@@ -167,7 +186,7 @@ def make_entry(
     strength: float | None = None,
     preset: str | None = None,
     settings: Settings | None = None,
-    window: tuple[float, float] = (float("inf"), 0.0),
+    window: tuple[float, float] | None = None,
     mode: str = "suppress",
     mask: Tensor | None = None,
     target: SteeringVector | None = None,
@@ -180,7 +199,7 @@ def make_entry(
             ``add`` and ``replace`` 1, since those say how far to suppress.
         preset: None takes the file's recommendation, else ``precise``.
         settings: replace the preset's settings.
-        window: (first, last) noise level.
+        window: (first, last) noise level; None takes the file's recommendation (for this preset), else all.
         mode: what is done, a name of `steering.interventions.INTERVENTIONS`.
         mask: where in the picture, ``[M, H, W]``; None means everywhere.
         target: the vector that takes this one's place, under mode ``replace``.
@@ -188,11 +207,14 @@ def make_entry(
     advice: Mapping[str, Any] = vector.metadata.get("recommended", {})
     name = preset or advice.get("preset", DEFAULT_PRESET)
     chosen = get_preset(name)
-    if strength is None and mode != "suppress":
-        strength = 1.0
-    elif strength is None:
-        advised = advice.get("strength") if advice.get("preset") == name else None
-        strength = chosen.usual_strength if advised is None else float(advised)
+    if mode != "suppress" or advice.get("preset") != name:
+        advice = {}
+    if strength is None:
+        usual = chosen.usual_strength if mode == "suppress" else 1.0
+        strength = float(advice.get("strength", usual))
+    if window is None:
+        first, last = advice.get("window", ALWAYS)
+        window = (ALWAYS[0] if first is None else float(first), float(last))
     return Entry(vector, float(strength), settings or chosen.settings, window, mode, mask, target)
 
 
@@ -316,8 +338,8 @@ def steer(
     preset: str | None = None,
     *,
     settings: Settings | None = None,
-    start: float = 0.0,
-    end: float = 1.0,
+    start: float | None = None,
+    end: float | None = None,
     mode: str = "suppress",
     target: SteeringVector | None = None,
     schedule: NoiseSchedule | None = None,
@@ -331,7 +353,8 @@ def steer(
         strength: λ; None takes the file's recommendation, else the preset's usual one; 1 under add and replace.
         preset: ``study``, ``casteer``, ``precise``, ``selective`` or ``lora``; None takes the file's recommendation.
         settings: replace the preset's settings.
-        start: share of the schedule at which steering starts, 0 to 1.
+        start: share of the schedule at which steering starts, 0 to 1; without ``start`` and ``end`` the file's
+            recommendation, else all of it.
         end: share of the schedule at which it ends.
         mode: ``suppress``, ``replace`` (with ``target``) or ``add``.
         target: the vector of what takes the concept's place.
@@ -342,9 +365,7 @@ def steer(
     """
     noise = schedule if schedule is not None else getattr(model, "schedule", None)
     if isinstance(vector, SteeringVector):
-        if start > end:
-            raise ValueError(f"start {start} lies after end {end}; both are shares of the schedule, 0 to 1")
-        window = (noise.percent(start), noise.percent(end)) if noise else (float("inf"), 0.0)
+        window = None if start is None and end is None else _window(noise, start or 0.0, 1.0 if end is None else end)
         entries: Sequence[Entry] = [make_entry(vector, strength, preset, settings, window, mode, target=target)]
     else:
         entries = vector
@@ -356,6 +377,12 @@ def steer(
         site_hooks(modules, lambda site, output: steering.edit(site, output, describe())),
     ):
         yield steering
+
+
+def _window(noise: NoiseSchedule | None, start: float, end: float) -> tuple[float, float]:
+    if start > end:
+        raise ValueError(f"start {start} lies after end {end}; both are shares of the schedule, 0 to 1")
+    return (noise.percent(start), noise.percent(end)) if noise else ALWAYS
 
 
 def resolve(unet: nn.Module, steering: Steering) -> dict[Site, nn.Module]:

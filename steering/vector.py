@@ -18,6 +18,8 @@ from .sites import Site, sort_sites
 KIND, VERSION = "vector", 1
 NOTHING = 1e-5
 """A gap smaller than this share of the negative mean is none."""
+OPTIONAL = ("threshold", "readout", "certainty")
+"""Tensors of a site that need not be there."""
 ORTHONORMAL = 1e-3
 """How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
 
@@ -33,6 +35,7 @@ class SiteVector:
         active: where the site is steered, bool ``[A]`` on the vector's ``active_sigmas``.
         threshold: optional upper quantile of per-token coordinates on negative prompts ``[S, K]``.
         readout: optional rows ``[S, K, C]`` that coordinates are read with, for oblique methods.
+        certainty: optional γ of pairs that had no part in the leading direction, in standard errors ``[S]``.
     """
 
     direction: Tensor
@@ -41,6 +44,14 @@ class SiteVector:
     active: Tensor
     threshold: Tensor | None = None
     readout: Tensor | None = None
+    certainty: Tensor | None = None
+
+    @property
+    def certain(self) -> Tensor:
+        """Whether γ is known to more than its standard error, bool ``[S]``; True where that was not measured."""
+        if self.certainty is None:
+            return torch.ones(len(self.direction), dtype=torch.bool)
+        return self.certainty > 1
 
     @property
     def rows_read(self) -> Tensor:
@@ -108,6 +119,10 @@ class SteeringVector:
         """Whether a site is steered at a noise level."""
         return bool(self.sites[site].active[nearest(self.active_sigmas, sigma)])
 
+    def is_certain(self, site: Site, sigma: float) -> bool:
+        """Whether a site's γ is known to more than its standard error at a noise level."""
+        return bool(self.sites[site].certain[self.knot(sigma)])
+
     def digest(self, thresholds: bool = True, lengths: bool = False) -> str:
         """SHA-256 of what decides the pictures.
 
@@ -120,7 +135,7 @@ class SteeringVector:
         names = (
             ("direction", "active", "negative_mean", "readout")
             + ("threshold",) * thresholds
-            + ("difference",) * lengths
+            + ("difference", "certainty") * lengths
         )
         for site, entry in self.sites.items():
             for name in names:
@@ -133,7 +148,7 @@ class SteeringVector:
         """Write a ``.safetensors`` file, whole or not at all."""
         tensors: dict[str, Tensor] = {"sigmas": self.sigmas, "active_sigmas": self.active_sigmas}
         for site, entry in self.sites.items():
-            for name in ("direction", "negative_mean", "difference", "active", "threshold", "readout"):
+            for name in ("direction", "negative_mean", "difference", "active", *OPTIONAL):
                 value = getattr(entry, name)
                 if value is not None:
                     tensors[f"{site}/{name}"] = value
@@ -175,10 +190,11 @@ def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
         "active": (actives,),
         "threshold": (knots, rank),
         "readout": (knots, rank, width),
+        "certainty": (knots,),
     }
     for name, shape in expected.items():
         value = getattr(entry, name)
-        if value is None:  # threshold and readout need not be there
+        if value is None and name in OPTIONAL:
             continue
         if tuple(value.shape) != shape or steps != knots:
             raise ValueError(f"{site}/{name} has shape {tuple(value.shape)}, expected {shape} for {knots} noise levels")

@@ -2,8 +2,10 @@ import pytest
 import torch
 
 from steering.activations import Activations
+from steering.backgrounds import BACKGROUNDS
 from steering.build import build, recommend, with_thresholds
 from steering.sites import SD15_SITES
+from steering.vector import SteeringVector
 
 
 def planted(strengths, steps=4, width=16, pairs=20):
@@ -64,3 +66,63 @@ def test_recommendations_and_thresholds_make_new_vectors():
 def test_unknown_choices_are_refused(bad):
     with pytest.raises(ValueError):
         build(planted([5]), **bad)
+
+
+def test_a_protected_direction_is_not_moved_and_the_concept_still_is():
+    concept, kept = planted([5, 5]), planted([5, 5])
+    sites = SD15_SITES[:2]
+    for site in sites:  # what is kept looks like the concept in part
+        shift = (concept.tensors[site][0] - concept.tensors[site][1]).mean(0)
+        kept.tensors[site][0] += 0.5 * shift
+    plain, protected = build(concept, top_k=2), build(concept, top_k=2, protect=[kept])
+    for site in sites:
+        positive, negative = kept.tensors[site]
+        theirs = torch.nn.functional.normalize((positive - negative).mean(0), dim=-1)
+        cosines = [(v.sites[site].direction[:, 0] * theirs).sum(-1).abs() for v in (plain, protected)]
+        assert cosines[0].min() > 0.2
+        assert cosines[1].max() < 1e-5  # float32
+        assert (protected.sites[site].direction[:, 0] * plain.sites[site].direction[:, 0]).sum(-1).min() > 0.3
+    assert protected.metadata["method"]["protect"] == [{"concept": "x", "pairs": ""}]
+    both = build(concept, top_k=2, protect=[kept], direction="whitened", time="constant")
+    for part in both.sites.values():
+        torch.testing.assert_close((part.direction * part.readout).sum(-1), torch.ones(1, 1), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("time", ["per-step", "constant"])
+def test_every_background_makes_another_direction(time):
+    pytest.importorskip("sklearn")
+    concept, neutral = planted([3], width=30), planted([0], width=30)
+    how = {"direction": "cpca-paired", "components": 3, "alpha": 2.0, "top_k": 1, "time": time}
+    made = {name: build(concept, background=name, **how) for name in BACKGROUNDS}
+    made["neutral"] = build(concept, background=neutral, **how)
+    assert len({vector.digest() for vector in made.values()}) == 4
+    assert made["negatives"].digest() == build(concept, **how).digest()
+    assert made["early"].metadata["method"]["background"] == "early"
+    assert made["neutral"].metadata["method"]["background"] == {"concept": "x", "pairs": ""}
+
+
+def test_captures_that_do_not_fit_each_other_are_refused():
+    concept = planted([5])
+    with pytest.raises(ValueError, match="3 noise levels and the concept's 4"):
+        build(concept, protect=[planted([5], steps=3)])
+    elsewhere = Activations({SD15_SITES[1]: torch.randn(2, 5, 4, 16)}, concept.sigmas)
+    with pytest.raises(ValueError, match=f"lacks {SD15_SITES[0]}"):
+        build(concept, protect=[elsewhere])
+    with pytest.raises(ValueError, match="other channels"):
+        build(concept, direction="cpca", background=planted([5], width=8))
+    with pytest.raises(ValueError, match="takes no background; cpca"):
+        build(concept, background="within")
+
+
+def test_the_gap_of_a_concept_is_certain_and_that_of_noise_is_not(tmp_path):
+    vector = build(planted([5, 0], width=400, pairs=40), select_by="attn1,attn2,ff,resnet")
+    concept, noise = (vector.sites[site].certainty for site in SD15_SITES[:2])
+    assert concept.min() > 5
+    # Pairs that made a direction seem to move along it even in noise; pairs that did not, do not: a standard normal.
+    assert noise.abs().max() < 4
+    assert vector.sites[SD15_SITES[1]].gap.min() > 1
+    vector.save(tmp_path / "v.safetensors")
+    loaded = SteeringVector.load(tmp_path / "v.safetensors")
+    assert torch.equal(loaded.sites[SD15_SITES[0]].certainty, concept)
+    one = build(planted([5], pairs=3), scores=None, top_k=1)
+    assert one.sites[SD15_SITES[0]].certainty is not None

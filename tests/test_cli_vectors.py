@@ -122,3 +122,31 @@ def test_bad_input_ends_with_one_sentence_and_status_2(words, message, captured,
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not list(folder.iterdir())
+
+
+def test_sites_are_chosen_together_and_the_list_builds(captured, tmp_path):
+    pairs = captured.with_suffix(".csv")
+    words = ["greedy", "pocket", captured, pairs, "--top-k", 2, "--preset", "precise", "--strength", 0.5]
+    said = json.loads(steering(*words, "--json").stdout)
+    assert 1 <= len(said["rounds"]) <= 2
+    assert all(one["left"] + one["damage"] < 1 for one in said["rounds"])
+    assert steering(*words).stdout.splitlines()[-1] == said["sites"]
+    out = tmp_path / "v.safetensors"
+    steering("build", captured, "--out", out, "--select", said["sites"])
+    assert {str(site) for site in SteeringVector.load(out).sites} == set(said["sites"].split(","))
+
+
+def test_backgrounds_and_protected_captures_are_files(captured, tmp_path):
+    out = [tmp_path / f"{i}.safetensors" for i in range(4)]
+    cpca = ["--direction", "cpca-paired", "--components", 2]
+    steering("build", captured, "--out", out[0], *cpca)
+    steering("build", captured, "--out", out[1], *cpca, "--background", captured)
+    steering("build", captured, "--out", out[2], *cpca, "--background", "within")
+    made = [SteeringVector.load(path) for path in out[:3]]
+    assert len({vector.digest() for vector in made}) == 3
+    assert made[1].metadata["method"]["background"]["concept"] == "acts"
+    done = steering("build", captured, "--out", out[3], "--protect", captured, check=False)
+    assert done.returncode == 2
+    assert "nothing of the first vector is left" in done.stderr
+    done = steering("build", captured, "--out", out[3], *cpca, "--background", "nowhere.safetensors", check=False)
+    assert "background 'nowhere.safetensors' is not one of negatives" in done.stderr

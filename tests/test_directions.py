@@ -83,7 +83,9 @@ def test_the_span_of_the_samples_gives_what_full_covariances_give(seed):
     torch.testing.assert_close(contrastive(positive, negative)[0], expected, atol=1e-8, rtol=0)  # eigenvector rounding
 
 
-@pytest.mark.parametrize(("name", "rank"), [("mean", 2), ("cpca", 2), ("pca", 0), ("pca", 21)])
+@pytest.mark.parametrize(
+    ("name", "rank"), [("mean", 2), ("cpca", 2), ("cpca-denoised", 2), ("whitened", 2), ("pca", 0), ("pca", 21)]
+)
 def test_ranks_that_do_not_fit_are_refused(name, rank):
     with pytest.raises(ValueError, match=f"rank {rank}"):
         get_direction(name)(*torch.randn(2, 20, 30), rank)
@@ -141,3 +143,39 @@ def test_the_span_holds_so_many_directions_and_no_more():
     for rank in (0, 6):
         with pytest.raises(ValueError, match="not within 1 to 5"):
             get_direction("cpca-paired")(positive, negative, rank)
+
+
+def test_the_denoised_mean_difference_drops_what_pictures_differ_in_anyway():
+    generator = torch.Generator().manual_seed(0)
+    concept, moved, other = torch.randn(3, 400, 1, generator=generator, dtype=torch.float64)
+    noise = 0.01 * torch.randn(2, 400, 64, generator=generator, dtype=torch.float64)
+    truth, nuisance = torch.linalg.qr(torch.randn(64, 2, generator=generator, dtype=torch.float64))[0].T
+    negative = noise[0] + 5 * other * nuisance
+    # Pairs differ in how much of the concept they show, and by chance in something that negatives differ in as well.
+    positive = negative + noise[1] + (4 + concept) * truth + (4 + 2 * moved) * nuisance
+    assert mean_difference(positive, negative)[0] @ truth < 0.75
+    # The two coefficients correlate by chance, 0.05 at 400 pairs, which tilts the component.
+    assert get_direction("cpca-denoised", 1, 1)(positive, negative, 1)[0] @ truth > 0.95
+
+
+def test_a_background_that_holds_the_signal_takes_it_away():
+    generator = torch.Generator().manual_seed(0)
+    truth, other = torch.linalg.qr(torch.randn(30, 2, generator=generator, dtype=torch.float64))[0].T
+    negative = 0.1 * torch.randn(60, 30, generator=generator, dtype=torch.float64)
+    positive = negative + 3 * truth + 2 * other
+    method = get_direction("cpca-paired", 50, 1)
+    varied = torch.randn(60, 1, generator=generator, dtype=torch.float64)
+    for what, kept in ((truth, other), (other, truth)):
+        row = method(positive, negative, 1, background=varied * what)[0]
+        assert row @ what < 0.05
+        assert row @ kept > 0.9
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_no_background_is_the_centred_negatives(name):
+    positive, negative = torch.randn(2, 20, 30, dtype=torch.float64)
+    method = get_direction(name, 1.0)
+    given = method(positive, negative, 1, background=negative - negative.mean(0))
+    torch.testing.assert_close(method(positive, negative, 1), given, atol=1e-9, rtol=0)
+    chosen = get_direction(name, "auto")(positive, negative, 1, background=torch.randn(9, 30, dtype=torch.float64))
+    assert chosen.norm() == pytest.approx(1)

@@ -138,3 +138,26 @@ def test_scores_round_trip(tmp_path):
     (tmp_path / "bad.json").write_text("{}")
     with pytest.raises(ValueError, match="not a scores file"):
         Scores.load(tmp_path / "bad.json")
+
+
+def test_a_rule_may_pick_among_some_sites_only():
+    scores = score(activations([planted(3, seed=i) for i in range(10)]))
+    for rule in ("per-step", "overall"):
+        chosen = select(scores, f"{rule}:attn2", 1)
+        assert {site.kind for site in chosen} == {"attn2"}
+        there = [site for site in scores.sites if site.kind == "attn2"]
+        best = max(there, key=lambda site: scores.sites[site].score.mean())
+        assert len(there) > 1
+        assert set(chosen) == {best}
+
+
+def test_random_sets_have_the_size_asked_for_and_follow_their_seed():
+    scores = score(activations([planted(3, seed=i) for i in range(20)]))
+    drawn = {seed: set(select(scores, f"random:{seed}", 5)) for seed in range(8)}
+    assert {len(sites) for sites in drawn.values()} == {5}
+    assert len({frozenset(sites) for sites in drawn.values()}) > 5
+    assert set(select(scores, "random:3", 5)) == drawn[3]
+    assert set(select(scores, "random", 5)) == drawn[0]
+    assert len(select(scores, "random", 100)) == 20
+    with pytest.raises(ValueError, match="random:x"):
+        select(scores, "random:x", 5)

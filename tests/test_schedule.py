@@ -48,3 +48,9 @@ def test_the_ends_of_the_schedule():
             SCHEDULE.percent(bad)
     with pytest.raises(ValueError, match="at least 1"):
         SCHEDULE.normal(0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.33, 0.67, 0.999, 1.0])
+def test_the_share_of_a_noise_level_is_the_one_it_came_from(share):
+    schedule = NoiseSchedule.scaled_linear()
+    assert schedule.share(schedule.percent(share)) == pytest.approx(share, abs=1 / 999)  # shares are those of timesteps

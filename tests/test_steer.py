@@ -377,3 +377,60 @@ def test_strength_none_is_one_for_add_and_replace(toy_model):
     assert make_entry(advised, mode="add").strength == 1.0
     assert make_entry(advised, mode="replace", target=advised).strength == 1.0
     assert make_entry(advised).strength == 1.7
+
+
+def uncertain(vector, site, values):
+    part = replace(vector.sites[Site.parse(site)], certainty=torch.tensor(values))
+    return replace(vector, sites={**vector.sites, Site.parse(site): part})
+
+
+def test_a_gap_within_its_standard_error_is_no_measure_to_add_or_replace_by(toy_model):
+    names = ["in4.attn2", "out5.ff"]
+    plain, other = vector_for(toy_model, names), vector_for(toy_model, names, seed=1)
+    one = uncertain(plain, "in4.attn2", [0.9, 5.0, 5.0])
+    site, tokens = Site.parse("in4.attn2"), torch.randn(1, 4, plain.sites[Site.parse("in4.attn2")].width)
+    first, second = SIGMAS[0].item(), SIGMAS[1].item()
+    for mode, target in (("add", None), ("replace", other)):
+        entry = make_entry(one, settings=BOTH, mode=mode, target=target)
+        assert not entry.acts(site, first)
+        assert entry.acts(site, second)
+        assert entry.acts(Site.parse("out5.ff"), first)
+    assert make_entry(one, settings=BOTH).acts(site, first)  # suppression needs no gap
+    # What takes the place is not known there: the concept goes and nothing comes.
+    target = uncertain(other, "in4.attn2", [0.9, 5.0, 5.0])
+    replaced = Steering([make_entry(plain, settings=BOTH, mode="replace", target=target)])
+    suppressed = Steering([make_entry(plain, 1.0, settings=BOTH)])
+    calls = {sigma: Call((sigma,), (True,)) for sigma in (first, second)}
+    same, apart = (
+        [made.edit(site, tokens, calls[sigma]) for made in (replaced, suppressed)] for sigma in (first, second)
+    )
+    assert torch.equal(*same)
+    assert not torch.allclose(*apart)
+    nowhere = vector_for(toy_model, ["in4.attn2"], metadata={"concept": "dog"})
+    nowhere = uncertain(nowhere, "in4.attn2", [0.9, -1.0, 1.0])
+    for how in ({"vector": nowhere, "mode": "add"}, {"vector": plain, "mode": "replace", "target": nowhere}):
+        with pytest.raises(ValueError, match=r"prompts with and without dog.*within its standard error"):
+            make_entry(**how)
+
+
+def test_a_recommended_window_is_taken_with_its_preset_only(toy_model, hooks_left):
+    last = SIGMAS[-1].item()
+    advice = {"preset": "study", "strength": 2.0, "window": [None, (SIGMAS[-2] * SIGMAS[-1]).sqrt().item()]}
+    vector = vector_for(toy_model, ["in4.attn2"], metadata={"recommended": advice})
+    site = Site.parse("in4.attn2")
+    advised = make_entry(vector)
+    assert advised.strength == 2.0
+    assert [advised.acts(site, sigma) for sigma in SIGMAS.tolist()] == [True, True, False]
+    for other in (
+        make_entry(vector, preset="precise"),
+        make_entry(vector, window=(float("inf"), 0.0)),
+        make_entry(vector, mode="add"),
+    ):
+        assert other.acts(site, last)
+    plain = pictures(toy_model)
+    with steer(toy_model, vector):
+        as_advised = pictures(toy_model)
+    with steer(toy_model, vector, start=0.0):
+        always = pictures(toy_model)
+    assert not torch.equal(plain, as_advised)
+    assert not torch.equal(always, as_advised)

@@ -24,7 +24,9 @@ def some(**changes):
     )
 
 
-@pytest.mark.parametrize("changes", [{}, {"threshold": torch.zeros(3, 1)}, {"readout": torch.randn(3, 1, 8)}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"threshold": torch.zeros(3, 1)}, {"readout": torch.randn(3, 1, 8)}, {"certainty": torch.ones(3)}]
+)
 def test_files_round_trip_exactly(tmp_path, changes):
     made = some(**changes)
     made.save(tmp_path / "v.safetensors")

@@ -206,6 +206,45 @@ def curves(
     _save(figure, path)
 
 
+def pareto_plot(
+    tried: Sequence[tuple[float, float]],
+    finals: Sequence[tuple[float, float]],
+    front: Sequence[tuple[float, float, str]],
+    taken: tuple[float, float],
+    path: Path,
+    title: str,
+) -> None:
+    """Presence left over points lost: what was tried, the finalists, those that no other beats, and the one taken.
+
+    Args:
+        tried: (cost, presence) of the settings of the rounds, on few prompts.
+        finals: the same of the finalists, on all prompts.
+        front: the same of the finalists that no other beats on both, with their names.
+        taken: the one taken.
+        path: PNG to write.
+        title: above the plot.
+    """
+    figure = Figure(figsize=(8, 5))
+    axes = figure.subplots()
+    # Costs span from tenths of a point to dozens; gains lie at 0.
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.plot([x for x, _ in tried], [y for _, y in tried], ".", color="0.7", label="rounds, few prompts and steps")
+    axes.plot([x for x, _ in finals], [y for _, y in finals], "o", color="C0", label="finalists, all dev prompts")
+    axes.step([x for x, _, _ in front], [y for _, y, _ in front], where="post", color="C0", alpha=0.5, label="front")
+    for number, (x, y, name) in enumerate(front, start=1):
+        axes.annotate(str(number), (x, y), textcoords="offset points", xytext=(4, 5), fontsize=8)
+        axes.plot([], [], " ", label=f"{number}: {name}")
+    axes.plot([taken[0]], [taken[1]], "*", color="C3", markersize=15, label="taken")
+    axes.set_xlabel("points lost by siblings and unrelated prompts")
+    axes.set_ylabel("presence left, 0-100")
+    axes.set_xlim(left=-0.1)
+    axes.set_ylim(-3, 103)
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    _save(figure, path)
+
+
 def intervals(rows: Mapping[str, tuple[float, float, float]], path: Path, title: str, label: str) -> None:
     """Means with their intervals, one line an arm: name -> (mean, low, high)."""
     figure = Figure(figsize=(7, 0.8 + 0.24 * len(rows)))

@@ -94,8 +94,14 @@ CONCEPTS = (
     ),
 )
 
-PAIRS_ONLY = (replace(CONCEPTS[0], name="cat", text="a cat", judge=("cat",), siblings=("dog", "frog", "fish")),)
-"""Concepts that have pairs and no prompts to be judged on: what may take another one's place."""
+PAIRS_ONLY = (
+    replace(CONCEPTS[0], name="cat", text="a cat", judge=("cat",), siblings=("dog", "frog", "fish")),
+    replace(CONCEPTS[0], name="key", text="a key", judge=("key",), siblings=("umbrella",)),
+    replace(CONCEPTS[1], name="sketch", text="as a pencil sketch", judge=("sketch",), siblings=("van_gogh",)),
+)
+"""Concepts that have pairs and no prompts to be judged on: what may take another one's place, or is to be protected."""
+NEUTRAL = "neutral"
+"""Pairs about nothing: two everyday things in the same place, which holds no animal, weapon or style."""
 
 
 def shuffled(items: Iterable[Request], *key: object) -> list[Request]:
@@ -139,7 +145,7 @@ def without(concept: Concept, request: Request, index: int) -> Request:
     """The pair's other side: every second time something else in rotation, else nothing in its place."""
     scene, instead = request.scene, index % 2 == 0
     if concept.name in CAPTIONS:
-        style = "sketch" if instead else "plain"
+        style = concept.siblings[0] if instead else "plain"
         texts = CAPTIONS[style]["fit"]
         return Request(replace(scene, style=style), texts[index % len(texts)])
     others = [name for name in OBJECTS if name not in (*concept.judge, *scene.objects)]
@@ -166,6 +172,17 @@ def shows(scene: Scene) -> str:
 def fit_rows(concept: Concept) -> list[list[str]]:
     """``positive, negative`` rows."""
     return [[row.text, without(concept, row, i).text] for i, row in enumerate(targets(concept, "fit"))]
+
+
+def neutral_rows() -> list[list[str]]:
+    """Pairs of prompts for two different things of `THINGS`, otherwise alike."""
+    rows = singles(THINGS, "plain", "fit")[: SIZES["fit"]]
+    others = [replace(row.scene, objects=(_next(row.scene.objects[0]),)) for row in rows]
+    return [[row.text, replace(row, scene=other).text] for row, other in zip(rows, others, strict=True)]
+
+
+def _next(thing: str) -> str:
+    return THINGS[(THINGS.index(thing) + 1) % len(THINGS)]
 
 
 def prompt_rows(concept: Concept, which: str) -> list[list[str]]:
@@ -196,6 +213,7 @@ def main() -> None:
     out = parser.parse_args().out
     for concept in (*CONCEPTS, *PAIRS_ONLY):
         write_text(out / concept.name / "fit.csv", to_csv(["positive", "negative"], fit_rows(concept)))
+    write_text(out / NEUTRAL / "fit.csv", to_csv(["positive", "negative"], neutral_rows()))
     for concept in CONCEPTS:
         folder = out / concept.name
         for which in ("dev", "test"):

@@ -45,7 +45,8 @@ def evaluation_arms(
     assert name in PRESETS
     control = out / "isotropic.safetensors"
     controls.isotropic(vector).save(control)
-    steered = Arm("steered", "steered", plan.test, str(path), preset=name, strength=entry.strength)
+    first, last = (model.schedule.share(sigma) for sigma in entry.window)
+    steered = Arm("steered", "steered", plan.test, str(path), name, entry.strength, (first, last))
     targets = (plan.test[0], 0, 0)
     return [
         Arm("original", "original", plan.test),

@@ -14,7 +14,6 @@ from ..sites import KINDS
 
 Counts = tuple[int, int, int]
 """Numbers of target, sibling and unrelated prompts."""
-EVERY_KIND = ",".join(KINDS)
 CONTROLS = ("sign_flip", "isotropic", "other_concept")
 THIRDS = {"first": (0.0, 1 / 3), "middle": (1 / 3, 2 / 3), "last": (2 / 3, 1.0)}
 """Windows of the schedule, as shares of it."""
@@ -30,21 +29,25 @@ class Recipe:
         k: sites per step.
         direction: a name of `steering.directions.DIRECTIONS`.
         rank: directions a site.
-        kinds: the kinds of site among which the k are picked.
+        selection: the rule that picks the k, see `steering.navigator.select`.
+        time: one direction ``per-step``, or one ``constant`` in time.
         control: one of `CONTROLS`, or nothing for the vector itself.
     """
 
     k: int
     direction: str = "mean"
     rank: int = 1
-    kinds: str = EVERY_KIND
+    selection: str = "per-step"
+    time: str = "per-step"
     control: str = ""
 
     @property
     def name(self) -> str:
         """A file's name."""
-        kinds = "" if self.kinds == EVERY_KIND else f"_{self.kinds.replace(',', '+')}"
-        return f"{self.direction}{self.rank}_k{self.k}{kinds}" + (f"_{self.control}" if self.control else "")
+        usual = {"selection": "per-step", "time": "per-step", "control": ""}
+        extra = [str(getattr(self, key)).replace(":", "_").replace(",", "+") for key in usual]
+        unusual = [text for text, plain in zip(extra, usual.values(), strict=True) if text != plain]
+        return "_".join([f"{self.direction}{self.rank}_k{self.k}", *unusual])
 
 
 @dataclass(frozen=True)
@@ -227,7 +230,10 @@ def reported_arms(
         replace(best, name="strength_0", group="zero", counts=targets, strength=0.0),
         *([Arm("negative_prompt", "negative", plan.kept, negative=text)] if guided else []),
         Arm("other_seed", "floor", plan.kept, repeat=OTHER_SEED),
-        *(replace(side, name=f"only_{kind}", group="kind", vector=Recipe(study_k, kinds=kind)) for kind in KINDS),
+        *(
+            replace(side, name=f"only_{kind}", group="kind", vector=Recipe(study_k, selection=f"per-step:{kind}"))
+            for kind in KINDS
+        ),
         *(replace(side, name=f"{third}_third", group="window", window=window) for third, window in THIRDS.items()),
         *(replace(side, name=f"study_{value:g}", group="strength", strength=value) for value in strengths),
     ]

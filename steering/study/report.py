@@ -182,13 +182,15 @@ def rows_csv(study: Study) -> str:
 
 _ABOUT = (
     *("concept", "arm", "group", "role", "prompt_id", "prompt", "repeat", "seed", "preset", "strength", "k", "rank"),
-    *("direction", "kinds", "control", "start", "end", "negative", "guidance", "picture", "sha256"),
+    *("direction", "selection", "control", "start", "end", "negative", "guidance", "picture", "sha256"),
 )
 
 
 def _about(study: Study, subject: Subject, arm: Arm, readings: Readings, i: int) -> tuple[Any, ...]:
     item, recipe = readings.items[i], arm.vector if isinstance(arm.vector, Recipe) else None
-    made = (recipe.k, recipe.rank, recipe.direction, recipe.kinds, recipe.control) if recipe else ("", "", "", "", "")
+    made = (
+        (recipe.k, recipe.rank, recipe.direction, recipe.selection, recipe.control) if recipe else ("", "", "", "", "")
+    )
     preset, strength = (arm.preset, arm.strength) if arm.vector else ("", "")
     return (
         subject.concept.name,

@@ -174,6 +174,10 @@ class Study:
         extra = self._extra_control()
         if extra:
             captures[extra.concept.name] = extra.pairs
+        self.prepare(captures)
+
+    def prepare(self, captures: Mapping[str, list[Pair]]) -> None:
+        """Capture pairs by concept, at least those of the subjects, and score the subjects."""
         self._capture(captures)
         names = list(captures)
         made = {name: self._captured(name, pairs) for name, pairs in captures.items()}

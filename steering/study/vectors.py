@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..evaluate import controls
 from ..files import read_header, read_tensors, write_tensors
 from ..navigator import Scores
 from ..pairs import Pair
-from ..sites import Site, choose_sites
+from ..sites import Site
 from ..vector import SteeringVector
 from ..version import __version__
 from .plan import Recipe
@@ -123,39 +123,25 @@ class Vectors:
         self._made.clear()
 
     def _plain(self, recipe: Recipe) -> SteeringVector:
-        sites = choose_sites(self.activations.tensors, recipe.kinds)
         vector = build(
-            restricted(self.activations, sites),
-            _restricted_scores(self.scores, sites),
+            self.activations,
+            self.scores,
             top_k=recipe.k,
+            select_by=recipe.selection,
             direction=recipe.direction,
+            time=recipe.time,
             rank=recipe.rank,
         )
         known = self.thresholds.get(recipe.rank, {})
-        if recipe.direction in ("mean", "pca") and set(vector.sites) <= set(known):
+        if recipe.direction in ("mean", "pca") and recipe.time == "per-step" and set(vector.sites) <= set(known):
             return with_thresholds(vector, {site: known[site] for site in vector.sites})
         return vector
 
     def _control(self, recipe: Recipe) -> SteeringVector:
-        vector = self.get(Recipe(recipe.k, recipe.direction, recipe.rank, recipe.kinds))
+        vector = self.get(replace(recipe, control=""))
         if recipe.control == "sign_flip":
             return controls.sign_flip(vector, self.activations)
         if recipe.control == "isotropic":
             return controls.isotropic(vector)
         assert self.other is not None
         return controls.other_concept(vector, self.other)
-
-
-def restricted(activations: Activations, sites: Sequence[Site]) -> Activations:
-    """The same capture with some of its sites."""
-    return Activations({site: activations.tensors[site] for site in sites}, activations.sigmas, activations.metadata)
-
-
-def _restricted_scores(scores: Scores, sites: Sequence[Site]) -> Scores:
-    return Scores(
-        scores.mode,
-        scores.sigmas,
-        {site: scores.sites[site] for site in sites},
-        {site: scores.active[site] for site in sites},
-        scores.metadata,
-    )

@@ -38,7 +38,9 @@ def test_the_reported_arms_are_those_of_the_study_and_what_a_reviewer_asks():
     assert made["strength_0"].strength == 0
     assert made["strength_0"].counts[0] == made["original"].counts[0]  # drawn in the same batches
     assert "study_2.5" in made
-    assert {made[f"only_{kind}"].vector for kind in KINDS} == {Recipe(8, kinds=kind) for kind in KINDS}
+    assert {made[f"only_{kind}"].vector for kind in KINDS} == {
+        Recipe(8, selection=f"per-step:{kind}") for kind in KINDS
+    }
     windows = [made[f"{third}_third"].window for third in ("first", "middle", "last")]
     assert [end for _, end in windows][:2] == [start for start, _ in windows][1:]
     assert (windows[0][0], windows[-1][1]) == (0, 1)

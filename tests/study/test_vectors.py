@@ -46,7 +46,7 @@ def test_recipes_make_what_they_name(activations):
     plain = vectors.get(Recipe(3))
     active = torch.stack([entry.active for entry in plain.sites.values()])
     assert (active.sum(0) == 3).all()
-    assert {site.kind for site in vectors.get(Recipe(3, kinds="ff")).sites} == {"ff"}
+    assert {site.kind for site in vectors.get(Recipe(3, selection="per-step:ff")).sites} == {"ff"}
     assert (
         vectors.get(Recipe(3, "pca", 2)).sites[SD15_SITES[0]].direction.shape[1] == 2
         if SD15_SITES[0] in plain.sites

@@ -1,0 +1,114 @@
+"""Methods of making directions against each other: ``uv run python benchmarks/methods.py``.
+
+On the embedded model, for each concept: every method makes directions at the same sites (k a step, cross-fitted
+scores), steers with preset precise, and takes the strength that dev prompts choose (lowest sum of presence left and
+points lost); then test prompts: presence with 95 % intervals, losses with one-sided 95 % bounds, the time to build, and
+the time of a picture against an unsteered one. Prints tables in Markdown; ``--out`` keeps every value a prompt as JSON.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from arms import Arms, capture_of
+
+import steering
+
+K = {"dog": 8, "van_gogh": 3, "violence": 8}
+"""Sites a step: what the demo chose on dev prompts."""
+STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+PROTECTED = {"dog": "cat", "van_gogh": "sketch", "violence": "key"}
+"""The sibling whose pairs are protected."""
+FIVE = {"direction": "cpca-paired", "components": 5}
+METHODS: dict[str, dict] = {
+    "mean difference": {},
+    "mean difference, constant in time": {"time": "constant"},
+    "pca, 2 directions": {"direction": "pca", "rank": 2},
+    "pca, 3 directions": {"direction": "pca", "rank": 3},
+    "cpca (the study's), alpha 1": {"direction": "cpca"},
+    "cpca, alpha auto": {"direction": "cpca", "alpha": "auto"},
+    "cpca-denoised, alpha 1": {"direction": "cpca-denoised"},
+    "cpca-paired, alpha 1": FIVE,
+    "cpca-paired, alpha 1, background within": {**FIVE, "background": "within"},
+    "cpca-paired, alpha 1, background early": {**FIVE, "background": "early"},
+    "cpca-paired, alpha 1, background neutral pairs": {**FIVE, "background": "neutral"},
+    "cpca-paired, alpha 5, background neutral pairs": {**FIVE, "alpha": 5, "background": "neutral"},
+    "cpca-paired, alpha 5": {**FIVE, "alpha": 5},
+    "cpca-paired, alpha auto": {**FIVE, "alpha": "auto"},
+    "cpca-paired, alpha 1, 3 directions": {"direction": "cpca-paired", "rank": 3},
+    "whitened": {"direction": "whitened"},
+    "mean difference, sibling protected": {"protect": True},
+}
+"""Title -> arguments of `steering.build`; a background may name a concept's pairs, protect means `PROTECTED`."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--concepts", default="dog,van_gogh,violence")
+    parser.add_argument("--dev", type=int, default=25, help="dev prompts of each role")
+    parser.add_argument("--test", type=int, default=100, help="test prompts of each role")
+    parser.add_argument("--work", type=Path, default=Path("benchmarks_work"), help="folder of captures")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    model = steering.load_model("pocket")
+    kept = {name: compared(model, name, options) for name in options.concepts.split(",")}
+    if options.out:
+        options.out.write_text(json.dumps(kept))
+
+
+def compared(model: steering.DiffusionModel, name: str, options: argparse.Namespace) -> dict:
+    captures = {other: capture_of(model, other, options.work) for other in (name, PROTECTED[name], "neutral")}
+    scores = steering.score(captures[name])
+    dev, test = (Arms(model, name, split, (n,) * 3) for split, n in (("dev", options.dev), ("test", options.test)))
+    print(f"\n**{name}**, k = {K[name]}, n = {options.test} test prompts of each role, {options.dev} dev\n")
+    print("| method | strength | presence | siblings lose | unrelated lose | build, s | picture |")
+    print("|---|---|---|---|---|---|---|")
+    print(f"| original |  | {test.unsteered().cells().split(' | ')[0]} |  |  |  |  |")
+    kept, plain = {}, seconds(lambda: test.model.generate([p.text for p in test.prompts[:50]], batch=50))
+    for title, how in METHODS.items():
+        started = time.perf_counter()
+        vector = steering.build(captures[name], scores, top_k=K[name], **arguments(how, captures, name))
+        built = time.perf_counter() - started
+        tried = {strength: dev.steered(vector, strength, "precise") for strength in STRENGTHS}
+        strength = min(tried, key=lambda one: tried[one].total)
+        made = test.steered(vector, strength, "precise")
+        ratio = cost(test, vector, strength) / plain
+        print(f"| {title} | {strength:g} | {made.cells()} | {built:.1f} | {ratio:.2f} |", flush=True)
+        kept[title] = {
+            "strength": strength,
+            "dev": {str(s): [o.presence.mean(), o.sibling.mean(), o.unrelated.mean()] for s, o in tried.items()},
+            **{part: getattr(made, part).tolist() for part in ("presence", "sibling", "unrelated")},
+        }
+    return json.loads(json.dumps(kept, default=float))
+
+
+def arguments(how: dict, captures: dict, name: str) -> dict:
+    """Arguments with names of concepts replaced by their captures."""
+    given = dict(how)
+    if given.get("background") in captures:
+        given["background"] = captures[given["background"]]
+    if given.pop("protect", False):
+        given["protect"] = [captures[PROTECTED[name]]]
+    return given
+
+
+def cost(test: Arms, vector: steering.SteeringVector, strength: float) -> float:
+    """Seconds of fifty steered pictures."""
+    with steering.steer(test.model, vector, strength, "precise"):
+        return seconds(lambda: test.model.generate([p.text for p in test.prompts[:50]], batch=50))
+
+
+def seconds(do: Callable[[], object]) -> float:
+    """The faster of two runs."""
+    taken = []
+    for _ in range(2):
+        started = time.perf_counter()
+        do()
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+if __name__ == "__main__":
+    main()

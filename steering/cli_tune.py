@@ -1,0 +1,128 @@
+"""The command ``steering tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from .terminal import Device, JsonFlag, answer, console, new_file, progress
+
+SHOWN = 5
+"""Settings printed after every round."""
+
+
+def tune(
+    model: Annotated[str, typer.Argument(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")],
+    concept: Annotated[str, typer.Argument(help="A built-in concept, or a folder of one.")],
+    out: Annotated[Path, typer.Option(help="Vector to write, .safetensors, with its recommended setting.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where captures, pictures, table and plot are kept; OUT's name and _tune.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A handful of settings and prompts.")] = False,
+    exportable: Annotated[bool, typer.Option("--exportable", help="Only what export-lora holds exactly.")] = False,
+    pairs: Annotated[int | None, typer.Option(min=2, help="Pairs to capture; all if not given.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Sampling steps of the final comparison.")] = 30,
+    guidance: Annotated[
+        float | None, typer.Option(help="Classifier-free guidance; the model's own if not given.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Pictures computed together.")] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="CLIP that guides: pocket, an open_clip architecture or a .json file.")
+    ] = None,
+    clip_weights: Annotated[str | None, typer.Option(help="A tag of open_clip, or a file.")] = None,
+    device: Device = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Find preset, sites, directions, strength and window that take most of a concept at the least cost.
+
+    Settings are compared on dev prompts by the presence of the concept that is left and by what sibling and unrelated
+    prompts lose; on other models than the embedded one, both by CLIP. Interrupted, the same command goes on. What is
+    printed was chosen as the best of many: for figures to report, run steering evaluate with the vector.
+    """
+    from .diffusion import load_model
+    from .evaluate.clip_score import DEFAULT
+    from .study.measures import Measures, metrics_of
+    from .study.plan import Plan
+    from .study.run import load_subject
+    from .tune.front import RULE
+    from .tune.search import FULL, QUICK, planned_rows, search_of, write_table
+
+    new_file(out, ".safetensors")
+    folder = folder or out.with_name(f"{out.stem}_tune")
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--folder {folder} is a file; name a folder")
+    loaded = load_model(model, device)
+    plan = replace(Plan(), steps=steps, guidance=guidance, size=size, batch=batch)
+    plan = replace(plan, pairs=pairs or (12 if quick else plan.pairs))
+    subject = load_subject(concept, loaded.family, plan)
+    # Weights alone are of the usual architecture, whatever the model.
+    measures = Measures(clip or (DEFAULT if clip_weights else None), clip_weights)
+    metrics = metrics_of(measures, loaded.family, [], folder, str(loaded.device))
+    search = search_of(
+        loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print, progress=None
+    )
+    rows = planned_rows(search)
+    console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
+    with progress(rows, "tune") as update:
+        search.study.progress = update
+        taken = search.run()
+    write_table(folder / "tune.json", search, taken)
+    _plot(search, taken, folder / "pareto.png", subject.concept.name)
+    search.vector(taken).save(out)
+    console.print(_table(f"{subject.concept.name}: all dev prompts", search.finals, len(search.finals), taken))
+    console.print(RULE)
+    values = {
+        "out": str(out),
+        "setting": taken.candidate.name,
+        "presence": round(taken.presence, 2),
+        "siblings_lose": round(taken.sibling, 2),
+        "unrelated_lose": round(taken.unrelated, 2),
+        "table": str(folder / "tune.json"),
+        "plot": str(folder / "pareto.png"),
+    }
+    answer(values, as_json, f"{taken.candidate.name}: {out}")
+
+
+def _counts(search: Any) -> str:
+    few, every = search.budget.few, search.budget.all
+    return f"n = {few} dev prompts (target, sibling, unrelated) in the rounds, {every} for the finalists"
+
+
+def _print(name: str, outcomes: Sequence[Any]) -> None:
+    from .tune.front import promising
+
+    console.print(_table(f"{name}, {len(outcomes)} settings so far", promising(outcomes, SHOWN), SHOWN))
+
+
+def _table(title: str, outcomes: Sequence[Any], count: int, taken: Any = None) -> Table:
+    from .tune.front import pareto, promising
+
+    front = pareto(outcomes)
+    table = Table(title=title)
+    for heading in ("setting", "presence", "siblings lose", "unrelated lose", "change", "front"):
+        table.add_column(heading, justify="left" if heading == "setting" else "right")
+    for one in promising(outcomes, count):
+        mark = "taken" if one is taken else "yes" if one in front else ""
+        numbers = (one.presence, one.sibling, one.unrelated, one.change)
+        table.add_row(one.candidate.name, *(f"{value:.1f}" for value in numbers), mark)
+    return table
+
+
+def _plot(search: Any, taken: Any, path: Path, concept: str) -> None:
+    from .evaluate.plots import pareto_plot
+    from .tune.front import pareto
+
+    pareto_plot(
+        [(one.cost, one.presence) for one in search.tried.values()],
+        [(one.cost, one.presence) for one in search.finals],
+        [(one.cost, one.presence, one.candidate.name) for one in pareto(search.finals)],
+        (taken.cost, taken.presence),
+        path,
+        f"{concept}: {len(search.tried)} settings tried, dev prompts",
+    )

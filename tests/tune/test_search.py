@@ -1,0 +1,108 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from steering.bake import obstacles
+from steering.diffusion import load_model
+from steering.evaluate.clip_score import PocketClip
+from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
+from steering.steer import make_entry, steer
+from steering.study.plan import Plan
+from steering.study.run import load_subject
+from steering.tune import search as searching
+from steering.tune.front import pareto
+from steering.tune.search import Budget, planned_rows, search_of, write_table
+from steering.tune.space import first_round
+
+TINY = Budget(few=(2, 1, 1), steps=2, rounds=1, parents=1, most=3, finals=2, all=(3, 2, 2))
+PLAN = Plan(pairs=4, steps=3, size=64, batch=8)
+
+
+def new_search(out, **options):
+    model = load_model("pocket", "cpu")
+    metrics = [PocketJudge(), ClipScore(PocketClip()), PixelChange()]
+    return search_of(model, load_subject("dog", "pocket", PLAN), out, metrics, TINY, PLAN, **options)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """A finished search, what it took, what it told and the UNet rows that it announced."""
+    told, rows = [], []
+    search = new_search(
+        tmp_path_factory.mktemp("tune"), tell=lambda name, some: told.append((name, len(some))), progress=rows.append
+    )
+    return search, search.run(), told, sum(rows)
+
+
+def test_the_best_of_all_dev_prompts_is_taken_from_what_the_rounds_found(found):
+    search, taken, told, rows = found
+    assert [name for name, _ in told] == ["first round", "round 2", "all dev prompts"]
+    assert told[1][1] > told[0][1]  # round 2 tried something new
+    assert len(search.finals) == TINY.finals
+    assert taken in pareto(search.finals)
+    assert {one.candidate for one in search.finals} <= set(search.tried)
+    assert 0 < rows <= planned_rows(search)
+    assert len({round(one.presence, 6) for one in search.tried.values()}) > 3  # settings do make a difference
+
+
+def test_the_vector_steers_as_the_search_did_when_nothing_is_said(found):
+    search, taken, _, _ = found
+    vector = search.vector(taken)
+    entry = make_entry(vector)
+    assert entry.strength == taken.candidate.strength
+    model = search.study.model
+    start, end = taken.candidate.window
+    assert entry.window == (model.schedule.percent(start), model.schedule.percent(end))
+    arm = taken.candidate.arm(TINY.all)
+    pictures = []
+    for how in ({}, {"strength": arm.strength, "preset": arm.preset, "start": start, "end": end}):
+        with steer(model, vector, **how):
+            pictures.append(model.generate(["a dog on the beach"], steps=3, size=64))
+    assert (pictures[0] == pictures[1]).all()
+    assert (pictures[0] != model.generate(["a dog on the beach"], steps=3, size=64)).any()
+    assert vector.metadata["recommended"]["tuned"]["dev"] == [3, 2, 2]
+
+
+def test_a_window_is_written_as_noise_levels(found):
+    search, taken, _, _ = found
+    for window in ((0.33, 1.0), (0.0, 0.67)):
+        other = replace(taken, candidate=replace(taken.candidate, window=window))
+        first, last = search.vector(other).metadata["recommended"]["window"]
+        expected = tuple(search.study.model.schedule.percent(share) for share in window)
+        assert (float("inf") if first is None else first, last) == expected
+
+
+def test_the_same_search_goes_on_where_it_was(found, monkeypatch):
+    search, taken, _, _ = found
+    again = new_search(search.study.out)
+    monkeypatch.setattr(torch.nn.Module, "__call__", _refuse_the_unet(again.study.model.unet))
+    repeated = again.run()
+    assert repeated == taken
+    assert again.tried == search.tried
+
+
+def _refuse_the_unet(unet):
+    ordinary = torch.nn.Module.__call__
+
+    def call(module, *args, **kwargs):
+        assert module is not unet, "drawn again"
+        return ordinary(module, *args, **kwargs)
+
+    return call
+
+
+def test_everything_tried_is_in_the_table(found, tmp_path):
+    search, taken, _, _ = found
+    write_table(tmp_path / "t.json", search, taken)
+    table = json.loads((tmp_path / "t.json").read_text())
+    assert table["taken"]["setting"] == taken.candidate.name
+    assert len(table["rounds"]) == len(search.tried)
+    assert set(table["front"]) <= {row["setting"] for row in table["finals"]}
+
+
+def test_an_exportable_search_finds_what_a_lora_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(searching, "first_round", lambda exportable: first_round(exportable)[:3])
+    search = new_search(tmp_path, exportable=True)
+    assert not obstacles(make_entry(search.vector(search.run())))
