@@ -64,7 +64,7 @@ class Arms:
 
     def _measured(self) -> dict[str, np.ndarray]:
         texts = [prompt.text for prompt in self.prompts]
-        batch = 100 if self.model.device.type == "cuda" else 25
+        batch = 400 if self.model.device.type == "cuda" else 25
         return judged(self.model.generate(texts, seed=self.seed, batch=batch), self.prompts, self.concept)
 
     def unsteered(self) -> Outcome:

@@ -132,15 +132,15 @@ class Build(io.ComfyNode):
         vector = build(
             activations,
             scores,
-            top_k,
-            select,
-            direction,
-            time,
-            rank,
-            alpha,
-            components or None,
-            background or NEGATIVES,
-            [protect] if protect else [],
+            top_k=top_k,
+            select_by=select,
+            direction=direction,
+            time=time,
+            rank=rank,
+            alpha=alpha,
+            components=components or None,
+            background=background or NEGATIVES,
+            protect=[protect] if protect else [],
         )
         if model is not None and clip is not None:
             vector = calibrated(model, clip, activations, vector)

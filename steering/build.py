@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .activations import Activations
-from .backgrounds import Background, get_background
+from .backgrounds import get_background
 from .combine import orthogonalise
 from .contrast import folds_of
 from .directions import CONTRASTS, READOUTS, Method, get_direction, mean_difference, parse_alpha
@@ -137,8 +137,9 @@ class _Maker:
         first = tensor[0, :, int(active.nonzero()[0])].double()
         rows = []
         for knot in range(samples.shape[2]):
-            pair = samples[:, :, knot].double()
-            directions = self.method(*pair, self.rank, **self._against(pair, first, site, active, knot)).float()
+            one, other = samples[:, :, knot].double()
+            against = self._against(one, other, first, site, active, knot)
+            directions = self.method(one, other, self.rank, **against).float()
             # A step without any difference has no direction; a legal placeholder (the unit vectors e_k) keeps the
             # file regular.
             legal = used[knot] or directions[0].norm() > 0.5
@@ -151,15 +152,16 @@ class _Maker:
             return tensor
         return tensor[:, :, active].double().mean(2, keepdim=True).float()
 
-    def _against(self, pair: Tensor, first: Tensor, site: Site, active: Tensor, knot: int) -> dict[str, Tensor]:
+    def _against(
+        self, positive: Tensor, negative: Tensor, first: Tensor, site: Site, active: Tensor, knot: int
+    ) -> dict[str, Tensor]:
         """The background as the method takes it; nothing where it is the method's own."""
         if self.background == NEGATIVES:
             return {}
         if isinstance(self.background, Activations):
-            positive, negative = self.samples(self.background.tensors[site], active)[:, :, knot].double()
-            return {"background": positive - negative}
-        background: Background = get_background(self.background)
-        return {"background": background(*pair, first)}
+            one, other = self.samples(self.background.tensors[site], active)[:, :, knot].double()
+            return {"background": one - other}
+        return {"background": get_background(self.background)(positive, negative, first)}
 
     def _kept(self, made: SteeringVector, other: Activations) -> SteeringVector:
         """The mean differences of what is protected, where a vector steers."""
@@ -167,9 +169,10 @@ class _Maker:
         return plain.vector(other, {site: part.active for site, part in made.sites.items()})
 
     def _read(self, tensor: Tensor, part: SiteVector) -> SiteVector:
-        samples = self.samples(tensor, part.active).double()
+        positive, negative = self.samples(tensor, part.active).double()
         readout = READOUTS[self.direction]
-        rows = [readout(*samples[:, :, knot], rows.double()) for knot, rows in enumerate(part.direction)]
+        knots = enumerate(part.direction.double())
+        rows = [readout(positive[:, knot], negative[:, knot], directions) for knot, directions in knots]
         return replace(part, readout=torch.stack(rows).float())
 
 

@@ -281,8 +281,12 @@ def _vector_described(file: Path) -> dict[str, Any]:
     vector = SteeringVector.load(file)
     sites = {str(site): f"{int(part.active.sum())} of {len(part.active)} steps" for site, part in vector.sites.items()}
     gate = "with" if all(part.threshold is not None for part in vector.sites.values()) else "without"
+    levels = vector.active_knots
+    certain = [part.certain[levels[part.active]] for part in vector.sites.values() if part.certainty is not None]
+    known = f"{sum(int(part.sum()) for part in certain)} of {sum(len(part) for part in certain)} site-steps"
     return {
         "sites": sites,
+        "certain": known if certain else "not measured",
         "knots": len(vector.sigmas),
         "thresholds": gate,
         "metadata": dict(vector.metadata),

@@ -64,9 +64,7 @@ def tune(
     # Weights alone are of the usual architecture, whatever the model.
     measures = Measures(clip or (DEFAULT if clip_weights else None), clip_weights)
     metrics = metrics_of(measures, loaded.family, [], folder, str(loaded.device))
-    search = search_of(
-        loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print, progress=None
-    )
+    search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
     rows = planned_rows(search)
     console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
     with progress(rows, "tune") as update:

@@ -30,7 +30,7 @@ def mean_difference(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor
         ValueError: a rank other than 1.
     """
     if rank != 1:
-        raise ValueError(f"rank {rank} does not fit direction 'mean', which is a single one; use 'pca'")
+        raise ValueError(f"rank {rank} does not fit the mean difference, which is a single direction; use 'pca'")
     return torch.nn.functional.normalize((positive - negative).mean(0, keepdim=True), dim=-1)
 
 
@@ -181,19 +181,6 @@ def _against(negative: Tensor, background: Tensor | None) -> Tensor:
     return negative - negative.mean(0) if background is None else background
 
 
-def whitened(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
-    """The mean difference, to be read with `steering.whitening.whitened_readout`: one row ``[1, C]``.
-
-    Concept erasure by LEACE (Belrose et al., arXiv 2306.03819) for one binary concept; see there.
-
-    Raises:
-        ValueError: a rank other than 1.
-    """
-    if rank != 1:
-        raise ValueError(f"rank {rank} does not fit direction 'whitened', which is a single one; use 'pca'")
-    return mean_difference(positive, negative)
-
-
 DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
     {
         "mean": mean_difference,
@@ -201,7 +188,7 @@ DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
         "cpca": contrastive,
         "cpca-paired": contrastive_paired,
         "cpca-denoised": contrastive_denoised,
-        "whitened": whitened,
+        "whitened": mean_difference,  # read with `READOUTS`
     }
 )
 """Method name -> function."""

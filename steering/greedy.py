@@ -123,7 +123,8 @@ def bench(
     fresh = model.noise([1_000_000 + i for i in range(len(some))] * 2, model.size).to(pictures)
     without = prompts.chunk(2)[1].repeat(2, 1, 1)
     asked = []
-    for sigma in spread(model.sigmas(30).tolist(), levels):
+    # The middles of equal parts of the schedule.
+    for sigma in model.sigmas(2 * levels + 1)[1::2].tolist():
         noised = pictures + sigma * fresh
         wanted = _predicted(model, noised, sigma, without, progress)
         plain = _predicted(model, noised, sigma, prompts, progress)

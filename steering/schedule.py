@@ -65,7 +65,10 @@ class NoiseSchedule:
         return self.sigma((1 - percent) * (len(self.sigmas) - 1))
 
     def share(self, sigma: float) -> float:
-        """The share of the schedule whose noise level is nearest: the inverse of `percent`."""
+        """The share of the schedule at which a noise level is reached, from 0 to 1: the inverse of `percent`."""
         if sigma in (0.0, float("inf")):
             return 0.0 if sigma else 1.0
-        return 1 - self.timestep(sigma) / (len(self.sigmas) - 1)
+        logs, wanted = self.sigmas.log(), torch.tensor(sigma, dtype=torch.float64).log()
+        high = int(torch.searchsorted(logs, wanted).clamp(1, len(logs) - 1))
+        timestep = high - 1 + float((wanted - logs[high - 1]) / (logs[high] - logs[high - 1]))
+        return min(max(1 - timestep / (len(logs) - 1), 0.0), 1.0)

