@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from .capture import Progress, silent, usual
@@ -119,7 +120,9 @@ def bench(
         raise ValueError(f"sets of sites are rated on at least one pair and noise level, got {len(some)} and {levels}")
     prompts = model.encode([pair.positive for pair in some] + [pair.negative for pair in some])
     noise = model.noise([*range(len(some))] * 2, model.size)
-    pictures = model.denoise(prompts, model.encode([""]), noise, steps, usual(model.family).guidance, progress)
+    parts = zip(*(part.split(usual(model.family).batch) for part in (prompts, noise)), strict=True)
+    nothing, guidance = model.encode([""]), usual(model.family).guidance
+    pictures = torch.cat([model.denoise(p, nothing, n, steps, guidance, progress) for p, n in parts])
     fresh = model.noise([1_000_000 + i for i in range(len(some))] * 2, model.size).to(pictures)
     without = prompts.chunk(2)[1].repeat(2, 1, 1)
     asked = []
@@ -137,8 +140,10 @@ def bench(
 
 
 def _predicted(model: DiffusionModel, x: Tensor, sigma: float, prompts: Tensor, progress: Progress) -> Tensor:
-    guidance = usual(model.family).guidance
-    return model.guided_clean(x, sigma, prompts, model.encode([""]), guidance, progress)
+    """The clean latents that the model sees in ``x``, as many at a time as are usual for it."""
+    known, nothing = usual(model.family), model.encode([""])
+    parts = zip(x.split(known.batch), prompts.split(known.batch), strict=True)
+    return torch.cat([model.guided_clean(a, sigma, p, nothing, known.guidance, progress) for a, p in parts])
 
 
 def forward_selection(rate: Callable[[Entry], Rating], entry: Entry, top_k: int) -> list[Added]:

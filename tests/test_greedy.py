@@ -3,6 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steering import greedy
+from steering.capture import Usual, usual
 from steering.greedy import Rating, at_sites, bench, forward_selection, rows_at_most
 from steering.pairs import Pair
 from steering.sites import Site, module_width
@@ -86,6 +88,17 @@ def test_on_a_model_no_steering_is_one_and_good_sites_are_below(toy_model, hooks
     steered = made.rate(make_entry(vector, 2.5, "study"))
     assert steered.damage > 0
     assert steered.left != pytest.approx(1, abs=1e-3)
+
+
+def test_ratings_do_not_depend_on_how_many_rows_run_together(toy_model, monkeypatch):
+    widths = {site: module_width(toy_model.sites()[site], site.kind) for site in SITES}
+    entry = make_entry(vector_for(widths), 2.5, "study")
+    together = bench(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
+    one = Usual(usual(toy_model.family).guidance, 1, 64)
+    monkeypatch.setattr(greedy, "usual", lambda family: one)
+    alone = bench(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
+    assert alone.left == pytest.approx(together.left, rel=1e-3)  # float32 through three UNet calls
+    assert alone.damage == pytest.approx(together.damage, rel=1e-3)
 
 
 @pytest.mark.parametrize(("pairs", "levels"), [([], 2), (PAIRS, 0)])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from steering.build import recommend
 from steering.steer import make_entry, steer
 
 from .conftest import SAME, gap, internals
@@ -73,6 +74,21 @@ def test_a_window_limits_where_it_acts(graph, vector, plain):
     assert not any(torch.equal(a, b) for a, b in ((early, plain), (late, plain), (early, whole), (late, whole)))
     with pytest.raises(ValueError, match="lies after"):
         graph.apply(vector, 1.0, start=0.9, end=0.1)
+
+
+def test_a_recommended_window_is_taken_where_nothing_else_is_said(graph, headless, vector, plain):
+    level = headless.model.schedule.percent(0.3)
+    advised = recommend(vector, preset="study", strength=2.5, window=[None, level])
+    early = graph.sample(graph.apply(vector, 2.5, end=0.3))
+    taken = graph.sample(graph.apply(advised, 2.5, "recommended"))
+    assert torch.equal(taken, early)
+    assert not torch.equal(taken, plain)
+    whole = graph.sample(graph.apply(vector, 2.5))
+    for asked in (graph.apply(advised, 2.5), graph.apply(advised, 2.5, "recommended", start=0.001)):
+        assert not torch.equal(graph.sample(asked), early)
+    assert torch.equal(graph.sample(graph.apply(advised, 2.5)), whole)
+    with steer(headless.model, advised):
+        assert gap(taken, headless.sample()) < SAME
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpmpp_2m"])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from steering.activations import Activations
 from steering.build import build
 from steering.capture import CaptureSettings, capture
 from steering.navigator import score
@@ -276,3 +277,19 @@ def test_files_of_pairs_are_listed_and_read(comfy, tmp_path, monkeypatch):
             comfy.SteeringLoadPairs.execute(bad)
     with pytest.raises(FileNotFoundError, match="built-in concepts are pocket/cat, pocket/dog"):
         comfy.SteeringLoadPairs.execute("unicorn")
+
+
+def test_refined_and_protecting_vectors_are_those_of_the_engine(graph, comfy, theirs, pairs):
+    cats = type(pairs)("cat", comfy.SteeringLoadPairs.execute("pocket/cat").args[0].pairs[:PAIRS])
+    kept = run(graph, cats)
+    execute = comfy.SteeringBuild.execute
+    given = {"alpha": "2", "components": 3, "background": kept, "protect": kept}
+    made = execute(theirs, 3, "per-step:attn2", "cpca-paired", 1, "per-step", **given).args[0]
+    again = Activations(kept.tensors, kept.sigmas, kept.metadata)  # the pack has its own copy of the engine's classes
+    expected = build(
+        theirs, None, 3, "per-step:attn2", "cpca-paired", alpha=2, components=3, background=again, protect=[again]
+    )
+    assert made.digest() == expected.digest()
+    assert made.digest() != execute(theirs, 3, "per-step:attn2", "mean", 1, "per-step").args[0].digest()
+    with pytest.raises(ValueError, match="auto or a number from 0"):
+        execute(theirs, 3, "per-step", "cpca", 1, "per-step", alpha="much")
