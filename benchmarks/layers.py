@@ -125,7 +125,7 @@ def draw(results: dict, path: Path) -> None:
                     continue
                 ks = [int(k) for k in by_k]
                 values = [np.array(by_k[str(k)])[:, which] for k in ks]
-                style = {"color": "0.5", "linewidth": 2} if title == "random" else {"marker": "o", "markersize": 3}
+                style = {"color": "black", "linewidth": 2} if title == "random" else {"marker": "o", "markersize": 3}
                 style |= {"linestyle": ":"} if title.startswith("best") else {}
                 axis.plot(ks, [value.mean() for value in values], label=title, **style)
                 if title == "random":

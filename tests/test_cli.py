@@ -67,7 +67,7 @@ def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_pa
     ("words", "message"),
     [
         (("capture", "nowhere", "dog", "--out", "x.safetensors"), "neither 'pocket'"),
-        (("capture", "pocket", "unicorn", "--out", "x.safetensors"), "dog, van_gogh, violence"),
+        (("capture", "pocket", "unicorn", "--out", "x.safetensors"), "dog, key, neutral, sketch, van_gogh"),
         (("capture", "pocket", "dog", "--out", "x.pt"), "must end in .safetensors"),
         (("capture", "pocket", "dog", "--out", "x.safetensors", "--sites", "attn9"), "attn9"),
         (("score", "missing.safetensors"), "there is no file"),

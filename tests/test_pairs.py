@@ -61,9 +61,9 @@ def test_a_file_and_a_built_in_concept_load(tmp_path):
 
 
 def test_an_unknown_concept_names_the_known_ones():
-    with pytest.raises(FileNotFoundError, match="dog, van_gogh, violence"):
+    with pytest.raises(FileNotFoundError, match="cat, dog, key, neutral, sketch, van_gogh, violence"):
         load_pairs("unicorn")
-    assert built_in() == ["cat", "dog", "van_gogh", "violence"]
+    assert built_in() == ["cat", "dog", "key", "neutral", "sketch", "van_gogh", "violence"]
     assert CONCEPTS.is_dir()
 
 

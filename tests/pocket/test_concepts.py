@@ -5,7 +5,7 @@ import pytest
 from steering.pairs import CONCEPTS as FOLDER
 from steering.pairs import load_pairs
 from steering.pocket import concepts
-from steering.pocket.concepts import CONCEPTS, PAIRS_ONLY, SIZES
+from steering.pocket.concepts import CONCEPTS, NEUTRAL, PAIRS_ONLY, SIZES
 
 
 def rows(concept, which):
@@ -31,6 +31,21 @@ def test_what_has_pairs_only_is_what_the_command_writes(tmp_path, monkeypatch):
         assert written == (FOLDER / "pocket" / concept.name / "fit.csv").read_text(encoding="utf-8")
         for pair in load_pairs(concept.name):
             assert concept.name in pair.positive and concept.name not in pair.negative
+
+
+def test_neutral_pairs_differ_and_hold_nothing_that_is_steered(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["concepts", "--out", str(tmp_path)])
+    concepts.main()
+    committed = FOLDER / "pocket" / NEUTRAL / "fit.csv"
+    assert (tmp_path / NEUTRAL / "fit.csv").read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")
+    pairs = load_pairs(NEUTRAL)
+    assert len(pairs) == SIZES["fit"]
+    held_out = {row["prompt"] for concept in CONCEPTS for which in ("dev", "test") for row in rows(concept, which)}
+    for pair in pairs:
+        assert pair.positive != pair.negative
+        for text in (pair.positive, pair.negative):
+            assert not any(word in text for word in ("dog", "cat", "knife", "bomb", "Van Gogh", "sketch"))
+            assert text not in held_out
 
 
 @pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)
