@@ -22,6 +22,8 @@ from ..vector import SteeringVector
 from .front import Outcome, knee, pareto, promising
 from .space import LADDER, Candidate, first_round, neighbours
 
+STUDY = ("study", 2.5)
+"""The source study's preset and strength."""
 RANKS = (1, 2, 3)
 """Numbers of directions that gate thresholds are measured for."""
 
@@ -36,7 +38,7 @@ class Budget:
         rounds: rounds after the first one.
         parents: settings whose neighbours a round tries.
         most: most settings of a round.
-        finals: settings that are compared on all dev prompts and steps.
+        finals: settings that are compared on all dev prompts and steps, beside the source study's own.
         all: dev prompts of each role there.
     """
 
@@ -92,10 +94,19 @@ class Search:
             near = [one for outcome in best for one in neighbours(outcome.candidate, self.exportable)]
             fresh = [one for one in dict.fromkeys(near) if one not in self.tried]
             self._round(f"round {number + 2}", rough, fresh[: self.budget.most])
-        finalists = [one.candidate for one in promising(list(self.tried.values()), self.budget.finals)]
-        self.finals = self._outcomes(self.study, finalists, self.budget.all)
+        self.finals = self._outcomes(self.study, self._finalists(), self.budget.all)
         self.tell("all dev prompts", self.finals)
         return knee(self.finals)
+
+    def _finalists(self) -> list[Candidate]:
+        """The settings of the lowest sum, and the best with the source study's own preset and strength.
+
+        A few prompts are a rough judge: with the study's among the finalists, what is taken is no worse on dev prompts.
+        """
+        outcomes = list(self.tried.values())
+        studys = [one for one in outcomes if (one.candidate.preset, one.candidate.strength) == STUDY]
+        best = promising(outcomes, self.budget.finals) + promising(studys, 1)
+        return list(dict.fromkeys(one.candidate for one in best))
 
     def _round(self, name: str, study: Study, candidates: Sequence[Candidate]) -> None:
         for outcome in self._outcomes(study, candidates, self.budget.few):
@@ -175,7 +186,7 @@ def planned_rows(search: Search) -> int:
     capture = capture_rows(len(search.subject.pairs), settings)
     calibrations = 0 if search.exportable else len(RANKS) * capture // 2
     rough = 1 + len(first_round(search.exportable)) + budget.rounds * (1 + budget.most)
-    pictures = (rough * sum(budget.few), (1 + budget.finals) * sum(budget.all))
+    pictures = (rough * sum(budget.few), (2 + budget.finals) * sum(budget.all))
     per_picture = 2 if settings.guidance != 1 else 1
     drawn = pictures[0] * budget.steps + pictures[1] * search.study.plan.steps
     return capture + calibrations + drawn * per_picture
