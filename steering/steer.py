@@ -102,9 +102,10 @@ class Entry:
         if self.mask is not None and self.mask.ndim != 3:
             raise ValueError(f"a mask of shape {tuple(self.mask.shape)} is not [M, H, W]; one mask a picture, or one")
         if self.mode != "suppress":
-            _check_certain(self.mode, self.vector)
-            if self.target is not None:
-                _check_certain(self.mode, self.target)
+            levels = self.vector.active_knots
+            _check_certain(self.mode, self.vector, [p.active & p.certain[levels] for p in self.vector.sites.values()])
+            if self.target is not None:  # where it would be steered itself plays no part
+                _check_certain(self.mode, self.target, [p.certain for p in self.target.sites.values()])
         gated = self.settings.gate == "threshold" and self.mode != "add"
         if gated and any(e.threshold is None for e in self.vector.sites.values()):
             raise ValueError("the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'")
@@ -164,8 +165,8 @@ class Entry:
         return readouts @ self.vector.sites[site].negative_mean[self.vector.knot(sigma)].float()
 
 
-def _check_certain(mode: str, vector: SteeringVector) -> None:
-    if not any((part.active & part.certain[vector.active_knots]).any() for part in vector.sites.values()):
+def _check_certain(mode: str, vector: SteeringVector, certain: Sequence[Tensor]) -> None:
+    if not any(flags.any() for flags in certain):
         concept = vector.metadata.get("concept") or "the concept"
         raise ValueError(
             f"mode {mode!r} measures in gaps between prompts with and without {concept}, and at every site the gap of "

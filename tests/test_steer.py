@@ -407,7 +407,7 @@ def test_a_gap_within_its_standard_error_is_no_measure_to_add_or_replace_by(toy_
     assert torch.equal(*same)
     assert not torch.allclose(*apart)
     nowhere = vector_for(toy_model, ["in4.attn2"], metadata={"concept": "dog"})
-    nowhere = uncertain(nowhere, "in4.attn2", [0.9, -1.0, 1.0])
+    nowhere = uncertain(nowhere, "in4.attn2", [0.9, -1.0, 1.0])  # one standard error is still within one
     for how in ({"vector": nowhere, "mode": "add"}, {"vector": plain, "mode": "replace", "target": nowhere}):
         with pytest.raises(ValueError, match=r"prompts with and without dog.*within its standard error"):
             make_entry(**how)
