@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 import steering
+from steering.evaluate.choice import cost
 from steering.evaluate.metrics import judged
 from steering.evaluate.prompts import ROLES, Prompt, load_concept, load_prompts, take
-from steering.evaluate.statistics import Estimate, estimate, upper_bound
+from steering.evaluate.statistics import estimate, upper_bound
 from steering.steer import steer
 from steering.study.vectors import captured
 
@@ -34,22 +35,17 @@ class Outcome:
     @property
     def total(self) -> float:
         """Presence left and what was lost, a gain counting as none."""
-        return float(self.presence.mean() + self.sibling.mean().clip(0) + self.unrelated.mean().clip(0))
+        return float(self.presence.mean()) + self.cost
 
     @property
     def cost(self) -> float:
         """What siblings and unrelated prompts lost together, a gain counting as none."""
-        return self.total - float(self.presence.mean())
+        return cost(float(self.sibling.mean()), float(self.unrelated.mean()))
 
     def cells(self) -> str:
         """Presence with its interval, losses with their one-sided bounds, as cells of a table."""
         losses = (f"{part.mean():.1f} (≤ {upper_bound(part):.1f})" for part in (self.sibling, self.unrelated))
         return f"{estimate(self.presence)} | {' | '.join(losses)}"
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> Estimate:
-    """Mean of a - b over the same prompts, with its interval."""
-    return estimate(a - b)
 
 
 class Arms:

@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +84,7 @@ def compared(model: steering.DiffusionModel, name: str, options: argparse.Namesp
 def greedy_order(model: steering.DiffusionModel, name: str, vector: steering.SteeringVector) -> list[str]:
     entry = make_entry(vector, STRENGTH[name], "precise")
     made = bench(model, steering.load_pairs(name))
-    return [str(one.site) for one in forward_selection(made.rate, replace(entry), max(KS))]
+    return [str(one.site) for one in forward_selection(made.rate, entry, max(KS))]
 
 
 def figures(outcome: Outcome) -> tuple[float, float]:

@@ -8,9 +8,10 @@ with 95 % intervals, losses with one-sided bounds; then the tuned vector minus t
 import argparse
 from pathlib import Path
 
-from arms import Arms, capture_of, difference
+from arms import Arms, capture_of
 
 import steering
+from steering.evaluate.statistics import estimate
 
 KS = (3, 8)
 
@@ -43,7 +44,7 @@ def compared(model: steering.DiffusionModel, vector: steering.SteeringVector, op
     print("\n| tuned minus study 2.5 | presence | siblings lose | unrelated lose |\n|---|---|---|---|")
     for k, outcome in study.items():
         parts = ("presence", "sibling", "unrelated")
-        cells = (str(difference(getattr(tuned, part), getattr(outcome, part))) for part in parts)
+        cells = (str(estimate(getattr(tuned, part) - getattr(outcome, part))) for part in parts)
         print(f"| k = {k} | {' | '.join(cells)} |", flush=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -185,7 +185,7 @@ def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker
     chosen = {site: part.active for site, part in made.sites.items()}
     moved: dict[Site, list[Tensor]] = {site: [] for site in chosen}
     for train, test in folds_of(activations.pairs):
-        part = maker.vector(_of_pairs(activations, train), chosen)
+        part = maker.vector(_of_pairs(activations, train, chosen), chosen)
         for site, active in chosen.items():
             positive, negative = maker.samples(activations.tensors[site][:, test], active)
             moved[site].append(_projected(positive - negative, part.sites.get(site)))
@@ -205,9 +205,9 @@ def _in_errors(moved: Tensor) -> Tensor:
     return moved.mean(0) / error.clamp_min(torch.finfo(moved.dtype).tiny)
 
 
-def _of_pairs(activations: Activations, which: Tensor) -> Activations:
-    tensors = {site: tensor[:, which] for site, tensor in activations.tensors.items()}
-    return Activations(tensors, activations.sigmas)
+def _of_pairs(activations: Activations, which: Tensor, sites: Iterable[Site]) -> Activations:
+    """Some pairs at some sites; a copy of the whole capture would cost more than the directions."""
+    return Activations({site: activations.tensors[site][:, which] for site in sites}, activations.sigmas)
 
 
 def _check_alike(kind: str, activations: Activations, other: Activations) -> None:

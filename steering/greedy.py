@@ -19,7 +19,7 @@ would be exact if gains only shrank as the set grows, and is a heuristic where s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -81,12 +81,14 @@ class Bench:
     Attributes:
         model: the model.
         prompts: embeddings of the prompts with and then without the concept ``[2M, 77, C]``.
+        nothing: embedding of the empty negative prompt ``[1, 77, C]``.
         levels: what is asked at each noise level at which the prompts make a difference.
         progress: called with numbers of UNet rows.
     """
 
     model: DiffusionModel
     prompts: Tensor
+    nothing: Tensor
     levels: tuple[Level, ...]
     progress: Progress
 
@@ -95,7 +97,8 @@ class Bench:
         left, damage = 0.0, 0.0
         with steer(self.model, [entry]):
             for level in self.levels:
-                off = _predicted(self.model, level.noised, level.sigma, self.prompts, self.progress) - level.wanted
+                seen = _predicted(self.model, level.noised, level.sigma, self.prompts, self.nothing, self.progress)
+                off = seen - level.wanted
                 with_concept, without = off.square().flatten(1).sum(1).chunk(2)
                 left += float(with_concept.sum()) / level.scale
                 damage += float(without.sum()) / level.scale
@@ -129,19 +132,21 @@ def bench(
     # The middles of equal parts of the schedule.
     for sigma in model.sigmas(2 * levels + 1)[1::2].tolist():
         noised = pictures + sigma * fresh
-        wanted = _predicted(model, noised, sigma, without, progress)
-        plain = _predicted(model, noised, sigma, prompts, progress)
+        wanted = _predicted(model, noised, sigma, without, nothing, progress)
+        plain = _predicted(model, noised, sigma, prompts, nothing, progress)
         scale = float((plain - wanted)[: len(some)].square().sum())
         if scale:
             asked.append(Level(sigma, noised, wanted, scale))
     if not asked:
         raise ValueError("the model predicts the same for both prompts of every pair; use pairs that differ")
-    return Bench(model, prompts, tuple(asked), progress)
+    return Bench(model, prompts, nothing, tuple(asked), progress)
 
 
-def _predicted(model: DiffusionModel, x: Tensor, sigma: float, prompts: Tensor, progress: Progress) -> Tensor:
+def _predicted(
+    model: DiffusionModel, x: Tensor, sigma: float, prompts: Tensor, nothing: Tensor, progress: Progress
+) -> Tensor:
     """The clean latents that the model sees in ``x``, as many at a time as are usual for it."""
-    known, nothing = usual(model.family), model.encode([""])
+    known = usual(model.family)
     parts = zip(x.split(known.batch), prompts.split(known.batch), strict=True)
     return torch.cat([model.guided_clean(a, sigma, p, nothing, known.guidance, progress) for a, p in parts])
 
@@ -191,8 +196,7 @@ def _most_promising(
 
 def at_sites(vector: SteeringVector, sites: Sequence[Site]) -> SteeringVector:
     """The vector at some of its sites."""
-    kept: Mapping[Site, object] = {site: vector.sites[site] for site in sites}
-    return replace(vector, sites=kept)
+    return replace(vector, sites={site: vector.sites[site] for site in sites})
 
 
 def rows_at_most(sites: int, top_k: int) -> int:

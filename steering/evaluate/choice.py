@@ -52,9 +52,14 @@ def setting_row(
     return row
 
 
+def cost(sibling: float, unrelated: float) -> float:
+    """Points lost by siblings and by unrelated prompts; a gain counts as none, and pays for nothing."""
+    return max(sibling, 0.0) + max(unrelated, 0.0)
+
+
 def total(row: Mapping[str, Any]) -> float:
     """Presence and losses together; a gain of siblings or unrelated prompts does not make up for presence."""
-    return row["presence"] + max(row["sibling"], 0) + max(row["unrelated"], 0)
+    return row["presence"] + cost(row["sibling"], row["unrelated"])
 
 
 def enough(row: Mapping[str, Any]) -> bool:

@@ -263,20 +263,8 @@ class Study:
     def _compare(self, subject: Subject, settings: list[Setting], counts: Counts) -> list[dict[str, Any]]:
         arms = dev_arms(settings, counts)
         readings = self.measured({subject.concept.name: (subject, arms)}, counts, self.guides)[subject.concept.name]
-        original, table = readings[arms[0].name], []
-        for setting, arm in zip(settings, arms[1:], strict=True):
-            steered = readings[arm.name]
-            losses, names = lost(steered, original), np.array(steered.names())
-            roles = {role: steered.role(role) for role in ROLES}
-            table.append(
-                setting_row(
-                    setting,
-                    by_prompt(presence(steered)[roles["target"]], names[roles["target"]].tolist()),
-                    {role: by_prompt(losses[roles[role]], names[roles[role]].tolist()) for role in ROLES[1:]},
-                    steered.columns["change_rms"][~roles["target"]],
-                )
-            )
-        return table
+        original = readings[arms[0].name]
+        return [dev_row(setting, readings[arm.name], original) for setting, arm in zip(settings, arms[1:], strict=True)]
 
     # --- draw and measure ---
 
@@ -352,6 +340,18 @@ def _vectors(subject: Subject) -> Vectors:
 
 def _has_judge(metrics: Sequence[Metric]) -> bool:
     return any(isinstance(metric, PocketJudge) for metric in metrics)
+
+
+def dev_row(setting: Setting, steered: Readings, original: Readings) -> dict[str, Any]:
+    """What a setting does on dev prompts, as `steering.evaluate.choice` compares it."""
+    losses, names = lost(steered, original), np.array(steered.names())
+    roles = {role: steered.role(role) for role in ROLES}
+    return setting_row(
+        setting,
+        by_prompt(presence(steered)[roles["target"]], names[roles["target"]].tolist()),
+        {role: by_prompt(losses[roles[role]], names[roles[role]].tolist()) for role in ROLES[1:]},
+        steered.columns["change_rms"][~roles["target"]],
+    )
 
 
 def planned(plan: Plan, concepts: int, guidance: float) -> tuple[int, int, int]:

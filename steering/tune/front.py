@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..evaluate.choice import cost
 from .space import Candidate
 
 TIE = 1.0
@@ -37,7 +38,7 @@ class Outcome:
     @property
     def cost(self) -> float:
         """Points lost by siblings and by unrelated prompts; a gain of one does not pay for the other's loss."""
-        return max(self.sibling, 0.0) + max(self.unrelated, 0.0)
+        return cost(self.sibling, self.unrelated)
 
     @property
     def total(self) -> float:

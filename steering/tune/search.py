@@ -8,16 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..build import recommend
 from ..capture import Progress, capture_rows, silent
 from ..diffusion import DiffusionModel
 from ..evaluate.metrics import Metric
 from ..files import write_text
 from ..study.plan import Arm, Counts, Plan
-from ..study.readings import Readings, by_prompt, lost, presence
-from ..study.run import Study, Subject
+from ..study.readings import Readings
+from ..study.run import Study, Subject, dev_row
 from ..vector import SteeringVector
 from .front import Outcome, knee, pareto, promising
 from .space import LADDER, Candidate, first_round, neighbours
@@ -135,21 +133,9 @@ class Search:
 
 def outcome_of(candidate: Candidate, steered: Readings, original: Readings) -> Outcome:
     """Means over prompts of what was measured."""
-    losses, names = lost(steered, original), np.array(steered.names())
-
-    def mean(values: np.ndarray, role: str) -> float:
-        rows = steered.role(role)
-        # A concept may come without siblings or unrelated prompts, which then cannot lose anything.
-        return float(by_prompt(values[rows], names[rows].tolist()).mean()) if rows.any() else 0.0
-
-    change = steered.columns["change_rms"][~steered.role("target")]
-    return Outcome(
-        candidate,
-        mean(presence(steered), "target"),
-        mean(losses, "sibling"),
-        mean(losses, "unrelated"),
-        float(change.mean()) if len(change) else 0.0,
-    )
+    recipe = candidate.recipe
+    row = dev_row((candidate.preset, candidate.strength, recipe.k, recipe.rank), steered, original)
+    return Outcome(candidate, *(row[name] for name in ("presence", "sibling", "unrelated", "change")))
 
 
 def search_of(
