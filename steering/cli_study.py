@@ -172,14 +172,11 @@ def _measures(
     judge_consent: bool,
     judge_limit: int | None,
 ) -> Any:
-    from .evaluate.clip_score import DEFAULT
     from .evaluate.judge import JudgeSettings
     from .study.measures import Measures
 
     asked = JudgeSettings(judge, judge_url, judge_consent, limit=judge_limit) if judge else None
-    # Weights alone are of the usual architecture, whatever the model.
-    architecture = clip or (DEFAULT if clip_weights else None)
-    return Measures(architecture, clip_weights, inception, lpips, nudenet, asked)
+    return Measures(clip, clip_weights, inception, lpips, nudenet, asked)
 
 
 class _Work:

@@ -46,7 +46,6 @@ def tune(
     printed was chosen as the best of many: for figures to report, run steering evaluate with the vector.
     """
     from .diffusion import load_model
-    from .evaluate.clip_score import DEFAULT
     from .study.measures import Measures, metrics_of
     from .study.plan import Plan
     from .study.run import load_subject
@@ -61,9 +60,7 @@ def tune(
     plan = replace(Plan(), steps=steps, guidance=guidance, size=size, batch=batch)
     plan = replace(plan, pairs=pairs or (12 if quick else plan.pairs))
     subject = load_subject(concept, loaded.family, plan)
-    # Weights alone are of the usual architecture, whatever the model.
-    measures = Measures(clip or (DEFAULT if clip_weights else None), clip_weights)
-    metrics = metrics_of(measures, loaded.family, [], folder, str(loaded.device))
+    metrics = metrics_of(Measures(clip, clip_weights), loaded.family, [], folder, str(loaded.device))
     search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
     rows = planned_rows(search)
     console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")

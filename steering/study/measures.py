@@ -57,7 +57,9 @@ def metrics_of(measures: Measures, family: str, concepts: Sequence[str], out: Pa
 
 
 def _clip(measures: Measures, family: str, device: str) -> OpenClip | PocketClip:
-    model = measures.clip or ("pocket" if family == "pocket" else DEFAULT)
+    # Weights alone are of the usual architecture, whatever the model.
+    own = "pocket" if family == "pocket" and not measures.clip_weights else DEFAULT
+    model = measures.clip or own
     if model == "pocket":
         return PocketClip()
     weights = measures.clip_weights or (DEFAULT_WEIGHTS if model == DEFAULT else None)
