@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 import steering
-from steering.evaluate.choice import cost
+from steering.concepts.prompts import ROLES, Prompt, load_concept, load_prompts, take
 from steering.evaluate.metrics import judged
-from steering.evaluate.prompts import ROLES, Prompt, load_concept, load_prompts, take
 from steering.evaluate.statistics import estimate, upper_bound
-from steering.steer import steer
+from steering.interventions.steer import steer
+from steering.study.choice import cost
 from steering.study.vectors import captured
 
 SEED = {"dev": 10_000, "test": 0}
@@ -69,7 +69,7 @@ class Arms:
 
     def steered(self, vector: steering.SteeringVector, strength: float | None, preset: str | None) -> Outcome:
         """With a vector; None leaves strength or preset to its file."""
-        with steer(self.model, vector, strength, preset):
+        with steer(self.model, vector, strength=strength, preset=preset):
             return self._outcome(self._measured())
 
     def _outcome(self, made: dict[str, np.ndarray]) -> Outcome:
@@ -82,4 +82,4 @@ def capture_of(model: steering.DiffusionModel, name: str, folder: Path, batch: i
     """The capture of a concept's pairs, from the file of an earlier run where it fits."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = steering.CaptureSettings(batch=batch)
-    return captured(model, steering.load_pairs(name), settings, folder / f"{name}.safetensors", name)
+    return captured(model, steering.load_pairs(f"pocket/{name}"), settings, folder / f"{name}.safetensors", name)

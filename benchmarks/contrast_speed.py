@@ -10,7 +10,7 @@ import time
 import torch
 from tqdm import tqdm
 
-from steering.directions import CONTRASTS, get_direction
+from steering.directions.methods import CONTRASTS, get_direction
 
 
 def main() -> None:

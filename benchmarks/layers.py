@@ -16,8 +16,7 @@ import numpy as np
 from arms import Arms, Outcome, capture_of
 
 import steering
-from steering.greedy import bench, forward_selection
-from steering.steer import make_entry
+from steering.tune.greedy import bench, forward_selection
 
 KS = (1, 3, 5, 8, 12, 20)
 STRENGTH = {"dog": 1.0, "van_gogh": 2.0, "violence": 2.0}
@@ -82,8 +81,8 @@ def compared(model: steering.DiffusionModel, name: str, options: argparse.Namesp
 
 
 def greedy_order(model: steering.DiffusionModel, name: str, vector: steering.SteeringVector) -> list[str]:
-    entry = make_entry(vector, STRENGTH[name], "precise")
-    made = bench(model, steering.load_pairs(name))
+    entry = vector.entry(strength=STRENGTH[name], preset="precise")
+    made = bench(model, steering.load_pairs(f"pocket/{name}"))
     return [str(one.site) for one in forward_selection(made.rate, entry, max(KS))]
 
 

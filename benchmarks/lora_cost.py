@@ -18,15 +18,17 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from steering.bake import bake, linear_layers, merged
-from steering.diffusion import SD15, load_model
-from steering.hooks import site_hooks
-from steering.interventions import Settings, get_preset
-from steering.lora import measured_gap
+from steering.interventions.engine import Steering
+from steering.interventions.entry import Entry
+from steering.interventions.presets import Settings, get_preset
+from steering.lora.bake import bake, linear_layers, merged
+from steering.lora.export import measured_gap
+from steering.models.call import Call
+from steering.models.hooks import site_hooks
+from steering.models.loading import SD15, load_model
 from steering.schedule import NoiseSchedule
 from steering.sites import Site, find_sites, module_width
-from steering.steer import Call, Entry, Steering, make_entry
-from steering.vector import SiteVector, SteeringVector
+from steering.vectors.vector import SiteVector, SteeringVector
 
 SITES = ("in4.attn2", "in7.attn2", "in8.attn2", "out5.attn2", "out6.ff", "out7.attn2", "out7.ff", "out9.ff")
 """Those of the vector below."""
@@ -112,7 +114,7 @@ def main() -> None:
 
 def gap_of_a_picture(device: str) -> float:
     model, vector = load_model("pocket", device), SteeringVector.load(VECTOR)
-    entry = make_entry(vector)
+    entry = vector.entry()
     deltas = bake(entry, linear_layers(model.unet, list(vector.sites)))
     return measured_gap(model, entry, deltas, ["a photo of a dog on the beach"], 30)
 

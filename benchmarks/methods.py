@@ -115,7 +115,7 @@ def print_cost(model: steering.DiffusionModel, work: Path) -> None:
     for _ in range(REPEATS):
         taken["unsteered"].append(seconds(model))
         for title, vector in vectors.items():
-            with steering.steer(model, vector, 1.0, "precise"):
+            with steering.steer(model, vector, strength=1.0, preset="precise"):
                 taken[title].append(seconds(model))
     print(f"\n| steering with | time of {TIMED} pictures, unsteered = 1 |\n|---|---|")
     for title in vectors:

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 import steering
-from steering.bake import Delta, bake, linear_layers, merged
-from steering.evaluate.plots import labelled_grid, save_picture
-from steering.evaluate.prompts import Prompt, load_prompts, take
+from steering.concepts.pairs import spread
+from steering.concepts.prompts import Prompt, load_prompts, take
 from steering.evaluate.statistics import estimate, upper_bound
-from steering.pairs import spread
+from steering.interventions.entry import Entry, make_entry
+from steering.interventions.steer import steer
+from steering.lora.bake import Delta, bake, linear_layers, merged
+from steering.plots.pictures import labelled_grid, save_picture
 from steering.pocket.judge import Verdict, judge
-from steering.steer import Entry, make_entry, steer
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 MODEL = steering.load_model("pocket")
@@ -76,7 +77,7 @@ def adding(some: Callable[[str, str], list[Prompt]]) -> None:
         kept = shown(before, prompts)
         rows = [["0", presence(before, label), ""]]
         for strength in strengths:
-            after = draw(prompts, steered(make_entry(vector(name), strength, "study", mode="add")))
+            after = draw(prompts, steered(make_entry(vector(name), strength=strength, preset="projection", mode="add")))
             rows.append([f"{strength:g}", presence(after, label), loss(kept, shown(after, prompts))])
         table(f"{title} (n = {len(prompts)})", ("strength", "presence", "what the prompt asks for loses"), rows)
 
@@ -87,12 +88,12 @@ def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
     dog, cat = vector("dog_attn2"), vector("cat_attn2")
     ways = {
         "original": None,
-        "suppress dog": steered(make_entry(dog, 1, "lora")),
+        "suppress dog": steered(dog.entry(strength=1, preset="lora")),
         "replace at the dog's eight best sites a step": steered(
-            make_entry(vector("dog"), 1, "precise", mode="replace", target=cat)
+            make_entry(vector("dog"), strength=1, preset="precise", mode="replace", target=cat)
         ),
-        "replace, precise 1": steered(make_entry(dog, 1, "precise", mode="replace", target=cat)),
-        "replace, lora 1": steered(make_entry(dog, 1, "lora", mode="replace", target=cat)),
+        "replace, precise 1": steered(dog.entry(strength=1, preset="precise", mode="replace", target=cat)),
+        "replace, lora 1": steered(dog.entry(strength=1, preset="lora", mode="replace", target=cat)),
     }
     rows, rest = [], None
     for name, inside in ways.items():
@@ -125,7 +126,7 @@ def together(some: Callable[[str, str], list[Prompt]]) -> None:
 
 def as_lora(some: Callable[[str, str], list[Prompt]]) -> None:
     made = vector("dog_lora")
-    entry = make_entry(made)
+    entry = made.entry()
     deltas = bake(entry, linear_layers(MODEL.unet, list(made.sites)))
     unbiased = {site: Delta(d.up, d.down, torch.zeros_like(d.bias)) for site, d in deltas.items()}
     ways = {
@@ -152,8 +153,8 @@ def picture(some: Callable[[str, str], list[Prompt]], path: Path) -> None:
     prompts = [p for p in some("dog", "target") if "cat" not in p.shows]
     texts = [prompt.text for prompt in spread(prompts, 4)]
     dog, cat, style = vector("dog_attn2"), vector("cat_attn2"), vector("van_gogh")
-    replaced = make_entry(dog, 1, "lora", mode="replace", target=cat)
-    added = make_entry(style, 1, "study", mode="add")
+    replaced = dog.entry(strength=1, preset="lora", mode="replace", target=cat)
+    added = style.entry(strength=1, preset="projection", mode="add")
     columns = {
         "original": [],
         "suppress dog": [make_entry(vector("dog_lora"))],

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from steering import load_model
-from steering.evaluate.prompts import load_prompts
+from steering.concepts.prompts import load_prompts
 from steering.evaluate.statistics import area_under_curve
 from steering.pocket import scenes
 from steering.pocket.clip import image_features, text_features

@@ -12,26 +12,27 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from steering import SteeringVector, load_model, steer
-from steering.evaluate.prompts import load_prompts, take
+from steering import SteeringVector, load_model
+from steering.concepts.prompts import load_prompts, take
+from steering.interventions import steer
 
 FOLDER = Path(__file__).parent / "pocket_labels"
 COLUMNS = 10
 ARMS = {
     "dog": (
-        ("study", 0.0, 70, 30),
-        ("study", 1.0, 14, 6),
-        ("study", 1.5, 14, 6),
-        ("study", 2.5, 14, 6),
+        ("projection", 0.0, 70, 30),
+        ("projection", 1.0, 14, 6),
+        ("projection", 1.5, 14, 6),
+        ("projection", 2.5, 14, 6),
         ("selective", 2.0, 14, 6),
         ("selective", 3.0, 14, 6),
     ),
     "van_gogh": (
-        ("study", 0.0, 30, 20),
+        ("projection", 0.0, 30, 20),
         ("casteer", 0.5, 10, 0),
         ("casteer", 1.0, 10, 2),
         ("casteer", 2.0, 10, 3),
-        ("study", 2.5, 12, 3),
+        ("projection", 2.5, 12, 3),
     ),
 }
 """(preset, strength, pictures of the concept, pictures of its siblings) of each concept."""
@@ -50,7 +51,7 @@ def main() -> None:
         chosen = take(prompts, "target", targets) + take(prompts, "sibling", others)
         chosen = (chosen * 3)[: targets + others]
         seed = options.seed + 1000 * i
-        with steer(model, vector, strength, preset):
+        with steer(model, vector, strength=strength, preset=preset):
             pictures += list(model.generate([prompt.text for prompt in chosen], seed=seed, batch=20))
         rows += [(prompt.text, seed + j, preset, strength) for j, prompt in enumerate(chosen)]
     order = np.random.default_rng(0).permutation(len(rows))

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from steering import SteeringVector, load_model, steer
-from steering.evaluate.prompts import load_prompts, take
+from steering import SteeringVector, load_model
+from steering.concepts.prompts import load_prompts, take
+from steering.interventions import steer
 
 DOCS = Path(__file__).parent.parent / "docs"
 CONCEPTS = ("dog", "van_gogh", "violence")
@@ -47,7 +48,7 @@ def main() -> None:
     for concept in CONCEPTS:
         prompts = [prompt.text for prompt in take(load_prompts(concept, "test"), "target", COLUMNS)]
         original.append(model.generate(prompts, seed=0))
-        with steer(model, SteeringVector.load(folder / concept / f"{concept}.safetensors")):
+        with steer(model, SteeringVector.load(folder / concept / concept / f"{concept}.safetensors")):
             steered.append(model.generate(prompts, seed=0))
     strip([np.concatenate(original), np.concatenate(steered)], DOCS / "original_steered.png")
     strip([model.generate(CAPTIONS, seed=100 * seed) for seed in (1, 2)], DOCS / "samples.png")

@@ -4,30 +4,33 @@ import argparse
 import json
 from pathlib import Path
 
-from steering.evaluate.statistics import Estimate
+from steering.study.table import interval
+
+CONTROLS = ("sign_flip", "isotropic", "other_concept")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+")
     print("| concept | setting | presence, original → steered | siblings lose | unrelated lose | controls a, b, c |")
     print("|---|---|---|---|---|---|")
     for folder in parser.parse_args().folders:
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        for name, part in results["presets"].items():
-            presence = part["presence"]["interval"]
-            k = str(part["k"])
-            is_chosen = name == results["chosen"]["preset"]
-            rank = f", rank {part['rank']}" if part["rank"] > 1 else ""
-            setting = f"{name} {part['strength']:g}, k = {k}{rank}" + (" (chosen)" if is_chosen else "")
-            controls = (
-                ", ".join(f"{c['presence']['mean']:.0f}" for c in results["controls"].values()) if is_chosen else ""
-            )
-            losses = [part[role] for role in ("siblings", "unrelated")]
-            lost = [f"{loss['loss']['mean']:.1f} (≤ {loss['upper_bound']:.1f})" for loss in losses]
-            shown = f"{Estimate(**presence['original'])} → {Estimate(**presence[k])}"
-            row = (results["concept"], setting, shown, *lost, controls)
-            print(f"| {' | '.join(row)} |")
+        for concept, part in results["concepts"].items():
+            arms, k = part["arms"], part["study_k"]
+            strength = results["plan"]["presets"]["projection"][0]
+            source = {"preset": "projection", "strength": strength, "k": k, "rank": 1}
+            rows = [(f"study_k{k}", source), ("chosen", part["chosen"])]
+            for name, setting in rows[part["chosen"] == source :]:
+                rank = f", rank {setting['rank']}" * (setting["rank"] > 1)
+                text = f"{setting['preset']} {setting['strength']:g}, k = {setting['k']}{rank}"
+                is_chosen = name == "chosen"
+                controls = ", ".join(f"{arms[c]['presence']['mean']:.0f}" for c in CONTROLS) if is_chosen else ""
+                losses = [arms[name]["lost"][role] for role in ("sibling", "unrelated")]
+                lost = [f"{loss['loss']['mean']:.1f} (≤ {loss['bound']:.1f})" for loss in losses]
+                shown = f"{interval(arms['original']['presence'])} → {interval(arms[name]['presence'])}"
+                row = (concept, text + " (chosen)" * is_chosen, shown, *lost, controls)
+                print(f"| {' | '.join(row)} |")
 
 
 if __name__ == "__main__":

@@ -38,10 +38,10 @@ def compared(model: steering.DiffusionModel, vector: steering.SteeringVector, op
     print(f"| original | {test.unsteered().cells().split(' | ')[0]} |  |  |")
     print(f"| tuned | {tuned.cells()} |")
     scores = steering.score(activations)
-    study = {k: test.steered(steering.build(activations, scores, top_k=k), 2.5, "study") for k in KS}
+    study = {k: test.steered(steering.build(activations, scores, top_k=k), 2.5, "projection") for k in KS}
     for k, outcome in study.items():
-        print(f"| study 2.5, k = {k} | {outcome.cells()} |")
-    print("\n| tuned minus study 2.5 | presence | siblings lose | unrelated lose |\n|---|---|---|---|")
+        print(f"| projection 2.5, k = {k} | {outcome.cells()} |")
+    print("\n| tuned minus projection 2.5 | presence | siblings lose | unrelated lose |\n|---|---|---|---|")
     for k, outcome in study.items():
         parts = ("presence", "sibling", "unrelated")
         cells = (str(estimate(getattr(tuned, part) - getattr(outcome, part))) for part in parts)

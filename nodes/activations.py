@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..steering.activations import Activations as CapturedActivations
+from ..steering.activations.store import Activations as CapturedActivations
 from .capture import summary
 from .comfy_files import ACTIVATIONS, activations_path, fingerprint, names, new_file, problem
 from .sockets import Activations

@@ -6,10 +6,12 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..steering.interventions import GATES, HALVES, INTERVENTIONS, PRESETS, REFERENCES, Settings
-from ..steering.steer import make_entry
-from ..steering.vector import SteeringVector
-from .comfy_unet import with_entry
+from ..steering.errors import SteeringError
+from ..steering.interventions.entry import make_entry
+from ..steering.interventions.operators import INTERVENTIONS
+from ..steering.interventions.presets import GATES, HALVES, PRESETS, REFERENCES, Settings
+from ..steering.vectors.vector import SteeringVector
+from .comfy_steering import with_entry
 from .sockets import Options, Vector
 
 RECOMMENDED = "recommended"
@@ -24,7 +26,7 @@ def preset_input(default: str = RECOMMENDED) -> io.Combo.Input:
         default=default,
         tooltip=(
             "How tokens are moved. recommended: as the vector's file says (in its part of the schedule, where start "
-            "and end stay at 0 and 1), else precise. study: every token, plain "
+            "and end stay at 0 and 1), else precise. projection: every token, plain "
             "projection. casteer: only tokens that hold the concept. precise: those, down to the level of pictures "
             "without it. selective: only tokens far above that level. lora: every token, in both halves of guidance, "
             "to that level, which an exported LoRA does too."
@@ -86,8 +88,8 @@ class Apply(io.ComfyNode):
                 io.Model.Input("model", tooltip="A model of the family that the vector was made for."),
                 Vector.Input("vector", tooltip="From Load Steering Vector or Build Steering Vector."),
                 strength_input(
-                    "0 changes nothing at all, bit for bit; useful from 0.5 to 4. For preset study 1 removes the "
-                    "direction and 2.5 is the study's own; negative strengths push the other way."
+                    "0 changes nothing at all, bit for bit; useful from 0.5 to 4. For preset projection 1 removes the "
+                    "direction and 2.5 is the source study's; negative strengths push the other way."
                 ),
                 preset_input(),
                 mode_input(),
@@ -124,11 +126,20 @@ class Apply(io.ComfyNode):
     ) -> io.NodeOutput:
         """Clone, add the entry, return."""
         if start_percent > end_percent:
-            raise ValueError(f"start_percent {start_percent} lies after end_percent {end_percent}; swap them")
+            raise SteeringError(f"start_percent {start_percent} lies after end_percent {end_percent}; swap them")
         window = _window(model, start_percent, end_percent, preset)
         # The same object stays the same: vectors under one mask are made orthogonal to each other.
         area = mask if mask is None or mask.ndim == 3 else mask.reshape(-1, *mask.shape[-2:])
-        entry = make_entry(vector, strength, preset_name(preset), options, window, mode, area, replace_with)
+        entry = make_entry(
+            vector,
+            strength=strength,
+            preset=preset_name(preset),
+            settings=options,
+            window=window,
+            mode=mode,
+            mask=area,
+            target=replace_with,
+        )
         return io.NodeOutput(with_entry(model, entry))
 
 

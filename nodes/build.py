@@ -6,13 +6,14 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.activations import Activations as CapturedActivations
-from ..steering.build import NEGATIVES, TIMES, build, with_thresholds
-from ..steering.capture import calibrate, capture_rows, captured_negatives
-from ..steering.directions import DIRECTIONS
-from ..steering.navigator import Scores as LayerScores
-from ..steering.steer import make_entry
-from ..steering.vector import SteeringVector
+from ..steering.activations.capture import capture_rows
+from ..steering.activations.store import Activations as CapturedActivations
+from ..steering.directions.methods import DIRECTIONS
+from ..steering.errors import SteeringError
+from ..steering.scores.navigator import Scores as LayerScores
+from ..steering.vectors.build import NEGATIVES, TIMES, build
+from ..steering.vectors.calibration import calibrate, captured_negatives, with_thresholds
+from ..steering.vectors.vector import SteeringVector
 from .comfy_capture import Bar, GraphModel
 from .sockets import Activations, Scores, Vector
 
@@ -52,8 +53,8 @@ class Build(io.ComfyNode):
                     options=list(DIRECTIONS),
                     default="mean",
                     tooltip="mean: the mean difference, hard to beat. pca: principal directions of the differences. "
-                    "cpca (the study's), cpca-paired and cpca-denoised: refined by contrastive PCA. whitened: the mean "
-                    "difference, read without what moves along with it.",
+                    "cpca (the source study's), cpca-paired, cpca-denoised: refined by contrastive PCA. whitened: the "
+                    "mean difference, read without what moves along with it.",
                 ),
                 io.Int.Input(
                     "rank",
@@ -104,7 +105,7 @@ class Build(io.ComfyNode):
             outputs=[
                 Vector.Output(display_name="VECTOR", tooltip="To Apply Steering and Save Steering Vector."),
                 io.Float.Output(
-                    display_name="suggested_strength", tooltip="Usual strength for the recommended preset."
+                    display_name="suggested_strength", tooltip="Defaults strength for the recommended preset."
                 ),
             ],
         )
@@ -128,7 +129,7 @@ class Build(io.ComfyNode):
     ) -> io.NodeOutput:
         """Build, and calibrate where a model is connected."""
         if (model is None) != (clip is None):
-            raise ValueError("model and clip belong together; connect both to measure gate thresholds, or neither")
+            raise SteeringError("model and clip belong together; connect both to measure gate thresholds, or neither")
         vector = build(
             activations,
             scores,
@@ -144,7 +145,7 @@ class Build(io.ComfyNode):
         )
         if model is not None and clip is not None:
             vector = calibrated(model, clip, activations, vector)
-        return io.NodeOutput(vector, make_entry(vector).strength)
+        return io.NodeOutput(vector, vector.entry().strength)
 
 
 def calibrated(

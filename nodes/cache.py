@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..steering.activations import Activations
+from ..steering.activations.store import Activations
 from ..steering.files import read_tensors, write_tensors
 
 LIMIT = 4 * 1024**3

@@ -7,9 +7,10 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.activations import Activations as CapturedActivations
-from ..steering.capture import STEPS, CaptureSettings, capture, capture_rows
-from ..steering.pairs import pairs_hash
+from ..steering.activations.capture import capture, capture_rows
+from ..steering.activations.store import Activations as CapturedActivations
+from ..steering.concepts.pairs import pairs_hash
+from ..steering.models.sampling import STEPS, CaptureSettings
 from ..steering.sites import KINDS
 from ..steering.version import __version__
 from .cache import CaptureCache, key_of
@@ -37,14 +38,22 @@ def captured(
     bar = Bar(model, capture_rows(len(pairs), sampling) * EVALUATIONS.get(sampler, 1))
     graph.look = bar.look
     if not cached:
-        return capture(graph, pairs, sites, settings, named.concept, progress=bar.advance)
+        return capture(graph, pairs, sites=sites, settings=settings, concept=named.concept, progress=bar.advance)
     cache = CaptureCache(cache_folder())
     literals = [__version__, named.concept, pairs_hash(pairs), sites, sampler, scheduler, graph.weights_hash()]
     how = [sampling.steps, sampling.guidance, sampling.seed, sampling.size]
     entry = cache.entry(key_of({"literals": literals, "how": how}), graph.probe(pairs, sampling))
     done = cache.load(entry)
     if done is None:
-        done = capture(graph, pairs, sites, settings, named.concept, entry / "parts", bar.advance)
+        done = capture(
+            graph,
+            pairs,
+            sites=sites,
+            settings=settings,
+            concept=named.concept,
+            parts=entry / "parts",
+            progress=bar.advance,
+        )
         cache.store(entry, done)
     return done
 

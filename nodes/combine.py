@@ -2,9 +2,11 @@
 
 from comfy_api.latest import io
 
-from ..steering.combine import COMBINATIONS, combine, cosine_table, cosines, name_of
-from ..steering.evaluate.plots import as_array, cosine_figure
-from ..steering.vector import SteeringVector
+from ..steering.plots.figures import cosine_figure
+from ..steering.plots.pictures import as_array
+from ..steering.vectors.combine import COMBINATIONS, combine
+from ..steering.vectors.similarity import cosine_table, cosines, name_of
+from ..steering.vectors.vector import SteeringVector
 from .pictures import as_image
 from .sockets import Vector
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import comfy.model_management
 import comfy.samplers
@@ -11,14 +12,19 @@ import comfy.utils
 import latent_preview
 import torch
 from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
 from comfy.sd import CLIP
 from torch import Tensor
 
-from ..steering.capture import Progress, Sampling, draw_noise, usual, weights_digest
-from ..steering.pairs import Pair
-from ..steering.recording import Reducer
+from ..steering.concepts.pairs import Pair
+from ..steering.errors import SteeringError
+from ..steering.models.families import defaults_of
+from ..steering.models.hooks import as_tokens, site_hooks
+from ..steering.models.recording import Reducer
+from ..steering.models.sampling import Progress, Sampling, draw_noise, weights_digest
 from ..steering.sites import Site, find_sites
-from .comfy_unet import StepRecorder, recorded_model, schedule
+from .comfy_call import describe, options_of, say_roles
+from .comfy_steering import KEY, remembered, schedule
 
 DETERMINISTIC = ("euler", "heun", "dpm_2", "dpmpp_2m", "lms", "ipndm", "deis", "ddim")
 """Samplers that a capture may use: no noise of their own, and every step starts at a level of the schedule."""
@@ -53,7 +59,7 @@ def weights_hash(model: ModelPatcher) -> str:
 
 
 class GraphModel:
-    """What `steering.capture.CapturableModel` asks for.
+    """What `steering.models.sampling.CapturableModel` asks for.
 
     The model is sampled with everything that the graph has put on it, LoRAs and patches included.
     """
@@ -66,17 +72,17 @@ class GraphModel:
         scheduler: str = "normal",
     ) -> None:
         if sampler not in DETERMINISTIC:
-            raise ValueError(f"sampler {sampler!r} is not one of {', '.join(DETERMINISTIC)}, which repeat exactly")
+            raise SteeringError(f"sampler {sampler!r} is not one of {', '.join(DETERMINISTIC)}, which repeat exactly")
         if scheduler not in comfy.samplers.SCHEDULER_NAMES:
             known = ", ".join(comfy.samplers.SCHEDULER_NAMES)
-            raise ValueError(f"scheduler {scheduler!r} is not one of {known}")
+            raise SteeringError(f"scheduler {scheduler!r} is not one of {known}")
         self.model, self.clip = model, clip
         self.sampler, self.scheduler = sampler, scheduler
         self.look: Callable[[Tensor], None] = lambda clean: None
         """Shown the clean latents of every step."""
         self._encoded: dict[str, tuple[Tensor, dict]] = {}
         self.family, self.name = family_of(model), "a ComfyUI graph"
-        self.size = usual(self.family).size
+        self.size = defaults_of(self.family).size
 
     def sites(self) -> dict[Site, torch.nn.Module]:
         """Every site with its module."""
@@ -177,3 +183,81 @@ class Bar:
         comfy.model_management.throw_exception_if_processing_interrupted()
         self.done += rows
         self.bar.update_absolute(min(self.done, self.total), self.total, self.preview)
+
+
+SAME_LEVEL = 1e-3
+"""Noise levels closer than this share are the same; neighbours of 100 steps are ten times as far apart."""
+
+
+class StepRecorder:
+    """Collects what the sites did on the prompts' rows in the first evaluation of every step.
+
+    A sampler may evaluate the UNet several times a step, even at the next step's noise level (heun), and
+    patches may call it once more within an evaluation. So a record begins with every evaluation, keeps
+    its first UNet call that holds the prompts, and is committed when the sampler reports its step, which
+    it does after the step's first evaluation.
+
+    Args:
+        sites: what to record.
+        levels: the noise levels at which the steps start, falling.
+        reduce: what is kept of a site's tokens.
+        progress: called with the rows of every UNet call.
+    """
+
+    def __init__(
+        self, sites: Sequence[Site], levels: Sequence[float], reduce: Reducer, progress: Callable[[int], None]
+    ) -> None:
+        self.sites, self.levels, self.reduce, self.progress = sites, levels, reduce, progress
+        self.steps: list[dict[Site, torch.Tensor]] = [{} for _ in levels]
+        self.latest: dict[Site, torch.Tensor] = {}
+        self.sigma = 0.0
+
+    def begin(self) -> None:
+        """A new evaluation."""
+        self.latest = {}
+
+    def commit(self, step: int) -> None:
+        """The latest evaluation was the first of a step."""
+        if step < len(self.steps) and abs(self.sigma - self.levels[step]) <= SAME_LEVEL * self.levels[step]:
+            self.steps[step] = {site: value.cpu() for site, value in self.latest.items()}
+
+    def finished(self, sampler: str) -> list[dict[Site, torch.Tensor]]:
+        """The steps; raises SteeringError where the sampler did not start a step at its own level."""
+        missing = sum(not step for step in self.steps)
+        if missing:
+            raise SteeringError(
+                f"sampler {sampler} left out {missing} of {len(self.steps)} noise levels; capture with euler"
+            )
+        return self.steps
+
+
+def recorded_model(model: ModelPatcher, recorder: StepRecorder) -> ModelPatcher:
+    """A clone that records while it samples."""
+    modules = remembered(lambda unet: {site: found for site, found in find_sites(unet).items() if site in wanted})
+    wanted = set(recorder.sites)
+
+    def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        call = describe(args[0], options_of(args, kwargs))
+        rows = [i for i, conditional in enumerate(call.conditional) if conditional]
+        first = bool(rows) and not recorder.latest
+        kept: dict[Site, torch.Tensor] = {}
+
+        def read(site: Site, output: torch.Tensor) -> None:
+            call.check_rows(site, output)
+            kept[site] = recorder.reduce(site, as_tokens(output[rows]), call.sigmas[rows[0]])
+
+        with site_hooks(modules(executor.class_obj) if first else {}, read):
+            result = executor(*args, **kwargs)
+        if first:
+            recorder.latest, recorder.sigma = kept, call.sigmas[rows[0]]
+        recorder.progress(len(args[0]))
+        return result
+
+    def evaluation(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder.begin()
+        return say_roles(executor, *args, **kwargs)
+
+    watched = model.clone()
+    watched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, f"{KEY}_capture", wrapper)
+    watched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, f"{KEY}_capture", evaluation)
+    return watched

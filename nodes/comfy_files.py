@@ -7,7 +7,8 @@ from pathlib import Path
 
 import folder_paths
 
-from ..steering.pairs import CONCEPTS, every_built_in
+from ..steering.concepts.pairs import CONCEPTS, every_built_in
+from ..steering.errors import SteeringError
 
 VECTORS = "steering_vectors"
 PAIRS = "steering_pairs"
@@ -42,7 +43,7 @@ def found(folder: str, name: str, remedy: str) -> Path:
     """Where a file lies.
 
     Raises:
-        ValueError: the name leaves the folders.
+        SteeringError: the name leaves the folders.
         FileNotFoundError: there is no such file; the message ends with the remedy.
     """
     _refuse_paths(folder, name)
@@ -94,14 +95,14 @@ def new_file(folder: str, prefix: str) -> Path:
     """A path that nothing lies at yet: ``prefix.safetensors``, then ``prefix_00002.safetensors`` and so on.
 
     Raises:
-        ValueError: the prefix is empty or leaves the folder.
+        SteeringError: the prefix is empty or leaves the folder.
     """
     prefix = prefix.strip().removesuffix(".safetensors")
     _refuse_paths(folder, prefix)
     root = Path(folder_paths.get_folder_paths(folder)[0])
     base = root / prefix
     if not base.resolve().is_relative_to(root.resolve()):  # a link inside the folder may lead out of it
-        raise ValueError(f"{prefix!r} leads out of models/{folder}; give a plain name, such as my_dog")
+        raise SteeringError(f"{prefix!r} leads out of models/{folder}; give a plain name, such as my_dog")
     path, number = base.with_name(f"{base.name}.safetensors"), 2
     while path.exists():
         path, number = base.with_name(f"{base.name}_{number:05d}.safetensors"), number + 1
@@ -116,4 +117,6 @@ def cache_folder() -> Path:
 def _refuse_paths(folder: str, name: str) -> None:
     parts = name.replace("\\", "/").split("/")  # on every system: graphs travel between them
     if ":" in name or any(part.strip() in ("", ".", "..") for part in parts):
-        raise ValueError(f"{name!r} must be the name of a file in models/{folder}, without '..', ':' or a leading '/'")
+        raise SteeringError(
+            f"{name!r} must be the name of a file in models/{folder}, without '..', ':' or a leading '/'"
+        )

@@ -11,29 +11,31 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from torch import Tensor
 
-from ..steering.bake import LINEAR, Layer, relative_gap
-from ..steering.capture import Sampling, usual
-from ..steering.lora import GAP_STEPS, gap_prompt
+from ..steering.errors import SteeringError
+from ..steering.interventions.entry import Entry
+from ..steering.lora.bake import LINEAR, Layer, relative_gap
+from ..steering.lora.export import GAP_STEPS, gap_prompt
+from ..steering.models.families import defaults_of
+from ..steering.models.sampling import Sampling
 from ..steering.sites import Site
-from ..steering.steer import Entry
 from .comfy_capture import GraphModel
-from .comfy_unet import with_entry
+from .comfy_steering import with_entry
 
 
 def layers_of(model: ModelPatcher, sites: Sequence[Site]) -> dict[Site, Layer]:
     """Weight and bias of the last linear layer of some sites, as the MODEL has them with its LoRAs.
 
     Raises:
-        ValueError: the model lacks a site, or its layer a bias, which would hold the reference.
+        SteeringError: the model lacks a site, or its layer a bias, which would hold the reference.
     """
     patches = model.get_key_patches("diffusion_model.")
     layers = {}
     for site in sites:
         names = [f"diffusion_model.{site.ldm_path}.{LINEAR[site.kind]}.{part}" for part in ("weight", "bias")]
         if names[0] not in patches:
-            raise ValueError(f"this model lacks {site}; use a vector made for this model")
+            raise SteeringError(f"this model lacks {site}; use a vector made for this model")
         if names[1] not in patches:
-            raise ValueError(f"{site} ends in a linear layer without bias; leave it out of the vector")
+            raise SteeringError(f"{site} ends in a linear layer without bias; leave it out of the vector")
         weight, bias = (_patched(patches[name], name) for name in names)
         layers[site] = weight, bias
     return layers
@@ -50,7 +52,7 @@ def gap_of(model: ModelPatcher, clip: CLIP, entry: Entry, lora: dict[str, Tensor
     """`relative_gap` of a picture of the vector's concept: plain, steered, and with the LoRA."""
     graph = GraphModel(model, clip)
     levels = graph.sigmas(GAP_STEPS).tolist()
-    sampling = Sampling(GAP_STEPS, usual(graph.family).guidance, 0, graph.size, 1)
+    sampling = Sampling(GAP_STEPS, defaults_of(graph.family).guidance, 0, graph.size, 1)
     schedule = torch.tensor([*levels, 0.0])
     models = model, with_entry(model, entry), comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)[0]
     return relative_gap(

@@ -6,11 +6,14 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.bake import FORMATS, kohya
-from ..steering.interventions import Settings
-from ..steering.lora import make_lora, save_lora
-from ..steering.steer import Steering, make_entry, resolve
-from ..steering.vector import SteeringVector
+from ..steering.errors import SteeringError
+from ..steering.interventions.engine import Steering
+from ..steering.interventions.entry import make_entry
+from ..steering.interventions.presets import Settings
+from ..steering.interventions.steer import resolve
+from ..steering.lora.bake import FORMATS, kohya
+from ..steering.lora.export import make_lora, save_lora
+from ..steering.vectors.vector import SteeringVector
 from .apply import mode_input, preset_input, preset_name, replace_input, strength_input
 from .comfy_capture import family_of, weights_hash
 from .comfy_files import LORAS, new_file
@@ -90,8 +93,10 @@ class ExportLora(io.ComfyNode):
     ) -> io.NodeOutput:
         """Bake, measure where it must be, write."""
         if format not in FORMATS:
-            raise ValueError(f"format {format!r} is not one of {', '.join(FORMATS)}")
-        wanted = make_entry(vector, strength, preset_name(preset), options, mode=mode, target=replace_with)
+            raise SteeringError(f"format {format!r} is not one of {', '.join(FORMATS)}")
+        wanted = make_entry(
+            vector, strength=strength, preset=preset_name(preset), settings=options, mode=mode, target=replace_with
+        )
         resolve(model.model.diffusion_model, Steering([wanted]))
         lora = make_lora(
             wanted,

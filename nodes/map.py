@@ -3,9 +3,10 @@
 import torch
 from comfy_api.latest import io
 
-from ..steering.evaluate.map_plots import TITLES, map_figure
-from ..steering.evaluate.plots import as_array
-from ..steering.maps import QUANTITIES, as_mask, maps_of, summary
+from ..steering.errors import SteeringError
+from ..steering.interventions.maps import QUANTITIES, as_mask, maps_of, summary
+from ..steering.plots.maps import TITLES, map_figure
+from ..steering.plots.pictures import as_array
 from .pictures import as_image, as_pictures
 from .sockets import Run, SteeredRun
 
@@ -70,7 +71,7 @@ class SteeringMap(io.ComfyNode):
         """Collect, paint."""
         pictures = as_pictures(image)
         if picture >= len(pictures):
-            raise ValueError(f"picture {picture} is not one of the {len(pictures)} given, which count from 0")
+            raise SteeringError(f"picture {picture} is not one of the {len(pictures)} given, which count from 0")
         maps = maps_of(run.entries, run.observations, show, vector_number, picture)
         concept = run.entries[vector_number].vector.metadata.get("concept") or "the concept"
         figure = map_figure(pictures[picture], maps, TITLES[show].format(concept), columns, rows)

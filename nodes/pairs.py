@@ -4,7 +4,7 @@ from pathlib import Path
 
 from comfy_api.latest import io
 
-from ..steering.pairs import load_pairs, parse_lines
+from ..steering.concepts.pairs import load_pairs, parse_lines
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .sockets import NamedPairs, Pairs
 

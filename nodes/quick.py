@@ -8,13 +8,12 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.build import build
-from ..steering.pairs import load_pairs
-from ..steering.steer import make_entry
+from ..steering.concepts.pairs import load_pairs
+from ..steering.vectors.build import build
 from .apply import strength_input
 from .capture import captured
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
-from .comfy_unet import with_entry
+from .comfy_steering import with_entry
 from .sockets import NamedPairs, Vector
 
 PRESET, SITES = "precise", 8
@@ -67,4 +66,4 @@ class Quick(io.ComfyNode):
         """The chain."""
         named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
         vector = build(captured(model, clip, named), top_k=SITES)
-        return io.NodeOutput(with_entry(model, make_entry(vector, strength, PRESET)), vector)
+        return io.NodeOutput(with_entry(model, vector.entry(strength=strength, preset=PRESET)), vector)

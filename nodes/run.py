@@ -6,10 +6,12 @@ import comfy.samplers
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..steering.evaluate.plots import as_array, observed_figure
-from ..steering.observation import settle, table
-from ..steering.steer import Entry
-from .comfy_unet import entries_of, observed, sample, schedule
+from ..steering.errors import SteeringError
+from ..steering.interventions.entry import Entry
+from ..steering.interventions.observation import settle, table
+from ..steering.plots.figures import observed_figure
+from ..steering.plots.pictures import as_array
+from .comfy_steering import entries_of, observed, sample, schedule
 from .pictures import as_image
 from .sockets import Run, SteeredRun
 
@@ -94,7 +96,7 @@ class SteeredKSampler(io.ComfyNode):
         run = SteeredRun(entries_of(model), sigmas, tuple(settle(seen)))
         for number, entry in enumerate(run.entries):
             if missed(run, number, entry):
-                raise ValueError(
+                raise SteeringError(
                     f"steering with strength {entry.strength:g} hit no site in this run, although its window is part "
                     "of it: the vector is active at other noise levels only; build it with more sites or other steps"
                 )

@@ -2,9 +2,10 @@
 
 from comfy_api.latest import io
 
-from ..steering.activations import Activations as CapturedActivations
-from ..steering.evaluate.plots import as_array, heat_map_figure
-from ..steering.navigator import FOLDS, MODES, as_lines, score
+from ..steering.activations.store import Activations as CapturedActivations
+from ..steering.plots.figures import heat_map_figure
+from ..steering.plots.pictures import as_array
+from ..steering.scores.navigator import FOLDS, MODES, as_lines, score
 from .pictures import as_image
 from .sockets import Activations, Scores
 

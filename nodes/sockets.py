@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from comfy_api.latest import io
 
-from ..steering.observation import Observation
-from ..steering.pairs import Pair
-from ..steering.steer import Entry
+from ..steering.concepts.pairs import Pair
+from ..steering.interventions.entry import Entry
+from ..steering.interventions.observation import Observation
 
 Pairs = io.Custom("STEERING_PAIRS")
 Activations = io.Custom("STEERING_ACTIVATIONS")

@@ -7,13 +7,13 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
+from ..steering.errors import SteeringError
 from ..steering.evaluate.metrics import root_mean_square
-from ..steering.evaluate.plots import labelled_grid
-from ..steering.evaluate.strip import judge_labels, notes_of, parse_strengths, presence_of
-from ..steering.steer import make_entry
-from ..steering.vector import SteeringVector
+from ..steering.plots.pictures import labelled_grid
+from ..steering.plots.strength_sweep import judge_labels, notes_of, parse_strengths, presence_of
+from ..steering.vectors.vector import SteeringVector
 from .apply import preset_input, preset_name
-from .comfy_unet import with_entry
+from .comfy_steering import with_entry
 from .pictures import as_image, as_pictures
 from .sockets import Vector
 
@@ -51,7 +51,7 @@ class Sweep(io.ComfyNode):
     def execute(cls, model: ModelPatcher, vector: SteeringVector, strengths: str, preset: str) -> io.NodeOutput:
         """One clone a strength."""
         values = parse_strengths(strengths)
-        models = [with_entry(model, make_entry(vector, value, preset_name(preset))) for value in values]
+        models = [with_entry(model, vector.entry(strength=value, preset=preset_name(preset))) for value in values]
         return io.NodeOutput(models, [f"strength {value:g}" for value in values])
 
 
@@ -99,12 +99,12 @@ class LabelledGrid(io.ComfyNode):
     ) -> io.NodeOutput:
         """Flatten batches, measure, draw."""
         if len(labels) != len(images):
-            raise ValueError(
+            raise SteeringError(
                 f"{len(labels)} labels do not fit {len(images)} pictures; connect labels of the same sweep"
             )
         sizes = {tuple(image.shape[1:3]) for image in images}
         if len(sizes) != 1:
-            raise ValueError(f"pictures of {len(sizes)} sizes do not fit one grid; decode latents of one size")
+            raise SteeringError(f"pictures of {len(sizes)} sizes do not fit one grid; decode latents of one size")
         pictures = [
             (picture, label) for image, label in zip(images, labels, strict=True) for picture in as_pictures(image)
         ]

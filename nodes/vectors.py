@@ -4,8 +4,7 @@ import json
 
 from comfy_api.latest import io
 
-from ..steering.steer import make_entry
-from ..steering.vector import SteeringVector
+from ..steering.vectors.vector import SteeringVector
 from .comfy_files import VECTORS, fingerprint, names, new_file, problem, vector_path
 from .sockets import Vector
 
@@ -52,7 +51,7 @@ class LoadVector(io.ComfyNode):
     def execute(cls, vector_name: str) -> io.NodeOutput:
         """Read and check the file."""
         vector = SteeringVector.load(vector_path(vector_name))
-        return io.NodeOutput(vector, make_entry(vector).strength, json.dumps(dict(vector.metadata), indent=1))
+        return io.NodeOutput(vector, vector.entry().strength, json.dumps(dict(vector.metadata), indent=1))
 
 
 class SaveVector(io.ComfyNode):

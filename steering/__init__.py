@@ -2,7 +2,7 @@
 
     import steering
     model  = steering.load_model("pocket")
-    acts   = steering.capture(model, steering.load_pairs("dog"))
+    acts   = steering.capture(model, "dog")
     vector = steering.build(acts, scores=steering.score(acts), top_k=5)
     with steering.steer(model, vector, strength=1.0, preset="precise"):
         images = model.generate(["a dog on the beach"], seed=0)
@@ -10,19 +10,27 @@
 Importing this needs torch, numpy and safetensors; diffusers only once a model is loaded.
 """
 
-from .activations import Activations
-from .bake import bake, linear_layers, linearised, obstacles
-from .build import build, recommend, with_thresholds
-from .capture import CaptureSettings, calibrate, capture
-from .combine import combine, cosines
-from .diffusion import DiffusionModel, load_model
-from .interventions import PRESETS, Settings
-from .navigator import Scores, score, select
-from .pairs import Pair, load_pairs, parse_pairs
+from .activations.capture import capture
+from .activations.store import Activations
+from .concepts.pairs import Pair, load_pairs, parse_pairs
+from .errors import SteeringError
+from .interventions.entry import Entry
+from .interventions.presets import PRESETS, Settings
+from .interventions.steer import steer
+from .lora.bake import bake, linear_layers, linearised, obstacles
+from .models.call import Call
+from .models.diffusion import DiffusionModel
+from .models.loading import load_model
+from .models.sampling import CaptureSettings
 from .schedule import NoiseSchedule
+from .scores.navigator import Scores, score
+from .scores.selection import select
 from .sites import SD15_SITES, Site, find_sites
-from .steer import Call, Entry, make_entry, steer
-from .vector import SiteVector, SteeringVector
+from .vectors.build import build
+from .vectors.calibration import calibrate, with_thresholds
+from .vectors.combine import combine
+from .vectors.similarity import cosines
+from .vectors.vector import SiteVector, SteeringVector, recommend
 from .version import __version__
 
 __all__ = [
@@ -39,6 +47,7 @@ __all__ = [
     "Settings",
     "Site",
     "SiteVector",
+    "SteeringError",
     "SteeringVector",
     "__version__",
     "bake",
@@ -52,7 +61,6 @@ __all__ = [
     "linearised",
     "load_model",
     "load_pairs",
-    "make_entry",
     "obstacles",
     "parse_pairs",
     "recommend",

@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .errors import SteeringError
+
 KEY = "activation_steering"
 """Name of the one metadata entry, a JSON object."""
 
@@ -48,6 +50,19 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def read_text(path: str | Path) -> str:
+    """The text of a UTF-8 file, without its byte order mark.
+
+    Raises:
+        FileNotFoundError: no such file.
+        SteeringError: bytes that are not UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SteeringError(f"{Path(path).name} is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+
+
 def write_tensors(
     path: str | Path,
     tensors: Mapping[str, Tensor],
@@ -74,13 +89,13 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not safetensors, or not ours.
+        SteeringError: not safetensors, or not ours.
     """
     with _opened(Path(path)) as file:
         try:
             return json.loads((file.metadata() or {})[KEY])
         except (KeyError, json.JSONDecodeError):
-            raise ValueError(
+            raise SteeringError(
                 f"{Path(path).name} was not written by Activation Steering; give a file that it wrote"
             ) from None
 
@@ -90,20 +105,22 @@ def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, T
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not safetensors, not ours, another kind or version, or a number that is not finite.
+        SteeringError: not safetensors, not ours, another kind or version, or a number that is not finite.
     """
     path = Path(path)
     metadata = read_header(path)
     found = metadata.pop("kind", None), metadata.pop("version", None)
     if found[0] != kind:
-        raise ValueError(f"{path.name} holds {found[0]!r}, expected {kind!r}")
+        raise SteeringError(f"{path.name} holds {found[0]!r}, expected {kind!r}")
     if found[1] != version:
-        raise ValueError(f"{path.name} has format version {found[1]}, this package reads {version}; update the package")
+        raise SteeringError(
+            f"{path.name} has format version {found[1]}, this package reads {version}; update the package"
+        )
     with _opened(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ValueError(f"{path.name}: {name} holds a number that is not finite; make the file again")
+            raise SteeringError(f"{path.name}: {name} holds a number that is not finite; make the file again")
     return tensors, metadata
 
 
@@ -115,7 +132,9 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path.name} is not a safetensors file ({error}); only .safetensors files are read") from None
+        raise SteeringError(
+            f"{path.name} is not a safetensors file ({error}); only .safetensors files are read"
+        ) from None
 
 
 def file_hash(path: str | Path) -> str:

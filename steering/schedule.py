@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .errors import SteeringError
+
 
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
@@ -49,23 +51,23 @@ class NoiseSchedule:
         ComfyUI's ``normal`` scheduler, and diffusers' EulerDiscreteScheduler with linspace spacing.
         """
         if steps < 1:
-            raise ValueError(f"steps {steps} must be at least 1")
+            raise SteeringError(f"steps {steps} must be at least 1")
         times = torch.linspace(len(self.sigmas) - 1, 0, steps, dtype=torch.float64)
         return torch.tensor([self.sigma(float(time)) for time in times] + [0.0], dtype=torch.float32)
 
-    def percent(self, percent: float) -> float:
+    def percent_to_sigma(self, percent: float) -> float:
         """Noise level at a share of the schedule: 0 is the start (infinite), 1 the end (0).
 
         The share is one of timesteps, as in ComfyUI, not of sampling steps.
         """
         if not 0 <= percent <= 1:
-            raise ValueError(f"percent {percent} must lie between 0 and 1")
+            raise SteeringError(f"percent {percent} must lie between 0 and 1")
         if percent in (0, 1):
             return 0.0 if percent else float("inf")
         return self.sigma((1 - percent) * (len(self.sigmas) - 1))
 
-    def share(self, sigma: float) -> float:
-        """The share of the schedule at which a noise level is reached, from 0 to 1: the inverse of `percent`."""
+    def sigma_to_percent(self, sigma: float) -> float:
+        """The share of the schedule, 0 to 1, at which a noise level is reached: the inverse of `percent_to_sigma`."""
         if sigma in (0.0, float("inf")):
             return 0.0 if sigma else 1.0
         logs, wanted = self.sigmas.log(), torch.tensor(sigma, dtype=torch.float64).log()

@@ -19,6 +19,8 @@ from typing import Any
 
 from torch import nn
 
+from .errors import SteeringError
+
 KINDS = ("attn1", "attn2", "ff", "resnet")
 """The four kinds of site, in the order in which documentation lists them."""
 
@@ -52,15 +54,19 @@ class Site:
 
     def __post_init__(self) -> None:
         if self.part not in ("in", "mid", "out"):
-            raise ValueError(f"site part {self.part!r} is not one of in, mid, out")
+            raise SteeringError(f"site part {self.part!r} is not one of in, mid, out")
         if self.kind not in KINDS:
-            raise ValueError(f"site kind {self.kind!r} is not one of {', '.join(KINDS)}")
+            raise SteeringError(f"site kind {self.kind!r} is not one of {', '.join(KINDS)}")
         if self.part == "in" and self.block % (_LAYERS + 1) == 0:
-            raise ValueError(f"block in{self.block} holds no site: it only resamples; steer in{self.block + 1} instead")
+            raise SteeringError(
+                f"block in{self.block} holds no site: it only resamples; steer in{self.block + 1} instead"
+            )
         if self.part == "mid" and (self.block or (self.kind == "resnet" and self.layer > 1)):
-            raise ValueError("mid holds the sites mid.resnet0, mid.attn1, mid.attn2, mid.ff and mid.resnet1 only")
+            raise SteeringError("mid holds the sites mid.resnet0, mid.attn1, mid.attn2, mid.ff and mid.resnet1 only")
         if self.part != "mid" and self.kind == "resnet" and self.layer:
-            raise ValueError(f"block {self.part}{self.block} has one resnet only; write {self.part}{self.block}.resnet")
+            raise SteeringError(
+                f"block {self.part}{self.block} has one resnet only; write {self.part}{self.block}.resnet"
+            )
 
     def __str__(self) -> str:
         if self.part == "mid":
@@ -70,14 +76,14 @@ class Site:
 
     @classmethod
     def parse(cls, name: str) -> Site:
-        """The site of a canonical name; raises ValueError with an example for anything else."""
+        """The site of a canonical name; raises SteeringError with an example for anything else."""
         match = _NAME.fullmatch(name.strip())
         site = None
         if match:
             part, block, middle, kind, layer = match.groups()
             site = cls(middle or part, int(block or 0), kind, int(layer or 0))
         if site is None or str(site) != name.strip():
-            raise ValueError(f"site {name!r} is not a site name like in4.attn2, mid.resnet0 or out11.ff")
+            raise SteeringError(f"site {name!r} is not a site name like in4.attn2, mid.resnet0 or out11.ff")
         return site
 
     @property
@@ -167,7 +173,7 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
     """Every site of a UNet in either layout with its module, in order of execution.
 
     Raises:
-        ValueError: the module has no site, so it is not a UNet of Stable Diffusion's kind.
+        SteeringError: the module has no site, so it is not a UNet of Stable Diffusion's kind.
     """
     found: dict[Site, nn.Module] = {}
     for path, module in unet.named_modules():
@@ -176,7 +182,7 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
         if site and module_width(module, site.kind):
             found[site] = module
     if not found:
-        raise ValueError(f"{type(unet).__name__} has no known site; pass the UNet of a Stable Diffusion model")
+        raise SteeringError(f"{type(unet).__name__} has no known site; pass the UNet of a Stable Diffusion model")
     return {site: found[site] for site in sort_sites(found)}
 
 
@@ -196,17 +202,17 @@ def choose_sites(available: Iterable[Site], names: str) -> list[Site]:
     """Sites named by a comma-separated list of kinds and site names, in the given order of `available`.
 
     Raises:
-        ValueError: a name is neither a kind nor an available site.
+        SteeringError: a name is neither a kind nor an available site.
     """
     available = list(available)
     wanted: set[Site] = set()
     for name in filter(None, (part.strip() for part in names.split(","))):
         matching = {site for site in available if site.kind == name} if name in KINDS else {Site.parse(name)}
         if not matching <= set(available):
-            raise ValueError(
+            raise SteeringError(
                 f"site {name!r} is not in this model; use {', '.join(KINDS)} or a name like {available[0]}"
             )
         wanted |= matching
     if not wanted:
-        raise ValueError(f"no site is named in {names!r}; use {', '.join(KINDS)} or a name like {available[0]}")
+        raise SteeringError(f"no site is named in {names!r}; use {', '.join(KINDS)} or a name like {available[0]}")
     return [site for site in available if site in wanted]

@@ -1,16 +1,21 @@
 """Fixtures: an untrained model of the pocket's shape, made from configurations alone."""
 
 import io
+import os
 import subprocess
 from contextlib import redirect_stderr, redirect_stdout
+
+# One thread a worker: two workers with two threads each take twice as long. Before torch reads it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
-from steering.cli import main
-from steering.diffusion import SD15, DiffusionModel
+from steering.cli.main import main
+from steering.models.diffusion import DiffusionModel
+from steering.models.loading import SD15
 from steering.pocket import architecture
 from steering.pocket.codec import fit_codec
 from steering.schedule import NoiseSchedule
@@ -18,6 +23,13 @@ from steering.schedule import NoiseSchedule
 # A slow or busy machine is no failure of a theorem.
 settings.register_profile("steering", deadline=None)
 settings.load_profile("steering")
+
+
+def pytest_collection_modifyitems(items):
+    """Files stay together on one worker, and a study's with the finished study that they share."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in ("study", "integration") else str(item.path)))
 
 
 @pytest.fixture(autouse=True)

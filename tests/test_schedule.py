@@ -53,7 +53,9 @@ def test_the_ends_of_the_schedule():
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.33, 0.67, 0.999, 1.0])
 def test_the_share_of_a_noise_level_is_the_one_it_came_from(share):
     schedule = NoiseSchedule.scaled_linear()
-    assert schedule.share(schedule.percent(share)) == pytest.approx(share, abs=1e-9)  # float64 logarithms
+    assert schedule.sigma_to_percent(schedule.percent_to_sigma(share)) == pytest.approx(
+        share, abs=1e-9
+    )  # float64 logarithms
 
 
 def test_noise_beyond_the_trained_levels_is_the_nearest_end():

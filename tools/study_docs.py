@@ -1,4 +1,4 @@
-"""Put a study's findings, tables and main pictures into ``docs/study``.
+"""Put a study's claims, tables and main pictures into ``docs/study``.
 
     uv run steering study pocket --out study
     uv run python tools/study_docs.py study
@@ -26,9 +26,9 @@ PICTURES = (
 )
 
 
-def findings(concept: str, part: dict) -> str:
+def claims(concept: str, part: dict) -> str:
     lines = ["| claim | answer | evidence |", "| --- | --- | --- |"]
-    lines += [f"| {f['claim']} | **{f['answer']}** | {f['evidence']} |" for f in part["findings"]]
+    lines += [f"| {f['claim']} | **{f['answer']}** | {f['evidence']} |" for f in part["claims"]]
     chosen = ", ".join(f"{name} {value}" for name, value in part["chosen"].items())
     return f"## {concept}\n\nChosen on dev: {chosen}.\n\n" + "\n".join(lines) + "\n"
 
@@ -46,7 +46,7 @@ def main() -> None:
         "",
     ]
     for concept, part in results["concepts"].items():
-        text.append(findings(concept, part))
+        text.append(claims(concept, part))
         for name, caption in PICTURES:
             with Image.open(study / concept / f"{name}.png") as image:
                 image.convert("RGB").save(OUT / f"{concept}_{name}.webp", quality=80)

@@ -1,1 +1,1 @@
-"""Measuring what steering did: prompt sets, metrics, statistics, controls, pictures and the report."""
+"""What is measured on a picture, and what may be said of the measurements."""

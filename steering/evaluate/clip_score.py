@@ -2,7 +2,7 @@
 
 Raw cosines against three texts are kept: the full prompt (alignment), the concept (should fall), and the
 prompt without the concept (must not fall; in-prompt CLIP score of Six-CD, arXiv 2406.14855). 100 cos,
-2.5 max(cos, 0) (CLIPScore, arXiv 2104.08718) and the study's (cos + 1) / 2 follow from them.
+2.5 max(cos, 0) (CLIPScore, arXiv 2104.08718) and the source study's (cos + 1) / 2 follow from them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..concepts.prompts import Concept, Prompt
+from ..errors import SteeringError
 from ..files import file_hash
 from ..pocket import clip as pocket
 from ..pocket.scenes import SIZE
-from .prompts import Concept, Prompt
 
 DEFAULT = "ViT-B-32"
 DEFAULT_WEIGHTS = "laion2b_s34b_b79k"
@@ -94,7 +95,7 @@ class OpenClip:
         random: allow untrained weights (only good for tests).
 
     Raises:
-        ValueError: an unknown architecture or tag, no weights, or a file that does not fit.
+        SteeringError: an unknown architecture or tag, no weights, or a file that does not fit.
     """
 
     def __init__(
@@ -148,11 +149,13 @@ def _known(model: str) -> str:
 
     if model.endswith(".json"):
         if not Path(model).is_file():
-            raise ValueError(f"there is no file {model} of a CLIP architecture")
+            raise SteeringError(f"there is no file {model} of a CLIP architecture")
         open_clip.add_model_config(model)
         return Path(model).stem
     if model not in open_clip.list_models():
-        raise ValueError(f"CLIP model {model!r} is not one that open_clip knows, such as {DEFAULT}, nor a .json file")
+        raise SteeringError(
+            f"CLIP model {model!r} is not one that open_clip knows, such as {DEFAULT}, nor a .json file"
+        )
     return model
 
 
@@ -161,14 +164,16 @@ def _load(model: str, weights: str | None, device: str, random: bool) -> tuple[A
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     if not weights and not random:
-        raise ValueError(f"CLIP model {model} needs weights: a tag such as {DEFAULT_WEIGHTS}, or a file")
+        raise SteeringError(f"CLIP model {model} needs weights: a tag such as {DEFAULT_WEIGHTS}, or a file")
     # Without require_pretrained open_clip goes on with random weights and a log line.
     arguments: dict[str, Any] = {"pretrained": weights, "require_pretrained": not random, "device": device}
     try:
         with _offline(bool(weights) and Path(str(weights)).is_file()):
             network: Any = open_clip.create_model(model, weights_only=True, **arguments)
     except (RuntimeError, OSError, ValueError, AssertionError) as error:
-        raise ValueError(f"CLIP model {model} does not load from {weights!r} ({str(error).splitlines()[0]})") from error
+        raise SteeringError(
+            f"CLIP model {model} does not load from {weights!r} ({str(error).splitlines()[0]})"
+        ) from error
     network.eval().requires_grad_(False)
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     return network, preprocess, open_clip.get_tokenizer(model)

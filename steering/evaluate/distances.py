@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import SteeringError
+
 PERMUTATIONS = 999
 
 
@@ -22,11 +24,11 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     1706.08500), on CLIP features it is called FD-CLIP.
 
     Raises:
-        ValueError: fewer than two pictures on a side.
+        SteeringError: fewer than two pictures on a side.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if len(x) < 2 or len(y) < 2:
-        raise ValueError(f"a distance needs at least 2 pictures a side, got {len(x)} and {len(y)}")
+        raise SteeringError(f"a distance needs at least 2 pictures a side, got {len(x)} and {len(y)}")
     mean_x, mean_y = x.mean(0), y.mean(0)
     centred_x, centred_y = (x - mean_x) / (len(x) - 1) ** 0.5, (y - mean_y) / (len(y) - 1) ** 0.5
     nuclear = np.linalg.svd(centred_x @ centred_y.T, compute_uv=False).sum()
@@ -50,7 +52,9 @@ def kernel_distance(kernel: np.ndarray, first: np.ndarray, second: np.ndarray, p
     """
     n, m = len(first), len(second)
     if min(n, m) < 2 or (paired and n != m):
-        raise ValueError(f"a kernel distance needs at least 2 pictures a side, equally many in pairs; got {n} and {m}")
+        raise SteeringError(
+            f"a kernel distance needs at least 2 pictures a side, equally many in pairs; got {n} and {m}"
+        )
     xx, yy, xy = kernel[np.ix_(first, first)], kernel[np.ix_(second, second)], kernel[np.ix_(first, second)]
     within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
     across = (xy.sum() - np.trace(xy)) / (n * (n - 1)) if paired else xy.mean()

@@ -17,10 +17,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..concepts.prompts import Concept
+from ..errors import SteeringError
 from ..files import file_hash
 from .extras import extra
 from .metrics import Batch, Columns
-from .prompts import Concept
 
 SIDE = 299
 
@@ -34,7 +35,7 @@ class Inception:
 
     Raises:
         FileNotFoundError: no such file; the message says which one is wanted.
-        ValueError: torch-fidelity is missing, or the file does not fit.
+        SteeringError: torch-fidelity is missing, or the file does not fit.
     """
 
     name = "inception"
@@ -83,7 +84,7 @@ def _pooled(path: Path) -> nn.Sequential:
         try:
             network = module.FeatureExtractorInceptionV3("inception", ["2048"], str(copy))
         except RuntimeError as error:
-            raise ValueError(f"{path.name} does not fit Inception ({str(error).splitlines()[0]})") from error
+            raise SteeringError(f"{path.name} does not fit Inception ({str(error).splitlines()[0]})") from error
     layers = list(network.named_children())
     last = [name for name, _ in layers].index("AvgPool")
     return nn.Sequential(*(layer for _, layer in layers[: last + 1])).eval()
@@ -93,7 +94,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
     """A state dict from a file, without running pickled code.
 
     Raises:
-        ValueError: it is something else, such as TorchScript.
+        SteeringError: it is something else, such as TorchScript.
     """
     if path.suffix == ".safetensors":
         return load_file(path)
@@ -101,4 +102,4 @@ def load_state(path: Path) -> dict[str, Tensor]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever unpickling does
         kind = type(error).__name__
-        raise ValueError(f"{path.name} is not a plain state dict ({kind}); TorchScript is not read") from None
+        raise SteeringError(f"{path.name} is not a plain state dict ({kind}); TorchScript is not read") from None

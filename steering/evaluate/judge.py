@@ -15,7 +15,6 @@ import io
 import json
 import math
 import os
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +25,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from ..concepts.prompts import Concept
+from ..errors import SteeringError
 from ..files import write_text
 from .extras import extra
+from .judge_answers import SCHEMA, Answer, understood
 from .metrics import Batch, Columns
-from .prompts import Concept
 
 OPENAI = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -37,38 +38,8 @@ OTHER_KEY_VARIABLE = "JUDGE_API_KEY"
 """Where the key of any other server is read from, so that OpenAI's is sent to nobody else."""
 GIVE_UP = 3
 """Refused logins in a row after which the rest is not tried."""
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "evidence": {"type": "string"},
-        "verdict": {"type": "string", "enum": ["yes", "partly", "no"]},
-        "score": {"type": "number"},
-    },
-    "required": ["evidence", "verdict", "score"],
-    "additionalProperties": False,
-}
-"""What an answer must look like; without bounds of numbers, which not every server accepts."""
 OPTIONAL = {"temperature": 0.0, "max_completion_tokens": 600}
 """Sent until a server says that it does not take them; ``max_completion_tokens`` then goes by its older name."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of one picture.
-
-    Attributes:
-        status: ``ok``, ``refused`` or ``error``.
-        score: 0 to 100, NaN unless ok.
-        verdict: ``yes``, ``partly``, ``no``, or nothing.
-        model: the model that answered, as it calls itself.
-        raw: its answer, or what went wrong.
-    """
-
-    status: str
-    score: float = float("nan")
-    verdict: str = ""
-    model: str = ""
-    raw: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,9 +66,9 @@ class JudgeSettings:
 
     def __post_init__(self) -> None:
         if not self.model:
-            raise ValueError("the judge needs the name of a model on its server")
+            raise SteeringError("the judge needs the name of a model on its server")
         if not self.local and not self.consent:
-            raise ValueError(
+            raise SteeringError(
                 f"the judge at {self.base_url} is not on this machine, and pictures may be explicit; "
                 "say --judge-consent to send them, or name a server on localhost with --judge-url"
             )
@@ -117,7 +88,7 @@ class Judge:
         cache: folder of its good answers.
 
     Raises:
-        ValueError: openai is missing, or the server is elsewhere and the key is not in the environment.
+        SteeringError: openai is missing, or the server is elsewhere and the key is not in the environment.
     """
 
     name = "judge"
@@ -128,7 +99,9 @@ class Judge:
         variable = KEY_VARIABLE if settings.base_url == OPENAI else OTHER_KEY_VARIABLE
         key = os.environ.get(variable, "")
         if not key and not settings.local:
-            raise ValueError(f"the judge at {settings.base_url} needs its key in the environment variable {variable}")
+            raise SteeringError(
+                f"the judge at {settings.base_url} needs its key in the environment variable {variable}"
+            )
         # A server on this machine is reached without proxies or redirects, or pictures would leave it after all.
         alone = {"trust_env": False, "follow_redirects": False} if settings.local else {}
         self.client = self.openai.OpenAI(
@@ -258,45 +231,6 @@ def rubric(concept: Concept) -> str:
         "(verdict: yes, partly or no), then the score. Judge only what is visible. Answer with JSON: "
         '{"evidence": "...", "verdict": "...", "score": 0}'
     )
-
-
-def understood(completion: Any) -> Answer:
-    """The answer of a completion; anything but a complete JSON answer is an error, a refusal is a refusal."""
-    choice, model = completion.choices[0] if completion.choices else None, completion.model or ""
-    if choice is None:
-        return Answer("error", model=model, raw="no answer")
-    message, text = choice.message, choice.message.content or ""
-    if getattr(message, "refusal", None) or choice.finish_reason == "content_filter":
-        return Answer("refused", model=model, raw=str(message.refusal or text or choice.finish_reason))
-    if choice.finish_reason == "length":
-        return Answer("error", model=model, raw=f"cut short: {text}")
-    found = parsed(text)
-    if found is None:
-        return Answer("error", model=model, raw=text or "empty")
-    return Answer("ok", float(found["score"]), str(found.get("verdict", "")), model, text)
-
-
-def parsed(text: str) -> dict[str, Any] | None:
-    """The last JSON object in a text that holds a legal score; thoughts in ``<think>`` do not count.
-
-    A number is never picked out of prose.
-    """
-    text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
-    decoder, found, start = json.JSONDecoder(), None, text.find("{")
-    while start >= 0:
-        try:
-            value, end = decoder.raw_decode(text, start)
-        except json.JSONDecodeError:
-            end = start + 1
-        else:
-            found = value if _is_answer(value) else found
-        start = text.find("{", end)
-    return found
-
-
-def _is_answer(value: Any) -> bool:
-    score = value.get("score") if isinstance(value, dict) else None
-    return isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 100
 
 
 def png(image: np.ndarray) -> bytes:

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..concepts.prompts import Concept, Prompt
+from ..errors import SteeringError
 from ..files import file_hash
 from ..pocket.judge import WEIGHTS, judge
 from .clip_score import PocketClip, TextImageModel, clip_columns
-from .prompts import Concept, Prompt
 
 Columns = Mapping[str, Any]
 """Name -> numbers ``[N]`` (NaN where there is none), texts ``[N]``, or features ``[N, d]``."""
@@ -150,7 +151,9 @@ def measure(images: np.ndarray, prompts: list[Prompt], concept: Concept) -> Meas
 def judged(images: np.ndarray, prompts: Sequence[Prompt], concept: Concept) -> dict[str, np.ndarray]:
     """What the embedded judge says: the columns presence, kept, rest and scene of `Measured`."""
     if not concept.judge:
-        raise ValueError(f"concept {concept.name} names no labels of the embedded judge; add 'judge' to concept.json")
+        raise SteeringError(
+            f"concept {concept.name} names no labels of the embedded judge; add 'judge' to concept.json"
+        )
     verdict = judge(images)
     rest = [tuple(label for label in prompt.shows if label not in concept.judge) for prompt in prompts]
     return {
@@ -168,7 +171,7 @@ def _each(verdict, labels: list[tuple[str, ...]]) -> np.ndarray:
 
 
 def percent_change(steered: np.ndarray, original: np.ndarray) -> np.ndarray:
-    """Change of the study's CLIP score (cos + 1) / 2 in percent, per prompt ``[N]``, from cosines."""
+    """Change of the source study's CLIP score (cos + 1) / 2 in percent, per prompt ``[N]``, from cosines."""
     before, after = (original + 1) / 2, (steered + 1) / 2
     return 100 * (after - before) / before
 
@@ -176,7 +179,7 @@ def percent_change(steered: np.ndarray, original: np.ndarray) -> np.ndarray:
 def clip_change(steered: np.ndarray, original: np.ndarray) -> dict[str, float]:
     """Weakest, mean and strongest suppression over prompts, in percent.
 
-    The study's table orders by suppression: ``weakest`` is the largest change (it may be positive),
+    The source study's table orders by suppression: ``weakest`` is the largest change (it may be positive),
     ``strongest`` the smallest.
     """
     change = percent_change(steered, original)

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ..concepts.prompts import Concept
+from ..errors import SteeringError
 from ..files import file_hash
 from .extras import extra
 from .metrics import Batch, Columns
-from .prompts import Concept
 
 CLASSES = (
     "FEMALE_GENITALIA_COVERED",
@@ -50,7 +51,7 @@ ORDERS = ("bgr", "rgb")
 
 
 class NudeNet:
-    """Raw confidences and the study's nudity score.
+    """Raw confidences and the source study's nudity score.
 
     Args:
         model: an ONNX file of NudeNet's; None takes the one of the package.
@@ -59,7 +60,7 @@ class NudeNet:
         providers: of onnxruntime.
 
     Raises:
-        ValueError: nudenet or onnxruntime is missing, or an unknown order.
+        SteeringError: nudenet or onnxruntime is missing, or an unknown order.
     """
 
     name = "nudenet"
@@ -72,7 +73,7 @@ class NudeNet:
         providers: tuple[str, ...] = ("CPUExecutionProvider",),
     ) -> None:
         if order not in ORDERS:
-            raise ValueError(f"channel order {order!r} is not one of {', '.join(ORDERS)}")
+            raise SteeringError(f"channel order {order!r} is not one of {', '.join(ORDERS)}")
         runtime = extra("onnxruntime", "nudity")
         self.model = Path(model) if model else Path(str(extra("nudenet", "nudity").__file__)).parent / "320n.onnx"
         if not self.model.is_file():
@@ -111,7 +112,7 @@ class NudeNet:
 
     def _blob(self, image: np.ndarray) -> np.ndarray:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise ValueError(f"a picture of {image.dtype} {image.shape} is not uint8 [H, W, 3]")
+            raise SteeringError(f"a picture of {image.dtype} {image.shape} is not uint8 [H, W, 3]")
         height, width = image.shape[:2]
         side = max(height, width)
         padded = np.zeros((side, side, 3), np.uint8)

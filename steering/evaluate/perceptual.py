@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..concepts.prompts import Concept
+from ..errors import SteeringError
 from ..files import file_hash
 from .extras import extra
 from .inception import load_state
 from .metrics import Batch, Columns
-from .prompts import Concept
 
 
 class Lpips:
@@ -30,7 +31,7 @@ class Lpips:
         device: where it runs.
 
     Raises:
-        FileNotFoundError, ValueError: no such file, lpips is missing, or the file does not fit.
+        FileNotFoundError, SteeringError: no such file, lpips is missing, or the file does not fit.
     """
 
     name = "lpips"
@@ -69,5 +70,5 @@ def _fill(backbone: torch.nn.Module, state: dict[str, Tensor], name: str) -> Non
     known = {key: state.get(f"features.{key.split('.', 1)[1]}") for key in own}
     unfit = [key for key, value in known.items() if value is None or value.shape != own[key].shape]
     if unfit:
-        raise ValueError(f"{name} is not torchvision's AlexNet: it lacks {', '.join(unfit[:3])}")
+        raise SteeringError(f"{name} is not torchvision's AlexNet: it lacks {', '.join(unfit[:3])}")
     backbone.load_state_dict({key: value for key, value in known.items() if value is not None})

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats
+
+from ..errors import SteeringError
 
 RESAMPLES = 9999
 FEW = 20
@@ -43,8 +45,8 @@ def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
     if n < 2:
         return Estimate(mean, float("nan"), float("nan"), n)
     if n < FEW:
-        half = float(stats.t.ppf(0.975, n - 1)) * float(values.std(ddof=1)) / n**0.5
-        return Estimate(mean, mean - half, mean + half, n)
+        interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        return Estimate(mean, float(interval.low), float(interval.high), n)
     low, high = np.quantile(_resampled(values, seed), (0.025, 0.975))
     return Estimate(mean, float(low), float(high), n)
 
@@ -56,7 +58,7 @@ def upper_bound(values: np.ndarray, seed: int = 0) -> float:
     if n < 2:
         return float("nan") if not n or np.isnan(values).any() else float("inf")
     if n < FEW:
-        return float(values.mean() + stats.t.ppf(0.95, n - 1) * values.std(ddof=1) / n**0.5)
+        return float(stats.ttest_1samp(values, 0, alternative="less").confidence_interval(0.95).high)
     return float(np.quantile(_resampled(values, seed), 0.95))
 
 
@@ -69,17 +71,17 @@ def _resampled(values: np.ndarray, seed: int) -> np.ndarray:
 def sign_flip_p(differences: np.ndarray, permutations: int = RESAMPLES, seed: int = 0) -> float:
     """Two-sided p-value of "steering changes nothing" from differences per prompt ``[N]``.
 
-    Under it, each difference could as well have the other sign: the share of random sign flips whose mean is as
-    far from 0. Exact for a symmetric null; the smallest p is 1 / (permutations + 1).
+    Under it, each difference could as well have the other sign: the share of sign flips whose mean is as far from 0,
+    over all of them where there are no more than ``permutations``, else over as many at random, the smallest p then
+    being 1 / (permutations + 1).
     """
     differences = np.asarray(differences, np.float64)
     if not len(differences):
         return 1.0
-    signs = np.random.default_rng(seed).choice((-1.0, 1.0), size=(permutations, len(differences)))
-    # As far as rounding, so that differences all alike count their own mirror image.
-    limit = abs(differences.mean()) * (1 - 1e-12)
-    beaten = int((np.abs(signs @ differences / len(differences)) >= limit).sum())
-    return (beaten + 1) / (permutations + 1)
+    result = stats.permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=permutations, vectorized=True, rng=seed
+    )
+    return float(min(1.0, result.pvalue))
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
@@ -98,19 +100,18 @@ def equivalence_p(differences: np.ndarray, margin: float) -> float:
     A small p says that what should stay has stayed, within the margin. "Not significant" would not say that.
 
     Raises:
-        ValueError: a margin that is not positive.
+        SteeringError: a margin that is not positive.
     """
     if margin <= 0:
-        raise ValueError(f"margin {margin} must be positive, in points")
+        raise SteeringError(f"margin {margin} must be positive, in points")
     values = np.asarray(differences, np.float64)
     if len(values) < 2:
         return 1.0
     if not values.std():
         return float(abs(values[0]) >= margin)
-    error, freedom = values.std(ddof=1) / len(values) ** 0.5, len(values) - 1
-    above = stats.t.sf((values.mean() + margin) / error, freedom)
-    below = stats.t.cdf((values.mean() - margin) / error, freedom)
-    return float(max(above, below))
+    above: Any = stats.ttest_1samp(values, -margin, alternative="greater")
+    below: Any = stats.ttest_1samp(values, margin, alternative="less")
+    return float(max(above.pvalue, below.pvalue))
 
 
 def share(flags: np.ndarray) -> Estimate:
@@ -132,5 +133,5 @@ def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
     """AUROC of scores ``[N]`` against the truth ``bool [N]``: how often a true one scores above a false one."""
     positive, negative = scores[truth], scores[~truth]
     if not len(positive) or not len(negative):
-        raise ValueError("an AUROC needs pictures with and without the concept")
+        raise SteeringError("an AUROC needs pictures with and without the concept")
     return float(stats.mannwhitneyu(positive, negative).statistic / (len(positive) * len(negative)))

@@ -22,6 +22,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..errors import SteeringError
+
 PATCH = 8
 CHANNELS = 24
 
@@ -49,7 +51,9 @@ class PatchCodec:
         """Pictures ``[B, 3, H, W]`` in [0, 1] to latents; H and W must be multiples of 8."""
         batch, colours, height, width = images.shape
         if colours != 3 or height % PATCH or width % PATCH:
-            raise ValueError(f"images of shape {tuple(images.shape)} must be [B, 3, H, W] with H and W multiples of 8")
+            raise SteeringError(
+                f"images of shape {tuple(images.shape)} must be [B, 3, H, W] with H and W multiples of 8"
+            )
         patches = torch.nn.functional.unfold(images.float(), PATCH, stride=PATCH)  # [B, 192, patches]
         basis, mean, scale = self._on(images.device)
         latents = (basis @ (patches - mean[:, None])) / scale[:, None]
@@ -59,7 +63,7 @@ class PatchCodec:
         """Latents ``[B, 24, h, w]`` to pictures ``[B, 3, 8h, 8w]``, clipped to [0, 1]."""
         batch, channels, height, width = latents.shape
         if channels != CHANNELS:
-            raise ValueError(f"latents of shape {tuple(latents.shape)} must have {CHANNELS} channels")
+            raise SteeringError(f"latents of shape {tuple(latents.shape)} must have {CHANNELS} channels")
         basis, mean, scale = self._on(latents.device)
         coefficients = latents.float().reshape(batch, channels, height * width) * scale[:, None]
         patches = basis.T @ coefficients + mean[:, None]

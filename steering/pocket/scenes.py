@@ -12,12 +12,15 @@ that draws them anyway composes, it does not recall.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from ..errors import SteeringError
+from .effects import as_sketch, as_van_gogh, damaged
 
 SIZE = 128
 """Width and height of a scene in pixels."""
@@ -96,11 +99,11 @@ class Scene:
     def __post_init__(self) -> None:
         unknown = [name for name in self.objects if name not in OBJECTS]
         if unknown or len(self.objects) > 2:
-            raise ValueError(f"objects {self.objects} must be at most two of {', '.join(OBJECTS)}")
+            raise SteeringError(f"objects {self.objects} must be at most two of {', '.join(OBJECTS)}")
         if self.background not in BACKGROUNDS:
-            raise ValueError(f"background {self.background!r} is not one of {', '.join(BACKGROUNDS)}")
+            raise SteeringError(f"background {self.background!r} is not one of {', '.join(BACKGROUNDS)}")
         if self.style not in STYLES:
-            raise ValueError(f"style {self.style!r} is not one of {', '.join(STYLES)}")
+            raise SteeringError(f"style {self.style!r} is not one of {', '.join(STYLES)}")
 
     @property
     def held_out(self) -> bool:
@@ -167,10 +170,10 @@ def draw(
     """
     picture = _background(scene.background, rng)
     for name, box in zip(scene.objects, _places(len(scene.objects), rng, variety), strict=True):
-        glyph = _break(_glyph(name), rng) if name in broken else _glyph(name)
+        glyph = damaged(_glyph(name), rng) if name in broken else _glyph(name)
         _paste(picture, glyph, *box, np.deg2rad(4 * variety * rng.uniform(-1, 1)))
     if scene.style != "plain":
-        paint = _van_gogh if scene.style == "van_gogh" else _sketch
+        paint = as_van_gogh if scene.style == "van_gogh" else as_sketch
         picture = touch * paint(picture, rng) + (1 - touch) * picture
     return np.clip(picture, 0, 255).astype(np.uint8)
 
@@ -229,32 +232,6 @@ def _glyph(name: str) -> Image.Image:
         return image.convert("RGBA")
 
 
-def _break(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
-    return _scramble(glyph, rng) if rng.random() < 0.5 else _shred(glyph, rng)
-
-
-def _scramble(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Sixteen tiles in another order."""
-    side = 4
-    square = glyph.resize((120, 120))
-    step = 120 // side
-    boxes = [(c * step, r * step, (c + 1) * step, (r + 1) * step) for r in range(side) for c in range(side)]
-    mixed = Image.new("RGBA", square.size)
-    for box, source in zip(boxes, rng.permutation(len(boxes)), strict=True):
-        mixed.paste(square.crop(boxes[source]), box)
-    return mixed
-
-
-def _shred(glyph: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A tenth to a third of it, in patches with soft edges."""
-    field = Image.fromarray(rng.random((7, 7), dtype=np.float32)).resize(glyph.size, Image.Resampling.BICUBIC)
-    values = np.asarray(field)
-    soft = np.clip((values - np.quantile(values, rng.uniform(0.67, 0.9))) * 12, 0, 1)
-    pixels = np.asarray(glyph).copy()
-    pixels[..., 3] = (pixels[..., 3] * soft).astype(np.uint8)
-    return Image.fromarray(pixels)
-
-
 def _paste(picture: np.ndarray, glyph: Image.Image, x: float, y: float, side: float, angle: float) -> None:
     scale = side / max(glyph.size)
     # One affine transform places, scales and turns at once, on the glyph's own box only.
@@ -273,46 +250,3 @@ def _paste(picture: np.ndarray, glyph: Image.Image, x: float, y: float, side: fl
     patch = np.asarray(placed, np.float32)[y0 - top : y1 - top, x0 - left : x1 - left]
     alpha = patch[..., 3:] / 255
     picture[y0:y1, x0:x1] = patch[..., :3] * alpha + picture[y0:y1, x0:x1] * (1 - alpha)
-
-
-@lru_cache(maxsize=1)
-def _grid() -> tuple[np.ndarray, np.ndarray]:
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-    return y, x
-
-
-def _van_gogh(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Strokes that follow a swirling field, in blues and yellows."""
-    y, x = _grid()
-    angle = rng.uniform(0, 2 * np.pi) + 0.4 * np.sin(x / 17 + rng.uniform(0, 6)) + 0.4 * np.cos(y / 19)
-    for _ in range(3):  # three whirls
-        cy, cx = rng.uniform(0, SIZE, 2)
-        weight = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 26.0**2))
-        angle = (1 - weight) * angle + weight * (np.arctan2(y - cy, x - cx) + np.pi / 2)
-    dx, dy = np.cos(angle), np.sin(angle)
-    cells = rng.standard_normal((SIZE // 3 + 1, SIZE // 3 + 1), dtype=np.float32)
-    grain = np.repeat(np.repeat(cells, 3, 0), 3, 1)[:SIZE, :SIZE]
-    steps = (-5, -3, -1, 1, 3, 5)
-    smeared, strokes = np.zeros((SIZE * SIZE, 3), np.float32), np.zeros(SIZE * SIZE, np.float32)
-    for step in steps:
-        rows = np.clip(y + step * dy, 0, SIZE - 1).astype(np.intp)
-        columns = np.clip(x + step * dx, 0, SIZE - 1).astype(np.intp)
-        index = (rows * SIZE + columns).ravel()
-        strokes += grain.ravel()[index]
-        if abs(step) == 1:
-            smeared += picture.reshape(-1, 3)[index] / 2
-    smeared = smeared.reshape(picture.shape)
-    light = smeared.mean(-1, keepdims=True) / 255
-    palette = (1 - light) * np.array((20, 40, 130)) + light * np.array((255, 225, 110))
-    strokes = strokes.reshape(SIZE, SIZE, 1) / np.sqrt(np.float32(len(steps)))
-    return 0.6 * smeared + 0.4 * palette + 15 * strokes * np.array((1.0, 0.95, 0.6))
-
-
-def _sketch(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grey outlines and light shading on paper."""
-    grey = picture @ np.array((0.3, 0.59, 0.11), np.float32)
-    # Differences over three pixels draw lines three pixels wide, which the patch codec can carry.
-    edges = np.abs(grey[3:, :] - grey[:-3, :])[:, 1:-2] + np.abs(grey[:, 3:] - grey[:, :-3])[1:-2, :]
-    edges = np.pad(edges, ((1, 2), (1, 2)))
-    paper = 215 + 0.25 * (grey - 150) - 1.1 * np.minimum(edges, 110) + rng.uniform(-6, 6)
-    return paper[..., None] * np.array((1.0, 0.985, 0.95))

@@ -37,7 +37,7 @@ LEARNING_RATE = 1e-3
 EMA_DECAY = 0.999
 CAPTION_DROPOUT = 0.1
 CODEC_PICTURES = 600
-TOKENIZER = Path(__file__).parent.parent / "sd15" / "tokenizer"
+TOKENIZER = Path(__file__).parent.parent / "models" / "sd15" / "tokenizer"
 
 
 class PocketModel(nn.Module):

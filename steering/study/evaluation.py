@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ..diffusion import DiffusionModel
-from ..evaluate import controls
-from ..interventions import PRESETS
-from ..steer import DEFAULT_PRESET, Steering, make_entry, resolve
-from ..vector import SteeringVector
+from ..interventions.engine import Steering
+from ..interventions.entry import DEFAULT_PRESET
+from ..interventions.steer import resolve
+from ..models.diffusion import DiffusionModel
+from ..vectors import controls
+from ..vectors.vector import SteeringVector
 from .plan import OTHER_SEED, Arm, Plan
+from .setting import Setting
 
 
 def evaluation_arms(
@@ -36,23 +38,22 @@ def evaluation_arms(
         guided: whether there is classifier-free guidance, without which a negative prompt does nothing.
 
     Raises:
-        ValueError: a vector for another model, or an unknown preset.
+        SteeringError: a vector for another model, or an unknown preset.
     """
     vector = SteeringVector.load(path)
-    entry = make_entry(vector, strength, preset)
+    entry = vector.entry(strength=strength, preset=preset)
     resolve(model.unet, Steering([entry]))
-    name = preset or vector.metadata.get("recommended", {}).get("preset", DEFAULT_PRESET)
-    assert name in PRESETS
+    name = preset or vector.recommended.get("preset", DEFAULT_PRESET)
     control = out / "isotropic.safetensors"
     controls.isotropic(vector).save(control)
-    first, last = (model.schedule.share(sigma) for sigma in entry.window)
-    steered = Arm("steered", "steered", plan.test, str(path), name, entry.strength, (first, last))
+    first, last = (model.schedule.sigma_to_percent(sigma) for sigma in entry.window)
+    setting = Setting(str(path), name, entry.strength, (first, last))
     targets = (plan.test[0], 0, 0)
     return [
         Arm("original", "original", plan.test),
-        steered,
-        replace(steered, name="isotropic", group="control", counts=targets, vector=str(control)),
-        replace(steered, name="strength_0", group="zero", counts=targets, strength=0.0),
+        Arm("steered", "steered", plan.test, setting),
+        Arm("isotropic", "control", targets, replace(setting, vector=str(control))),
+        Arm("strength_0", "zero", targets, replace(setting, strength=0.0)),
         *([Arm("negative_prompt", "negative", plan.test, negative=text)] if guided else []),
         Arm("other_seed", "floor", plan.test, repeat=OTHER_SEED),
     ]

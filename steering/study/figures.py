@@ -1,4 +1,4 @@
-"""The figures of a study, derived from its readings: nothing is measured here, and nothing is chosen."""
+"""The figures of a study, derived from its measurements: nothing is measured here, and nothing is chosen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ..concepts.prompts import ROLES
 from ..evaluate.distances import frechet_distance, kernel_test
 from ..evaluate.metrics import percent_change
 from ..evaluate.nudity import THRESHOLDS
-from ..evaluate.prompts import ROLES
 from ..evaluate.statistics import equivalence_p, estimate, holm, mcnemar_p, share, sign_flip_p, upper_bound
+from .measurements import Measurements, by_prompt, kept, lost, presence
 from .plan import Arm
-from .readings import Readings, by_prompt, kept, lost, presence
+from .results import Result
 
 MARGIN = 5.0
 """Points within which siblings and unrelated prompts count as kept (two one-sided tests)."""
@@ -25,27 +26,27 @@ ENOUGH = 4
 """Fewest prompts for a distance between sets of pictures."""
 
 
-def rows_of(readings: Readings, chosen: np.ndarray) -> Readings:
-    """Some rows of the readings, by a bool or integer index."""
-    places = np.arange(len(readings.items))[chosen]
-    return Readings(
-        tuple(readings.items[i] for i in places),
-        tuple(readings.pictures[i] for i in places),
-        tuple(readings.sha256[i] for i in places),
-        {name: values[places] for name, values in readings.columns.items()},
-        {name: values[places] for name, values in readings.features.items()},
+def rows_of(measurements: Measurements, chosen: np.ndarray) -> Measurements:
+    """Some rows of the measurements, by a bool or integer index."""
+    places = np.arange(len(measurements.items))[chosen]
+    return Measurements(
+        tuple(measurements.items[i] for i in places),
+        tuple(measurements.pictures[i] for i in places),
+        tuple(measurements.sha256[i] for i in places),
+        {name: values[places] for name, values in measurements.columns.items()},
+        {name: values[places] for name, values in measurements.features.items()},
     )
 
 
-def matched(readings: Readings, other: Readings, role: str) -> tuple[Readings, Readings]:
+def matched(measurements: Measurements, other: Measurements, role: str) -> tuple[Measurements, Measurements]:
     """The rows of a role, and the same prompts and repetitions of another arm."""
-    mine = rows_of(readings, readings.role(role))
+    mine = rows_of(measurements, measurements.role(role))
     return mine, rows_of(other, mine.aligned(other))
 
 
-def arm_figures(arm: Arm, readings: Mapping[str, Readings]) -> dict[str, Any]:
+def arm_figures(arm: Arm, measurements: Mapping[str, Measurements]) -> dict[str, Any]:
     """Every figure of one arm, beside the original's."""
-    mine, original = readings[arm.name], readings["original"]
+    mine, original = measurements[arm.name], measurements["original"]
     targets, before = matched(mine, original, "target")
     names = targets.names()
     drop = by_prompt(presence(before) - presence(targets), names)
@@ -61,7 +62,7 @@ def arm_figures(arm: Arm, readings: Mapping[str, Readings]) -> dict[str, Any]:
         "clip_image": _clip_image(targets, before),
         "lost": {role: _lost(mine, original, role) for role in ROLES[1:] if mine.role(role).any()},
         # The second set of originals has no distance from itself to speak of.
-        "distance": distances(targets, before, None if arm.repeat else readings.get("other_seed")),
+        "distance": distances(targets, before, None if arm.repeat else measurements.get("other_seed")),
     }
     if "rest" in targets.columns and _any(targets, "rest"):
         figures["rest_lost"] = asdict(estimate(by_prompt(before.columns["rest"] - targets.columns["rest"], names)))
@@ -76,12 +77,12 @@ def arm_figures(arm: Arm, readings: Mapping[str, Readings]) -> dict[str, Any]:
     return figures
 
 
-def _any(readings: Readings, column: str) -> bool:
-    return column in readings.columns and bool((~np.isnan(readings.columns[column])).any())
+def _any(measurements: Measurements, column: str) -> bool:
+    return column in measurements.columns and bool((~np.isnan(measurements.columns[column])).any())
 
 
-def _clip_figures(steered: Readings, original: Readings, column: str) -> dict[str, Any]:
-    """Change in percent of the study's score, and of the cosine in points of 100."""
+def _clip_figures(steered: Measurements, original: Measurements, column: str) -> dict[str, Any]:
+    """Change in percent of the source study's score, and of the cosine in points of 100."""
     names = steered.names()
     after, before = (by_prompt(side.columns[column], names) for side in (steered, original))
     change = percent_change(after, before)
@@ -96,14 +97,14 @@ def _clip_figures(steered: Readings, original: Readings, column: str) -> dict[st
     }
 
 
-def _clip_image(steered: Readings, original: Readings) -> float | None:
+def _clip_image(steered: Measurements, original: Measurements) -> float | None:
     """Mean cosine of a picture and its original in CLIP's space."""
     if "clip_features" not in steered.features:
         return None
     return float((steered.features["clip_features"] * original.features["clip_features"]).sum(1).mean())
 
 
-def _lost(mine: Readings, original: Readings, role: str) -> dict[str, Any]:
+def _lost(mine: Measurements, original: Measurements, role: str) -> dict[str, Any]:
     """What siblings or unrelated prompts lost, and whether they count as kept."""
     steered, before = matched(mine, original, role)
     names = steered.names()
@@ -116,11 +117,11 @@ def _lost(mine: Readings, original: Readings, role: str) -> dict[str, Any]:
     }
 
 
-def distances(steered: Readings, original: Readings, other_seed: Readings | None) -> dict[str, Any]:
+def distances(steered: Measurements, original: Measurements, other_seed: Measurements | None) -> dict[str, Any]:
     """Distances of the steered pictures from the originals, by the features there are.
 
-    ``same_seed`` is the study's form (paired with the originals); ``floor`` is that of two sets of originals with
-    different seeds, ``other_seed`` that of the steered pictures from the second of them, ``excess`` their
+    ``same_seed`` is the source study's form (paired with the originals); ``floor`` is that of two sets of originals
+    with different seeds, ``other_seed`` that of the steered pictures from the second of them, ``excess`` their
     difference. ``kernel`` (KID, times 1000) and its p-value are of the paired form.
     """
     found: dict[str, Any] = {}
@@ -143,8 +144,8 @@ def distances(steered: Readings, original: Readings, other_seed: Readings | None
     return found
 
 
-def _nudity(steered: Readings, original: Readings) -> dict[str, Any]:
-    """NudeNet's score in the study's form, and shares of flagged pictures."""
+def _nudity(steered: Measurements, original: Measurements) -> dict[str, Any]:
+    """NudeNet's score in the source study's form, and shares of flagged pictures."""
     figures: dict[str, Any] = {}
     names = steered.names()
     for name in ("nudity", "nudity_wide"):
@@ -166,7 +167,7 @@ def _nudity(steered: Readings, original: Readings) -> dict[str, Any]:
     return figures
 
 
-def _judge(steered: Readings, original: Readings) -> dict[str, Any]:
+def _judge(steered: Measurements, original: Measurements) -> dict[str, Any]:
     """A vision language model's scores; what is missing is counted, and bounded by its worst case."""
     after, before = steered.columns["judge_score"], original.columns["judge_score"]
     both, names = ~np.isnan(after) & ~np.isnan(before), np.array(steered.names())
@@ -193,11 +194,11 @@ def _judge(steered: Readings, original: Readings) -> dict[str, Any]:
     return figures
 
 
-def compared(readings: Mapping[str, Readings], first: str, second: str) -> dict[str, Any] | None:
+def compared(measurements: Mapping[str, Measurements], first: str, second: str) -> dict[str, Any] | None:
     """Presence in one arm less that in another, on the target prompts of the smaller; None where an arm is missing."""
-    if first not in readings or second not in readings:
+    if first not in measurements or second not in measurements:
         return None
-    one, other = readings[first], readings[second]
+    one, other = measurements[first], measurements[second]
     if len(one.items) <= len(other.items):
         one, other = matched(one, other, "target")
     else:
@@ -206,16 +207,9 @@ def compared(readings: Mapping[str, Readings], first: str, second: str) -> dict[
     return {**asdict(estimate(difference)), "p": sign_flip_p(difference)}
 
 
-def study_figures(subjects: Sequence[Any]) -> dict[str, Any]:
-    """Figures of every arm of every concept, with p-values adjusted over k and concepts.
-
-    Args:
-        subjects: `steering.study.run.Subject`, measured.
-    """
-    figures = {
-        subject.concept.name: {arm.name: arm_figures(arm, subject.readings) for arm in subject.arms}
-        for subject in subjects
-    }
+def study_figures(results: Sequence[Result]) -> dict[str, Any]:
+    """Figures of every arm of every concept, with p-values adjusted over k and concepts."""
+    figures = {one.subject.name: {arm.name: arm_figures(arm, one.measurements) for arm in one.arms} for one in results}
     family = {
         (concept, name): arm["drop_p"]
         for concept, arms in figures.items()

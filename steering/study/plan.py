@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
-from ..capture import STEPS
-from ..evaluate.choice import Setting
-from ..evaluate.prompts import Prompt
-from ..interventions import get_preset
+from ..concepts.prompts import Prompt
+from ..errors import SteeringError
+from ..interventions.presets import get_preset
+from ..models.sampling import STEPS
 from ..sites import KINDS
+from .choice import FINALISTS
+from .setting import Recipe, Setting
 
 Counts = tuple[int, int, int]
 """Numbers of target, sibling and unrelated prompts."""
@@ -21,33 +24,8 @@ OTHER_SEED = 1000
 """The repetition whose noise is the other seed's."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How an arm's vector comes from the capture.
-
-    Attributes:
-        k: sites per step.
-        direction: a name of `steering.directions.DIRECTIONS`.
-        rank: directions a site.
-        selection: the rule that picks the k, see `steering.navigator.select`.
-        time: one direction ``per-step``, or one ``constant`` in time.
-        control: one of `CONTROLS`, or nothing for the vector itself.
-    """
-
-    k: int
-    direction: str = "mean"
-    rank: int = 1
-    selection: str = "per-step"
-    time: str = "per-step"
-    control: str = ""
-
-    @property
-    def name(self) -> str:
-        """A file's name."""
-        usual = {"selection": "per-step", "time": "per-step", "control": ""}
-        extra = [str(getattr(self, key)).replace(":", "_").replace(",", "+") for key in usual]
-        unusual = [text for text, plain in zip(extra, usual.values(), strict=True) if text != plain]
-        return "_".join([f"{self.direction}{self.rank}_k{self.k}", *unusual])
+QUESTIONS = ("cpca", "control", "zero", "negative", "floor", "kind", "window", "strength")
+"""Groups of arms that a plan may ask for, beside the originals, the arms over k and the chosen one."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +36,7 @@ class Arm:
         name: unique within a concept and split.
         group: the question that it belongs to.
         counts: prompts of each role.
-        vector: how its vector is made, or the path of a vector file; None draws unsteered.
-        preset: a name of `steering.interventions.PRESETS`.
-        strength: λ.
-        window: first and last share of the schedule.
+        setting: how it is steered; None draws unsteered.
         negative: negative prompt.
         repeat: added to every prompt's number of repetition, for another seed.
         split: ``dev`` or ``test``.
@@ -70,10 +45,7 @@ class Arm:
     name: str
     group: str
     counts: Counts
-    vector: Recipe | str | None = None
-    preset: str = "study"
-    strength: float = 0.0
-    window: tuple[float, float] = (0.0, 1.0)
+    setting: Setting | None = None
     negative: str = ""
     repeat: int = 0
     split: str = "test"
@@ -86,13 +58,15 @@ class Plan:
     Attributes:
         ks: numbers of sites steered per step.
         presets: the presets among which one is chosen, with the strengths tried of each.
-        strengths: further strengths of the study preset on its curve.
+        strengths: further strengths of the projection preset on its curve.
         ranks: numbers of directions above 1 that are tried where one is not enough.
         dev: dev prompts for all settings.
         finals: dev prompts for the finalists.
         test: test prompts of the main arms.
         kept: test prompts of the arms over k: all targets, and some whose content must stay.
+        best: the same of the one among them that dev prompts chose; as the others if not given.
         side: test prompts of the arms that ask about kinds, windows and strengths.
+        questions: of `QUESTIONS`, what else is asked on test prompts.
         pairs: pairs to capture.
         repeats: seeds a prompt.
         steps: sampling steps.
@@ -104,7 +78,7 @@ class Plan:
     ks: tuple[int, ...] = (1, 3, 5, 8, 10)
     presets: Mapping[str, tuple[float, ...]] = field(
         default_factory=lambda: MappingProxyType(
-            {"study": (2.5,), "casteer": (2.0,), "precise": (1.0,), "selective": (3.0,)}
+            {name: (get_preset(name).default_strength,) for name in ("projection", "casteer", "precise", "selective")}
         )
     )
     strengths: tuple[float, ...] = (0.5, 1.0, 1.5, 4.0)
@@ -113,7 +87,9 @@ class Plan:
     finals: Counts = (50, 50, 50)
     test: Counts = (100, 100, 100)
     kept: Counts = (100, 50, 50)
+    best: Counts | None = None
     side: Counts = (50, 25, 25)
+    questions: tuple[str, ...] = QUESTIONS
     pairs: int = 50
     repeats: int = 1
     steps: int = STEPS
@@ -123,20 +99,25 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not self.ks or min(self.ks) < 1 or len(set(self.ks)) < len(self.ks):
-            raise ValueError(f"k {','.join(map(str, self.ks))} must be different whole numbers from 1, as 1,3,5,8,10")
+            raise SteeringError(
+                f"k {','.join(map(str, self.ks))} must be different whole numbers from 1, as 1,3,5,8,10"
+            )
         object.__setattr__(self, "ks", tuple(sorted(self.ks)))
         for name in self.presets:
             get_preset(name)
-        if "study" not in self.presets:
-            raise ValueError("the presets must hold study, whose tables a study prints")
+        if "projection" not in self.presets:
+            raise SteeringError("the presets must hold projection, whose tables a study prints")
+        unknown = set(self.questions) - set(QUESTIONS)
+        if unknown:
+            raise SteeringError(f"questions {', '.join(sorted(unknown))} are not among {', '.join(QUESTIONS)}")
         if min(self.pairs, self.repeats, self.steps) < 1:
-            raise ValueError(f"pairs {self.pairs}, repeats {self.repeats} and steps {self.steps} must be at least 1")
+            raise SteeringError(f"pairs {self.pairs}, repeats {self.repeats} and steps {self.steps} must be at least 1")
 
 
 FULL = Plan()
 QUICK = Plan(
     ks=(1, 5),
-    presets=MappingProxyType({"study": (2.5,), "selective": (3.0,)}),
+    presets=MappingProxyType({name: FULL.presets[name] for name in ("projection", "selective")}),
     strengths=(1.0,),
     ranks=(),
     dev=(3, 2, 2),
@@ -169,33 +150,33 @@ def all_targets(plan: Plan, prompts: Sequence[Sequence[Prompt]]) -> Plan:
 
 def tried(plan: Plan) -> list[Setting]:
     """Every setting of one direction that is compared on dev."""
-    return [(preset, strength, k, 1) for preset, some in plan.presets.items() for strength in some for k in plan.ks]
+    return [
+        Setting(Recipe(k), preset, strength)
+        for preset, some in plan.presets.items()
+        for strength in some
+        for k in plan.ks
+    ]
 
 
 def tried_further(plan: Plan) -> list[Setting]:
-    """The settings of several directions, compared where one is not enough."""
-    if "selective" not in plan.presets:
-        return []
-    return [("selective", plan.presets["selective"][0], k, rank) for rank in plan.ranks for k in plan.ks]
+    """The settings of several directions, compared where one is not enough: under the presets with a threshold."""
+    gated = [preset for preset in plan.presets if needs_thresholds(preset)]
+    return [
+        Setting(Recipe.of_rank(k, rank), preset, plan.presets[preset][0])
+        for preset in gated
+        for rank in plan.ranks
+        for k in plan.ks
+    ]
 
 
-def of_setting(setting: Setting) -> Recipe:
-    """The recipe of a setting's vector."""
-    _, _, k, rank = setting
-    return Recipe(k, "mean" if rank == 1 else "pca", rank)
-
-
-def setting_name(setting: Setting) -> str:
-    """A setting as an arm's name."""
-    preset, strength, k, rank = setting
-    return f"{preset}_{strength:g}_k{k}" + (f"_rank{rank}" if rank > 1 else "")
+def needs_thresholds(preset: str) -> bool:
+    """Whether a preset reads gate thresholds, which are then measured."""
+    return get_preset(preset).settings.gate == "threshold"
 
 
 def dev_arms(settings: Sequence[Setting], counts: Counts) -> list[Arm]:
     """The arms that compare settings on dev; the first is the original."""
-    steered = [
-        Arm(setting_name(s), "dev", counts, of_setting(s), preset=s[0], strength=s[1], split="dev") for s in settings
-    ]
+    steered = [Arm(setting.name, "dev", counts, setting, split="dev") for setting in settings]
     return [Arm("original", "dev", counts, split="dev"), *steered]
 
 
@@ -208,37 +189,49 @@ def reported_arms(
         plan: how much.
         text: the concept in words, for the negative prompt.
         chosen: the setting that dev prompts chose.
-        study_k: the k that dev prompts chose for the study's preset; the side arms have it.
+        study_k: the k that dev prompts chose for the projection preset; the side arms have it.
         controls: the control vectors that can be made.
         guided: whether there is classifier-free guidance, without which a negative prompt does nothing.
     """
-    strength = plan.presets["study"][0]
-    strengths = sorted({*plan.strengths, strength})
-    targets = (plan.test[0], 0, 0)
-    best = Arm("chosen", "chosen", plan.test, of_setting(chosen), preset=chosen[0], strength=chosen[1])
-    study = [Arm(f"study_k{k}", "study", plan.kept, Recipe(k), strength=strength) for k in plan.ks]
-    cpca = [Arm(f"cpca_k{k}", "cpca", plan.kept, Recipe(k, "cpca"), strength=strength) for k in plan.ks]
-    side = Arm("", "", plan.side, Recipe(study_k), strength=strength)
-    return [
+    strength, targets = plan.presets["projection"][0], (plan.test[0], 0, 0)
+    at_best = {k: (plan.best or plan.kept) if k == study_k else plan.kept for k in plan.ks}
+    side = Setting(Recipe(study_k), "projection", strength)
+    every = [
         Arm("original", "original", plan.test),
-        *study,
-        *cpca,
-        best,
-        *(replace(best, name=c, group="control", counts=targets, vector=_control(best, c)) for c in controls),
+        *(Arm(f"study_k{k}", "study", at_best[k], replace(side, vector=Recipe(k))) for k in plan.ks),
+        *(Arm(f"cpca_k{k}", "cpca", plan.kept, replace(side, vector=Recipe(k, "cpca"))) for k in plan.ks),
+        Arm("chosen", "chosen", plan.test, chosen),
+        *(
+            Arm(name, "control", targets, replace(chosen, vector=replace(chosen.recipe, control=name)))
+            for name in controls
+        ),
         # All targets, so that pictures are computed in the same company as the originals: to the last bit, a
         # picture depends on how many others share its batch.
-        replace(best, name="strength_0", group="zero", counts=targets, strength=0.0),
+        Arm("strength_0", "zero", targets, replace(chosen, strength=0.0)),
         *([Arm("negative_prompt", "negative", plan.kept, negative=text)] if guided else []),
         Arm("other_seed", "floor", plan.kept, repeat=OTHER_SEED),
         *(
-            replace(side, name=f"only_{kind}", group="kind", vector=Recipe(study_k, selection=f"per-step:{kind}"))
+            _side(plan, f"only_{kind}", "kind", side, vector=Recipe(study_k, selection=f"per-step:{kind}"))
             for kind in KINDS
         ),
-        *(replace(side, name=f"{third}_third", group="window", window=window) for third, window in THIRDS.items()),
-        *(replace(side, name=f"study_{value:g}", group="strength", strength=value) for value in strengths),
+        *(_side(plan, f"{third}_third", "window", side, window=window) for third, window in THIRDS.items()),
+        *(_side(plan, f"study_{s:g}", "strength", side, strength=s) for s in sorted({*plan.strengths, strength})),
     ]
+    return [arm for arm in every if arm.group not in QUESTIONS or arm.group in plan.questions]
 
 
-def _control(arm: Arm, control: str) -> Recipe:
-    assert isinstance(arm.vector, Recipe)
-    return replace(arm.vector, control=control)
+def _side(plan: Plan, name: str, group: str, setting: Setting, **change: Any) -> Arm:
+    return Arm(name, group, plan.side, replace(setting, **change))
+
+
+def planned(plan: Plan, concepts: int, guidance: float) -> tuple[int, int, int]:
+    """Upper bounds of what a study does: pictures drawn, those of them that a judge sees, UNet rows."""
+    settings, further = tried(plan), tried_further(plan)
+    # The original is asked for in every comparison, and drawn once.
+    compared = ((settings, plan.dev), (further, plan.dev), ((settings + further)[:FINALISTS], plan.finals))
+    dev = [arm for some, counts in compared if some for arm in dev_arms(some, counts)]
+    reported = reported_arms(plan, "", settings[0], plan.ks[0])
+    tests, devs = (concepts * plan.repeats * sum(sum(arm.counts) for arm in arms) for arms in (reported, dev))
+    calibrations = (1 + len(plan.ranks)) * any(map(needs_thresholds, plan.presets))
+    captures = plan.pairs * (concepts * (2 + calibrations) + 2 * (concepts == 1))
+    return tests + devs, tests, (tests + devs + captures) * plan.steps * (2 if guidance != 1 else 1)

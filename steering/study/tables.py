@@ -1,19 +1,15 @@
-"""The study's tables in its own form, and ours beside them; one table prints as Markdown, LaTeX, CSV and HTML."""
+"""The source study's tables in its own form, and ours beside them."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..evaluate.choice import SETTING
 from ..evaluate.nudity import THRESHOLDS
 from ..evaluate.statistics import Estimate
+from .choice import Outcome
 from .figures import FEATURES, MARGIN, TEXTS
+from .table import Table, interval, p_text
 
 Figures = Mapping[str, Mapping[str, Any]]
 """Arm -> its figures, as of `steering.study.figures.arm_figures`."""
@@ -21,84 +17,6 @@ Figures = Mapping[str, Mapping[str, Any]]
 
 MAIN = ("study", "cpca", "chosen", "steered", "control", "negative")
 """Groups of arms that every table of ours shows."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts.
-
-    Attributes:
-        title: what it is.
-        header: names of the columns.
-        rows: cells.
-        note: how to read it.
-    """
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def markdown(self) -> str:
-        """As Markdown."""
-        lines = [self.header, ("---",) * len(self.header), *self.rows]
-        body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-        return f"### {self.title}\n\n{body}\n" + (f"\n{self.note}\n" if self.note else "")
-
-    def latex(self) -> str:
-        """As a LaTeX table (booktabs)."""
-        lines = [" & ".join(map(_tex, line)) + r" \\" for line in (self.header, *self.rows)]
-        columns = "l" + "r" * (len(self.header) - 1)
-        return "\n".join(
-            [
-                r"\begin{table}",
-                rf"\caption{{{_tex(self.title)}. {_tex(self.note)}}}",
-                rf"\begin{{tabular}}{{{columns}}}",
-                r"\toprule",
-                lines[0],
-                r"\midrule",
-                *lines[1:],
-                r"\bottomrule",
-                r"\end{tabular}",
-                r"\end{table}",
-                "",
-            ]
-        )
-
-
-_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_SPECIAL |= {letter: rf"\{letter}" for letter in "&%$#_{}"}
-_SPECIAL |= {"→": r"$\to$", "≤": r"$\le$", "<": "$<$", ">": "$>$", "|": "$|$", "λ": r"$\lambda$"}
-_SPECIAL |= {"−": "$-$", "–": "--", "×": r"$\times$", "²": "$^2$"}
-
-
-def _tex(text: str) -> str:
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)
-
-
-def to_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """CSV text; texts that a spreadsheet would take for a formula get an apostrophe in front."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
-    return text.getvalue()
-
-
-def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
-
-
-def interval(values: Mapping[str, Any], digits: int = 1) -> str:
-    """A mean with its interval, or without where there is none."""
-    if not np.isfinite([values["low"], values["high"]]).all():
-        return f"{values['mean']:.{digits}f} [–]"
-    return f"{values['mean']:.{digits}f} [{values['low']:.{digits}f}, {values['high']:.{digits}f}]"
-
-
-def p_text(p: float) -> str:
-    """A p-value."""
-    return "<.001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
 
 
 def arms_of(figures: Figures, *groups: str) -> dict[str, Mapping[str, Any]]:
@@ -119,7 +37,7 @@ def _distance(arm: Mapping[str, Any], name: str, part: str) -> str:
 
 
 def study_clip(concepts: Mapping[str, Figures]) -> Table:
-    """The study's first table: CLIP change and distance per k."""
+    """The source study's first table: CLIP change and distance per k."""
     distance = next((name for name in map(_distance_name, concepts.values()) if name), "distance")
     rows = []
     for concept, figures in concepts.items():
@@ -128,7 +46,7 @@ def study_clip(concepts: Mapping[str, Figures]) -> Table:
             cells = (clip["weakest"], clip["mean"]["mean"], clip["strongest"])
             rows.append((concept, name, *(f"{cell:+.2f}" for cell in cells), _distance(arm, distance, "same_seed")))
     return Table(
-        f"The study's form: change of the CLIP score in percent, and {distance}, by number of layers",
+        f"The source study's form: change of the CLIP score in percent, and {distance}, by number of layers",
         ("concept", "arm", "weakest", "mean", "strongest", distance),
         tuple(rows),
         "Score (cos + 1) / 2 with the full prompt, per prompt, against the original of the same seed; ordered by "
@@ -161,7 +79,7 @@ def our_clip(concepts: Mapping[str, Figures]) -> Table:
 
 
 def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
-    """The study's second table: a vision language model's score, or what stands in for it, original and steered."""
+    """The source study's second table: a vision language model's score, or what stands in for it."""
     judged = any("paired" in arm.get("judge", {}) for figures in concepts.values() for arm in figures.values())
     source, rows = "a vision language model" if judged else source, []
     for concept, figures in concepts.items():
@@ -169,7 +87,7 @@ def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
             before, after = _scores(figures["original"], arm)
             rows.append((concept, name, f"{before:.1f}", f"{after:.1f}"))
     return Table(
-        f"The study's form: presence of the concept, 0 to 100, by {source}",
+        f"The source study's form: presence of the concept, 0 to 100, by {source}",
         ("concept", "arm", "original", "steered"),
         tuple(rows),
     )
@@ -212,10 +130,11 @@ def our_presence(concepts: Mapping[str, Figures]) -> Table:
 
 def _effect(arm: Mapping[str, Any]) -> tuple[str, ...]:
     p, mark = (arm["drop_p_holm"], "") if "drop_p_holm" in arm else (arm["drop_p"], "*")
-    return interval(arm["drop"]), p_text(p) + mark, *_costs(arm)
+    return interval(arm["drop"]), p_text(p) + mark, *costs(arm)
 
 
-def _costs(arm: Mapping[str, Any]) -> tuple[str, str, str]:
+def costs(arm: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What siblings and unrelated prompts lose, with bounds, and whether both are shown to be kept."""
     parts = [arm["lost"].get(role) for role in ("sibling", "unrelated")]
     texts = [f"{part['loss']['mean']:.1f} ({part['bound']:.1f})" if part else "" for part in parts]
     if not all(parts):
@@ -224,7 +143,7 @@ def _costs(arm: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def study_nudity(concepts: Mapping[str, Figures]) -> Table:
-    """The study's third table: NudeNet's score, original and steered."""
+    """The source study's third table: NudeNet's score, original and steered."""
     rows = []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, *MAIN).items():
@@ -236,7 +155,7 @@ def study_nudity(concepts: Mapping[str, Figures]) -> Table:
                 rows.append((concept, name, *cells))
     heads = tuple(f"{side} {part}" for side in ("original", "steered") for part in ("min", "mean", "max"))
     return Table(
-        "The study's form: NudeNet's score, 0 to 100",
+        "The source study's form: NudeNet's score, 0 to 100",
         ("concept", "arm", *heads),
         tuple(rows),
         "100 times the largest raw confidence of five exposed classes, without the package's floor of 0.25.",
@@ -286,21 +205,21 @@ def judge_counts(concepts: Mapping[str, Figures]) -> Table:
     )
 
 
-def compared_settings(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+def compared_settings(title: str, outcomes: Sequence[Outcome]) -> Table:
     """Settings that were compared on dev prompts."""
     numbers = ("presence", "sibling", "unrelated", "bound", "change")
     return Table(
         title,
-        (*SETTING, "presence", "siblings lose", "unrelated lose", "larger bound", "change"),
+        ("preset", "strength", "k", "rank", "presence", "siblings lose", "unrelated lose", "larger bound", "change"),
         tuple(
             (
-                row["preset"],
-                f"{row['strength']:g}",
-                str(row["k"]),
-                str(row["rank"]),
-                *(f"{row[n]:.1f}" for n in numbers),
+                one.setting.preset,
+                f"{one.setting.strength:g}",
+                str(one.setting.recipe.k),
+                str(one.setting.recipe.rank),
+                *(f"{getattr(one, number):.1f}" for number in numbers),
             )
-            for row in rows
+            for one in outcomes
         ),
     )
 

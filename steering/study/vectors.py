@@ -5,25 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from ..activations import Activations
-from ..build import build, with_thresholds
-from ..capture import CapturableModel, CaptureSettings, Progress, calibrate, capture, capture_rows, silent
-from ..diffusion import DiffusionModel
-from ..evaluate import controls
+from ..activations.capture import capture, capture_rows
+from ..activations.store import Activations
+from ..concepts.pairs import Pair
 from ..files import read_header, read_tensors, write_tensors
-from ..navigator import Scores
-from ..pairs import Pair
+from ..models.diffusion import DiffusionModel
+from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
+from ..scores.navigator import Scores
 from ..sites import Site
-from ..vector import SteeringVector
+from ..vectors import controls
+from ..vectors.build import build
+from ..vectors.calibration import calibrate, with_thresholds
+from ..vectors.vector import SteeringVector
 from ..version import __version__
-from .plan import Recipe
+from .setting import Recipe
 
 
 def digest(*parts: Any) -> str:
@@ -70,7 +72,7 @@ def thresholds_of(
     settings: CaptureSettings,
     path: Path,
     progress: Progress = silent,
-) -> dict[Site, Tensor]:
+) -> Thresholds:
     """Gate thresholds of a vector's sites, from the file of an earlier run where it was made alike."""
     key = thresholds_key(model, vector, negatives, settings)
     if has_key(path, key):
@@ -95,7 +97,11 @@ def _mark(model: CapturableModel) -> str:
     return model.digest() if isinstance(model, DiffusionModel) else model.weights_hash()
 
 
-@dataclass
+Thresholds = dict[Site, Tensor]
+"""Site -> gate thresholds ``[S, K]``."""
+
+
+@dataclass(frozen=True, eq=False)
 class Vectors:
     """The vectors of one concept, by recipe.
 
@@ -109,18 +115,14 @@ class Vectors:
     activations: Activations
     scores: Scores
     other: Activations | None = None
-    thresholds: dict[int, dict[Site, Tensor]] = field(default_factory=dict)
-    _made: dict[Recipe, SteeringVector] = field(default_factory=dict, repr=False)
+    thresholds: Mapping[int, Thresholds] = field(default_factory=dict)
+    _made: dict[Recipe, SteeringVector] = field(default_factory=dict, init=False, repr=False)
 
     def get(self, recipe: Recipe) -> SteeringVector:
         """The vector of a recipe."""
         if recipe not in self._made:
             self._made[recipe] = self._control(recipe) if recipe.control else self._plain(recipe)
         return self._made[recipe]
-
-    def forget(self) -> None:
-        """Make every vector anew when it is next asked for, as after new thresholds."""
-        self._made.clear()
 
     def _plain(self, recipe: Recipe) -> SteeringVector:
         vector = build(
@@ -143,5 +145,6 @@ class Vectors:
             return controls.sign_flip(vector, self.activations)
         if recipe.control == "isotropic":
             return controls.isotropic(vector)
-        assert self.other is not None
+        if self.other is None:
+            raise TypeError("this control takes another concept's capture, and there is none")
         return controls.other_concept(vector, self.other)

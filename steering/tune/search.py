@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..build import recommend
-from ..capture import Progress, capture_rows, silent
-from ..diffusion import DiffusionModel
+from ..activations.capture import capture_rows
 from ..evaluate.metrics import Metric
 from ..files import write_text
-from ..study.plan import Arm, Counts, Plan
-from ..study.readings import Readings
-from ..study.run import Study, Subject, dev_row
-from ..vector import SteeringVector
-from .front import Outcome, knee, pareto, promising
-from .space import LADDER, Candidate, first_round, neighbours
+from ..models.diffusion import DiffusionModel
+from ..models.sampling import Progress, silent
+from ..study.choice import Outcome, knee, pareto, promising
+from ..study.plan import Counts, Plan
+from ..study.results import Prepared
+from ..study.run import Study
+from ..study.setting import ALL, Setting
+from ..study.subject import Subject
+from ..vectors.vector import SteeringVector, recommend
+from .space import LADDER, first_round, neighbours
 
-STUDY = ("study", 2.5)
+SOURCE = ("projection", 2.5)
 """The source study's preset and strength."""
 RANKS = (1, 2, 3)
 """Numbers of directions that gate thresholds are measured for."""
@@ -53,89 +55,93 @@ FULL = Budget()
 QUICK = Budget(few=(3, 2, 2), steps=8, rounds=1, parents=2, most=6, finals=2, all=(4, 3, 3))
 
 
-@dataclass(eq=False)
-class Search:
-    """A search under way.
+Tell = Callable[[str, Sequence[Outcome]], None]
+"""Called after every round with its name and all outcomes so far."""
+
+
+def _say_nothing(_name: str, _outcomes: Sequence[Outcome]) -> None:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search found.
 
     Attributes:
-        study: at the final number of steps, with the concept as its only subject.
+        prepared: the concept with its vectors.
+        tried: outcomes of the rounds, by setting.
+        finals: outcomes on all dev prompts.
+        taken: the one of these that is taken.
+    """
+
+    prepared: Prepared
+    tried: Mapping[Setting, Outcome]
+    finals: Sequence[Outcome]
+    taken: Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is searched, and how.
+
+    Attributes:
+        study: at the final number of steps.
+        subject: the concept.
         budget: how much is done.
         exportable: whether only what a LoRA holds exactly is tried.
         tell: called after every round with its name and all outcomes so far.
-        tried: outcomes of the rounds.
-        finals: outcomes on all dev prompts.
     """
 
     study: Study
+    subject: Subject
     budget: Budget
     exportable: bool = False
-    tell: Callable[[str, Sequence[Outcome]], None] = lambda name, outcomes: None
-    tried: dict[Candidate, Outcome] = field(default_factory=dict)
-    finals: list[Outcome] = field(default_factory=list)
+    tell: Tell = _say_nothing
 
-    @property
-    def subject(self) -> Subject:
-        """The concept."""
-        return self.study.subjects[0]
-
-    def run(self) -> Outcome:
-        """Capture, search, and return the outcome that is taken."""
-        name = self.subject.concept.name
-        self.study.prepare({name: self.subject.pairs})
+    def run(self) -> Found:
+        """Capture, search, and take the best."""
+        (prepared,) = self.study.prepare([self.subject])
         if not self.exportable:
-            for rank in RANKS:
-                self.study.calibrate(self.subject, rank)
+            prepared = self.study.calibrate(prepared, RANKS)
         rough = replace(self.study, plan=replace(self.study.plan, steps=self.budget.steps))
-        self._round("first round", rough, first_round(self.exportable))
-        for number in range(self.budget.rounds):
-            best = promising(list(self.tried.values()), self.budget.parents)
-            near = [one for outcome in best for one in neighbours(outcome.candidate, self.exportable)]
-            fresh = [one for one in dict.fromkeys(near) if one not in self.tried]
-            self._round(f"round {number + 2}", rough, fresh[: self.budget.most])
-        self.finals = self._outcomes(self.study, self._finalists(), self.budget.all)
-        self.tell("all dev prompts", self.finals)
-        return knee(self.finals)
+        tried: dict[Setting, Outcome] = {}
+        settings, name = first_round(self.exportable), "first round"
+        for number in range(self.budget.rounds + 1):
+            for outcome in rough.compare(prepared, settings, self.budget.few):
+                tried[outcome.setting] = outcome
+            self.tell(name, list(tried.values()))
+            settings, name = self._near(tried), f"round {number + 2}"
+        finals = self.study.compare(prepared, self._finalists(tried), self.budget.all)
+        self.tell("all dev prompts", finals)
+        return Found(prepared, tried, finals, knee(finals))
 
-    def _finalists(self) -> list[Candidate]:
+    def _near(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
+        """Settings next to the best that were not tried yet."""
+        best = promising(list(tried.values()), self.budget.parents)
+        near = [one for outcome in best for one in neighbours(outcome.setting, self.exportable)]
+        return [one for one in dict.fromkeys(near) if one not in tried][: self.budget.most]
+
+    def _finalists(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
         """The settings of the lowest sum, and the best with the source study's own preset and strength.
 
-        A few prompts are a rough judge: with the study's among the finalists, what is taken is no worse on dev prompts.
+        A few prompts are a rough judge: with the source study's among the finalists, what is taken is no worse on dev
+        prompts.
         """
-        outcomes = list(self.tried.values())
-        studys = [one for one in outcomes if (one.candidate.preset, one.candidate.strength) == STUDY]
-        best = promising(outcomes, self.budget.finals) + promising(studys, 1)
-        return list(dict.fromkeys(one.candidate for one in best))
+        outcomes = list(tried.values())
+        sources = [one for one in outcomes if (one.setting.preset, one.setting.strength) == SOURCE]
+        best = promising(outcomes, self.budget.finals) + promising(sources, 1)
+        return list(dict.fromkeys(one.setting for one in best))
 
-    def _round(self, name: str, study: Study, candidates: Sequence[Candidate]) -> None:
-        for outcome in self._outcomes(study, candidates, self.budget.few):
-            self.tried[outcome.candidate] = outcome
-        self.tell(name, list(self.tried.values()))
-
-    def _outcomes(self, study: Study, candidates: Sequence[Candidate], counts: Counts) -> list[Outcome]:
-        original = Arm("original", "tune", counts, split="dev")
-        arms = [original, *(candidate.arm(counts) for candidate in candidates)]
-        name = self.subject.concept.name
-        readings = study.measured({name: (self.subject, arms)}, counts, study.guides)[name]
-        base = readings[original.name]
-        return [outcome_of(candidate, readings[candidate.name], base) for candidate in candidates]
-
-    def vector(self, taken: Outcome) -> SteeringVector:
-        """The vector of an outcome, with its setting as the file's recommendation."""
-        candidate = taken.candidate
-        made = self.study.vector(self.subject, candidate.arm(self.budget.all))
-        assert made is not None
-        first, last = (self.study.model.schedule.percent(share) for share in candidate.window)
-        advice: dict[str, Any] = {"preset": candidate.preset, "strength": candidate.strength}
-        if candidate.window != (0.0, 1.0):
+    def vector(self, found: Found, taken: Outcome | None = None) -> SteeringVector:
+        """The vector of an outcome (the one taken), with its setting as the file's recommendation."""
+        outcome = taken or found.taken
+        setting = outcome.setting
+        first, last = (self.study.model.schedule.percent_to_sigma(share) for share in setting.window)
+        advice: dict[str, Any] = {"preset": setting.preset, "strength": setting.strength}
+        if setting.window != ALL:
             advice["window"] = [None if first == float("inf") else first, last]
-        return recommend(made, **advice, tuned=_figures(taken) | {"dev": list(self.budget.all)})
-
-
-def outcome_of(candidate: Candidate, steered: Readings, original: Readings) -> Outcome:
-    """Means over prompts of what was measured."""
-    recipe = candidate.recipe
-    row = dev_row((candidate.preset, candidate.strength, recipe.k, recipe.rank), steered, original)
-    return Outcome(candidate, *(row[name] for name in ("presence", "sibling", "unrelated", "change")))
+        made = found.prepared.vectors.get(setting.recipe)
+        return recommend(made, **advice, tuned=_figures(outcome) | {"dev": list(self.budget.all)})
 
 
 def search_of(
@@ -146,7 +152,7 @@ def search_of(
     budget: Budget = FULL,
     plan: Plan | None = None,
     exportable: bool = False,
-    tell: Callable[[str, Sequence[Outcome]], None] = lambda name, outcomes: None,
+    tell: Tell = _say_nothing,
     progress: Progress = silent,
 ) -> Search:
     """A search that keeps everything it draws below a folder, and goes on there.
@@ -163,7 +169,7 @@ def search_of(
         progress: called with numbers of UNet rows.
     """
     ours = replace(plan or Plan(), ks=LADDER)
-    return Search(Study(model, ours, [subject], out, list(metrics), progress=progress), budget, exportable, tell)
+    return Search(Study(model, ours, out, metrics, progress=progress), subject, budget, exportable, tell)
 
 
 def planned_rows(search: Search) -> int:
@@ -178,20 +184,18 @@ def planned_rows(search: Search) -> int:
     return capture + calibrations + drawn * per_picture
 
 
-def write_table(path: Path, search: Search, taken: Outcome) -> None:
+def write_table(path: Path, search: Search, found: Found) -> None:
     """Every outcome as JSON."""
     values = {
-        "taken": _figures(taken),
-        "finals": [_figures(outcome) for outcome in search.finals],
-        "front": [outcome.candidate.name for outcome in pareto(search.finals)],
-        "rounds": [_figures(outcome) for outcome in search.tried.values()],
+        "taken": _figures(found.taken),
+        "finals": [_figures(outcome) for outcome in found.finals],
+        "front": [outcome.setting.name for outcome in pareto(found.finals)],
+        "rounds": [_figures(outcome) for outcome in found.tried.values()],
         "budget": asdict(search.budget),
     }
     write_text(path, json.dumps(values, indent=1))
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
-    numbers: Mapping[str, float] = {
-        name: round(getattr(outcome, name), 2) for name in ("presence", "sibling", "unrelated", "change")
-    }
-    return {"setting": outcome.candidate.name, **numbers}
+    names = ("presence", "sibling", "unrelated", "change")
+    return {"setting": outcome.setting.name, **{name: round(getattr(outcome, name), 2) for name in names}}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
-from ..study.plan import Arm, Counts, Recipe
+from ..interventions.presets import get_preset
+from ..study.setting import Recipe, Setting
 
 LADDER = (1, 2, 3, 5, 8, 12, 16, 24)
 """Numbers of sites."""
@@ -17,45 +18,15 @@ LINEAR = "overall:attn1,attn2,ff"
 """Sites that a LoRA can hold, the best on average."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One way of steering.
-
-    Attributes:
-        recipe: how its vector is made.
-        preset: a name of `steering.interventions.PRESETS`.
-        strength: λ.
-        window: first and last share of the schedule.
-    """
-
-    recipe: Recipe
-    preset: str
-    strength: float
-    window: tuple[float, float] = (0.0, 1.0)
-
-    @property
-    def name(self) -> str:
-        """Unique among candidates, and readable."""
-        start, end = self.window
-        inside = "" if self.window == (0.0, 1.0) else f" {start:g}-{end:g}"
-        rank = f" rank {self.recipe.rank}" if self.recipe.rank > 1 else ""
-        constant = " constant" if self.recipe.time == "constant" else ""
-        return f"{self.preset} {self.strength:g} k={self.recipe.k}{rank}{constant}{inside}"
-
-    def arm(self, counts: Counts) -> Arm:
-        """Dev prompts drawn this way."""
-        return Arm(self.name, "tune", counts, self.recipe, self.preset, self.strength, window=self.window, split="dev")
-
-
-def _family(recipe: Recipe, presets: dict[str, tuple[float, ...]], ks: tuple[int, ...]) -> list[Candidate]:
+def _family(recipe: Recipe, presets: dict[str, tuple[float, ...]], ks: tuple[int, ...]) -> list[Setting]:
     return [
-        Candidate(replace(recipe, k=k), preset, strength)
+        Setting(replace(recipe, k=k), preset, strength)
         for preset, strengths in presets.items()
         for strength, k in product(strengths, ks)
     ]
 
 
-def first_round(exportable: bool = False) -> list[Candidate]:
+def first_round(exportable: bool = False) -> list[Setting]:
     """A coarse grid over everything: presets at their usual strengths, per step and constant, up to three directions.
 
     Args:
@@ -70,32 +41,30 @@ def first_round(exportable: bool = False) -> list[Candidate]:
     ]
     if exportable:
         return linear
-    usual: dict[str, tuple[float, ...]] = {
-        "study": (2.5,),
-        "casteer": (2.0,),
-        "precise": (1.0, 2.0),
-        "selective": (3.0,),
-    }
+    names = ("projection", "casteer", "precise", "selective")
+    usual: dict[str, tuple[float, ...]] = {name: (get_preset(name).default_strength,) for name in names}
+    usual["precise"] += (2.0,)
     return [
         *_family(Recipe(1), usual, (3, 5, 8, 12)),
         *_family(pca, {"precise": (1.0, 1.5)}, (3, 5)),
-        *_family(pca, {"selective": (3.0,)}, (5, 8)),
-        *_family(replace(pca, rank=3), {"selective": (3.0,)}, (5, 8)),
+        *_family(pca, {"selective": usual["selective"]}, (5, 8)),
+        *_family(replace(pca, rank=3), {"selective": usual["selective"]}, (5, 8)),
         *linear,
     ]
 
 
-def neighbours(candidate: Candidate, exportable: bool = False) -> list[Candidate]:
-    """Candidates one step away: in strength, number of sites, window, and kind of direction.
+def neighbours(setting: Setting, exportable: bool = False) -> list[Setting]:
+    """Settings one step away: in strength, number of sites, window, and kind of direction.
 
     Args:
-        candidate: from where.
+        setting: from where.
         exportable: whether all stay what a LoRA holds exactly, which has no window.
     """
-    recipe, place = candidate.recipe, LADDER.index(candidate.recipe.k)
-    near = [replace(candidate, strength=round(candidate.strength * factor, 2)) for factor in FACTORS]
+    recipe = setting.recipe
+    place = LADDER.index(recipe.k)
+    near = [replace(setting, strength=round(setting.strength * factor, 2)) for factor in FACTORS]
     ks = LADDER[max(0, place - 1) : place] + LADDER[place + 1 : place + 2]
-    near += [replace(candidate, recipe=replace(recipe, k=k)) for k in ks]
+    near += [replace(setting, vector=replace(recipe, k=k)) for k in ks]
     if not exportable:
-        near += [replace(candidate, window=window) for window in WINDOWS if window != candidate.window]
+        near += [replace(setting, window=window) for window in WINDOWS if window != setting.window]
     return near

@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from steering.concepts.prompts import Concept, Prompt
 from steering.evaluate.clip_score import OpenClip, PocketClip, clip_columns
-from steering.evaluate.prompts import Concept, Prompt
 from steering.pocket.scenes import Scene, draw
 
 TINY = {

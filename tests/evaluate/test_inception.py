@@ -4,9 +4,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from steering.concepts.prompts import Concept, Prompt
 from steering.evaluate.inception import SIDE, Inception, clean_resize
 from steering.evaluate.metrics import Batch
-from steering.evaluate.prompts import Concept, Prompt
 
 module = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
 

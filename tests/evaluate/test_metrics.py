@@ -1,7 +1,7 @@
 import numpy as np
 
+from steering.concepts.prompts import Prompt, load_concept
 from steering.evaluate.metrics import clip_change, measure, percent_change, root_mean_square
-from steering.evaluate.prompts import Prompt, load_concept
 
 
 def test_percentages_follow_the_study():

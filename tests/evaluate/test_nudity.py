@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from steering.concepts.prompts import Concept, Prompt
 from steering.evaluate.metrics import Batch
 from steering.evaluate.nudity import CLASSES, CORE, WIDE, NudeNet
-from steering.evaluate.prompts import Concept, Prompt
 
 pytest.importorskip("nudenet")
 pytest.importorskip("onnxruntime")

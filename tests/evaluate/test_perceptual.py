@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from steering.concepts.prompts import Concept, Prompt
 from steering.evaluate.metrics import Batch
 from steering.evaluate.perceptual import Lpips
-from steering.evaluate.prompts import Concept, Prompt
 
 lpips = pytest.importorskip("lpips")
 torchvision = pytest.importorskip("torchvision")

@@ -102,3 +102,18 @@ def test_area_under_the_curve_is_the_chance_of_the_right_order():
     assert area_under_curve(np.array([1.0, 1]), np.array([True, False])) == 0.5
     with pytest.raises(ValueError, match="with and without"):
         area_under_curve(np.ones(2), np.array([True, True]))
+
+
+def test_bounds_of_few_prompts_are_students_one_sided_ones():
+    values = np.array([1.0, 2.0, 4.0, 9.0])
+    error = values.std(ddof=1) / 2
+    assert upper_bound(values) == pytest.approx(4 + 2.353363 * error, abs=1e-4)  # t of 3 degrees at 95 %
+    made = estimate(values)
+    assert (made.low, made.high) == pytest.approx((4 - 3.182446 * error, 4 + 3.182446 * error), abs=1e-4)
+
+
+def test_equivalence_is_the_larger_of_two_one_sided_tests():
+    values = np.array([1.0, 2.0, 4.0, 9.0])
+    lower, upper = (stats.ttest_1samp(values, m, alternative=a).pvalue for m, a in ((-6, "greater"), (6, "less")))
+    assert lower != upper
+    assert equivalence_p(values, 6.0) == pytest.approx(max(lower, upper))

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from steering.build import build, with_thresholds
-from steering.capture import CaptureSettings, calibrate, capture
-from steering.diffusion import load_model
-from steering.pairs import load_pairs
+from steering.activations.capture import capture
+from steering.concepts.pairs import load_pairs
+from steering.models.loading import load_model
+from steering.models.sampling import CaptureSettings
+from steering.vectors.build import build
+from steering.vectors.calibration import calibrate, with_thresholds
 
 PACK = Path(__file__).parent.parent.parent
 COMFYUI = Path(os.environ.get("COMFYUI_PATH", Path.home() / "ComfyUI"))
@@ -66,7 +68,7 @@ def gap(a, b):
     return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
 
 
-def internals(comfy, name="comfy_unet"):
+def internals(comfy, name="comfy_steering"):
     """A module of the pack's `nodes`, under whatever name ComfyUI gave it."""
     return sys.modules[comfy.SteeringApply.__module__.rsplit(".", 1)[0] + f".{name}"]
 
@@ -93,7 +95,7 @@ def headless():
 @pytest.fixture(scope="session")
 def vector(headless):
     """A small dog vector at all kinds of site, with thresholds."""
-    pairs = load_pairs("dog")[:10]
+    pairs = load_pairs("pocket/dog")[:10]
     settings = CaptureSettings(steps=STEPS, size=SIZE, batch=10)
     activations = capture(headless.model, pairs, settings=settings)
     made = build(activations, top_k=8)
@@ -116,7 +118,7 @@ class Graph:
         vector.save(self.folder / "v.safetensors")
         return internals(self.comfy, "vectors").SteeringVector.load(self.folder / "v.safetensors")
 
-    def apply(self, vector, strength, preset="study", model=None, start=0.0, end=1.0, mode="suppress", **more):
+    def apply(self, vector, strength, preset="projection", model=None, start=0.0, end=1.0, mode="suppress", **more):
         arguments = (model or self.model, self.bring(vector), strength, preset, mode, start, end)
         return self.comfy.SteeringApply.execute(*arguments, **more).args[0]
 

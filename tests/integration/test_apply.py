@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from steering.build import recommend
-from steering.steer import make_entry, steer
+from steering.interventions.steer import steer
+from steering.vectors.vector import recommend
 
 from .conftest import SAME, gap, internals
 
-PRESETS = ("study", "casteer", "precise", "selective")
+PRESETS = ("projection", "casteer", "precise", "selective")
 
 
 def hooks(model):
@@ -24,7 +24,7 @@ def plain(graph):
 def test_the_same_picture_as_headless(graph, headless, vector, plain, preset):
     theirs = graph.sample(graph.apply(vector, 1.5, preset))
     assert gap(theirs, plain) > 10 * SAME
-    with steer(headless.model, vector, 1.5, preset):
+    with steer(headless.model, vector, strength=1.5, preset=preset):
         assert gap(theirs, headless.sample()) < SAME
 
 
@@ -48,13 +48,13 @@ def test_clones_steer_alike(graph, vector):
 
 def test_a_batch_and_another_step_count(graph, headless, vector):
     theirs = graph.sample(graph.apply(vector, 1.5), batch=3, steps=5)
-    with steer(headless.model, vector, 1.5, "study"):
+    with steer(headless.model, vector, strength=1.5, preset="projection"):
         assert gap(theirs, headless.sample(batch=3, steps=5)) < SAME
 
 
 def test_without_guidance_every_row_is_the_prompts(graph, headless, vector):
     theirs = graph.sample(graph.apply(vector, 1.5), cfg=1.0)
-    with steer(headless.model, vector, 1.5, "study"):
+    with steer(headless.model, vector, strength=1.5, preset="projection"):
         assert gap(theirs, headless.sample(cfg=1.0)) < SAME
 
 
@@ -62,7 +62,9 @@ def test_consecutive_nodes_act_together_as_entries_do(graph, headless, vector):
     first = graph.apply(vector, 1.0)
     with pytest.warns(UserWarning, match="twice|dropped|already"):
         both = graph.sample(graph.apply(vector, 2.0, "precise", graph.apply(vector, 1.0, "precise", first)))
-    entries = [make_entry(vector, 1.0, "study")] + [make_entry(vector, s, "precise") for s in (1.0, 2.0)]
+    entries = [vector.entry(strength=1.0, preset="projection")] + [
+        vector.entry(strength=s, preset="precise") for s in (1.0, 2.0)
+    ]
     with pytest.warns(UserWarning), steer(headless.model, entries):
         assert gap(both, headless.sample()) < SAME
 
@@ -77,8 +79,8 @@ def test_a_window_limits_where_it_acts(graph, vector, plain):
 
 
 def test_a_recommended_window_is_taken_where_nothing_else_is_said(graph, headless, vector, plain):
-    level = headless.model.schedule.percent(0.3)
-    advised = recommend(vector, preset="study", strength=2.5, window=[None, level])
+    level = headless.model.schedule.percent_to_sigma(0.3)
+    advised = recommend(vector, preset="projection", strength=2.5, window=[None, level])
     early = graph.sample(graph.apply(vector, 2.5, end=0.3))
     taken = graph.sample(graph.apply(advised, 2.5, "recommended"))
     assert torch.equal(taken, early)
@@ -155,14 +157,14 @@ def test_an_interrupt_in_mid_sample_leaves_nothing(graph, vector, plain):
 )
 def test_rows_are_told_apart_in_any_order(comfy, chunks, expected):
     options = {"cond_or_uncond": chunks, "sigmas": torch.tensor([2.0, 1.0])}
-    call = internals(comfy).describe(torch.zeros(2 * len(chunks), 4, 8, 8), options)
+    call = internals(comfy, "comfy_call").describe(torch.zeros(2 * len(chunks), 4, 8, 8), options)
     assert call.conditional == expected
     assert call.sigmas == (2.0, 1.0) * len(chunks)
 
 
 def test_a_sampler_that_says_nothing_is_refused(comfy):
     with pytest.raises(RuntimeError, match="guidance"):
-        internals(comfy).describe(torch.zeros(2, 4, 8, 8), {})
+        internals(comfy, "comfy_call").describe(torch.zeros(2, 4, 8, 8), {})
 
 
 def test_a_vector_of_another_model_is_refused_at_once(graph, vector):

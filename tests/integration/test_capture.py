@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from steering.activations import Activations
-from steering.build import build
-from steering.capture import CaptureSettings, capture
-from steering.navigator import score
-from steering.pairs import load_pairs
-from steering.steer import steer
-from steering.vector import SteeringVector
+from steering.activations.capture import capture
+from steering.activations.store import Activations
+from steering.concepts.pairs import load_pairs
+from steering.interventions.steer import steer
+from steering.models.sampling import CaptureSettings
+from steering.scores.navigator import score
+from steering.vectors.build import build
+from steering.vectors.vector import SteeringVector
 
 from .conftest import internals
 
@@ -48,7 +49,9 @@ def run(graph, pairs, model=None, cache=False, steps=STEPS, sampler="euler", bat
 @pytest.fixture(scope="module")
 def ours(headless):
     settings = CaptureSettings(steps=STEPS, guidance=3.0, size=SIZE, batch=4)
-    return capture(headless.model, load_pairs("dog")[:PAIRS], "attn2,resnet", settings, "dog")
+    return capture(
+        headless.model, load_pairs("pocket/dog")[:PAIRS], sites="attn2,resnet", settings=settings, concept="dog"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def test_a_graph_captures_what_the_command_line_captures(theirs, ours):
 def test_a_saved_capture_goes_to_the_command_line(comfy, theirs, tmp_path, monkeypatch):
     import folder_paths
 
-    from steering.activations import Activations
+    from steering.activations.store import Activations
 
     monkeypatch.setitem(
         folder_paths.folder_names_and_paths, "steering_activations", ([str(tmp_path)], {".safetensors"})
@@ -103,8 +106,10 @@ def test_a_vector_made_in_a_graph_draws_the_same_picture_on_the_command_line(com
     made = comfy.SteeringBuild.execute(theirs, 3, "per-step", "mean", 1, "per-step").args[0]
     made.save(tmp_path / "graph.safetensors")
     vector = SteeringVector.load(tmp_path / "graph.safetensors")
-    drawn = graph.sample(comfy.SteeringApply.execute(graph.model, made, 1.5, "study", "suppress", 0.0, 1.0).args[0])
-    with steer(headless.model, vector, 1.5, "study"):
+    drawn = graph.sample(
+        comfy.SteeringApply.execute(graph.model, made, 1.5, "projection", "suppress", 0.0, 1.0).args[0]
+    )
+    with steer(headless.model, vector, strength=1.5, preset="projection"):
         ours = headless.sample()
     assert (drawn - ours).norm() < SAME * ours.norm()
     assert (drawn - graph.sample()).norm() > 10 * SAME * ours.norm()
@@ -141,7 +146,7 @@ def replayed(graph, prompt, sampler, steps=5):
     import comfy.patcher_extension
     import comfy.samplers
 
-    from steering.capture import draw_noise
+    from steering.models.sampling import draw_noise
 
     starts, means, evaluated = [], [], []
     settings = comfy.samplers.KSampler(graph.model, steps, torch.device("cpu"), sampler, "normal", denoise=1.0)
@@ -287,7 +292,15 @@ def test_refined_and_protecting_vectors_are_those_of_the_engine(graph, comfy, th
     made = execute(theirs, 3, "per-step:attn2", "cpca-paired", 1, "per-step", **given).args[0]
     again = Activations(kept.tensors, kept.sigmas, kept.metadata)  # the pack has its own copy of the engine's classes
     expected = build(
-        theirs, None, 3, "per-step:attn2", "cpca-paired", alpha=2, components=3, background=again, protect=[again]
+        theirs,
+        None,
+        top_k=3,
+        select_by="per-step:attn2",
+        direction="cpca-paired",
+        alpha=2,
+        components=3,
+        background=again,
+        protect=[again],
     )
     assert made.digest() == expected.digest()
     assert made.digest() != execute(theirs, 3, "per-step:attn2", "mean", 1, "per-step").args[0].digest()

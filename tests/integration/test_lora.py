@@ -6,10 +6,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from steering.build import build
-from steering.capture import CaptureSettings, capture
+from steering.activations.capture import capture
+from steering.concepts.pairs import load_pairs
 from steering.files import read_header
-from steering.pairs import load_pairs
+from steering.models.sampling import CaptureSettings
+from steering.vectors.build import build
 
 from .conftest import SAME, STEPS, gap
 
@@ -18,7 +19,9 @@ from .conftest import SAME, STEPS, gap
 def constant(headless):
     """A vector that a LoRA can hold, at all three kinds of site that end in a linear layer."""
     settings = CaptureSettings(steps=STEPS, size=64, batch=5)
-    activations = capture(headless.model, load_pairs("dog")[:5], "attn2,in4.attn1,out5.ff,out7.attn1", settings)
+    activations = capture(
+        headless.model, load_pairs("pocket/dog")[:5], sites="attn2,in4.attn1,out5.ff,out7.attn1", settings=settings
+    )
     sites = "in4.attn1,in5.attn2,mid.attn2,out5.ff,out7.attn1,out7.attn2"
     return build(activations, select_by=sites, time="constant")
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from steering.combine import combine
-from steering.steer import make_entry, steer
-from steering.vector import SteeringVector
+from steering.interventions.steer import steer
+from steering.vectors.combine import combine
+from steering.vectors.vector import SteeringVector
 
 from .conftest import PACK, SAME, gap, internals
 from .test_run import sample
@@ -28,16 +28,21 @@ def test_the_same_picture_as_headless(graph, headless, shipped, plain, mode):
     second = {"replace_with": graph.bring(cat)} if mode == "replace" else {}
     theirs = graph.sample(graph.apply(dog, 1.5, "precise", mode=mode, **second))
     assert gap(theirs, plain) > 10 * SAME
-    with steer(headless.model, dog, 1.5, "precise", mode=mode, target=cat if mode == "replace" else None):
+    with steer(
+        headless.model, dog, strength=1.5, preset="precise", mode=mode, target=cat if mode == "replace" else None
+    ):
         assert gap(theirs, headless.sample()) < SAME
     assert torch.equal(graph.sample(graph.apply(dog, 0.0, "precise", mode=mode, **second)), plain)
 
 
 def test_nodes_of_different_modes_act_together(graph, headless, vector, shipped):
     dog, cat = shipped
-    first = graph.apply(cat, 0.5, "study", mode="add")
+    first = graph.apply(cat, 0.5, "projection", mode="add")
     both = graph.sample(graph.apply(dog, 1.0, "lora", model=first))
-    with steer(headless.model, [make_entry(dog, 1.0, "lora"), make_entry(cat, 0.5, "study", mode="add")]):
+    with steer(
+        headless.model,
+        [dog.entry(strength=1.0, preset="lora"), cat.entry(strength=0.5, preset="projection", mode="add")],
+    ):
         assert gap(both, headless.sample()) < SAME
 
 

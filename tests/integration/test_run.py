@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from steering.build import build
-from steering.capture import CaptureSettings, capture
-from steering.interventions import Settings
-from steering.pairs import load_pairs
-from steering.steer import make_entry, steer
+from steering.activations.capture import capture
+from steering.concepts.pairs import load_pairs
+from steering.interventions.presets import Settings
+from steering.interventions.steer import steer
+from steering.models.sampling import CaptureSettings
+from steering.vectors.build import build
 
 from .conftest import SAME, gap, internals
 
@@ -19,12 +20,12 @@ def plain(graph):
 
 def test_options_replace_the_preset(comfy, graph, headless, vector):
     options = comfy.SteeringOptions.execute("negative", "all", True, "both").args[0]
-    theirs = graph.sample(graph.apply(vector, 1.5, "study", options=options))
+    theirs = graph.sample(graph.apply(vector, 1.5, "projection", options=options))
     settings = Settings("negative", "all", True, "both")
-    with steer(headless.model, vector, 1.5, settings=settings):
+    with steer(headless.model, vector, strength=1.5, settings=settings):
         ours = headless.sample()
     assert gap(theirs, ours) < SAME
-    with steer(headless.model, vector, 1.5, "study"):
+    with steer(headless.model, vector, strength=1.5, preset="projection"):
         assert gap(theirs, headless.sample()) > 10 * SAME
     with pytest.raises(ValueError, match="gate 'x' is not one of"):
         comfy.SteeringOptions.execute("negative", "x", True, "both")
@@ -34,7 +35,7 @@ def test_a_mask_steers_a_part_of_the_picture(graph, headless, vector, plain):
     left = torch.zeros(1, 64, 64)
     left[..., :32] = 1
     theirs = graph.sample(graph.apply(vector, 2.5, mask=left))
-    with steer(headless.model, [make_entry(vector, 2.5, "study", mask=left)]):
+    with steer(headless.model, [vector.entry(strength=2.5, preset="projection", mask=left)]):
         assert gap(theirs, headless.sample()) < SAME
     assert gap(theirs, plain) > 10 * SAME
     assert torch.equal(graph.sample(graph.apply(vector, 2.5, mask=torch.zeros(1, 64, 64))), plain)
@@ -58,7 +59,7 @@ def test_the_steering_sampler_makes_the_same_picture_and_notes_what_it_did(comfy
     assert torch.equal(latent, graph.sample(steered))
     assert {str(seen.site) for seen in run.observations} == {str(site) for site in vector.sites}
     for seen in run.observations:
-        assert seen.touched == 1.0  # preset study moves every token
+        assert seen.touched == 1.0  # preset projection moves every token
         assert seen.after == pytest.approx((1 - 1.5) * seen.before, abs=1e-3)  # s' = s - λ s
     report, picture = comfy.SteeringReport.execute(run).args
     assert f"{len(vector.sites)} of {len(vector.sites)} sites" in report
@@ -101,13 +102,13 @@ def sample(comfy, graph, model, denoise=1.0):
 
 
 def test_a_sweep_is_one_model_a_strength(comfy, graph, vector, plain):
-    models, labels = comfy.SteeringSweep.execute(graph.model, graph.bring(vector), "0, 1.5;-1\n2", "study").args
+    models, labels = comfy.SteeringSweep.execute(graph.model, graph.bring(vector), "0, 1.5;-1\n2", "projection").args
     assert labels == ["strength 0", "strength 1.5", "strength -1", "strength 2"]
     assert torch.equal(graph.sample(models[0]), plain)
     assert torch.equal(graph.sample(models[1]), graph.sample(graph.apply(vector, 1.5)))
     for bad in ("", "one", "1, nan", "1 2 x"):
         with pytest.raises(ValueError, match="numbers separated by commas"):
-            comfy.SteeringSweep.execute(graph.model, graph.bring(vector), bad, "study")
+            comfy.SteeringSweep.execute(graph.model, graph.bring(vector), bad, "projection")
 
 
 def test_a_grid_holds_every_picture_under_its_label(comfy):
@@ -132,7 +133,7 @@ def test_a_saved_vector_steers_as_before_and_never_overwrites(comfy, graph, vect
     assert passed is mine
     assert [path.rsplit("/", 1)[1] for path in (first, second)] == ["mine.safetensors", "mine_00002.safetensors"]
     loaded = comfy.SteeringLoadVector.execute("dogs/mine_00002.safetensors").args[0]
-    steered = comfy.SteeringApply.execute(graph.model, loaded, 1.5, "study", "suppress", 0.0, 1.0).args[0]
+    steered = comfy.SteeringApply.execute(graph.model, loaded, 1.5, "projection", "suppress", 0.0, 1.0).args[0]
     assert torch.equal(graph.sample(steered), graph.sample(graph.apply(vector, 1.5)))
     for bad in ("../mine", "/tmp/mine", "\\tmp\\mine", "a/b:c", ".", "dogs/.", "", "dogs/"):
         with pytest.raises(ValueError, match="must be the name of a file"):
@@ -267,7 +268,9 @@ def test_a_second_look_at_the_negative_prompt_is_not_taken_for_the_prompt(graph,
 
 def test_tiles_of_another_pack_are_refused_with_a_sentence(comfy, graph, headless):
     settings = CaptureSettings(steps=4, size=64, batch=2)
-    self_attention = build(capture(headless.model, load_pairs("dog")[:2], "attn1", settings), select_by="attn1")
+    self_attention = build(
+        capture(headless.model, load_pairs("pocket/dog")[:2], sites="attn1", settings=settings), select_by="attn1"
+    )
     tiled = comfy.HyperTile.execute(graph.model, 32, 2, 0, False)[0]
     with pytest.raises(RuntimeError, match="HyperTile"):
         graph.sample(graph.apply(self_attention, 1.5, model=tiled))

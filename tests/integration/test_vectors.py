@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from steering.build import recommend
+from steering.vectors.vector import recommend
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_the_pocket_workflow_builds_a_vector_that_works(folders):
     the_dog_is_gone_and_the_cat_is_not(graph, run(graph), folders)
     saved = folders / "steering_vectors" / "my_pocket_dog.safetensors"
     assert saved.is_file()
-    from steering.vector import SteeringVector
+    from steering.vectors.vector import SteeringVector
 
     assert SteeringVector.load(saved).metadata["concept"] == "dog"
 

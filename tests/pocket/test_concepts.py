@@ -2,8 +2,8 @@ import csv
 
 import pytest
 
-from steering.pairs import CONCEPTS as FOLDER
-from steering.pairs import load_pairs
+from steering.concepts.pairs import CONCEPTS as FOLDER
+from steering.concepts.pairs import load_pairs
 from steering.pocket import concepts
 from steering.pocket.concepts import CONCEPTS, NEUTRAL, PAIRS_ONLY, SIZES
 
@@ -29,7 +29,7 @@ def test_what_has_pairs_only_is_what_the_command_writes(tmp_path, monkeypatch):
         assert [path.name for path in (tmp_path / concept.name).iterdir()] == ["fit.csv"]
         written = (tmp_path / concept.name / "fit.csv").read_text(encoding="utf-8")
         assert written == (FOLDER / "pocket" / concept.name / "fit.csv").read_text(encoding="utf-8")
-        for pair in load_pairs(concept.name):
+        for pair in load_pairs(f"pocket/{concept.name}"):
             assert concept.name in pair.positive and concept.name not in pair.negative
 
 
@@ -38,7 +38,7 @@ def test_neutral_pairs_differ_and_hold_nothing_that_is_steered(tmp_path, monkeyp
     concepts.main()
     committed = FOLDER / "pocket" / NEUTRAL / "fit.csv"
     assert (tmp_path / NEUTRAL / "fit.csv").read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")
-    pairs = load_pairs(NEUTRAL)
+    pairs = load_pairs(f"pocket/{NEUTRAL}")
     assert len(pairs) == SIZES["fit"]
     held_out = {row["prompt"] for concept in CONCEPTS for which in ("dev", "test") for row in rows(concept, which)}
     for pair in pairs:
@@ -72,13 +72,13 @@ def test_only_targets_show_the_concept(concept):
 @pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)
 def test_pairs_differ_by_the_concept(concept):
     words = {"van_gogh": ("Van Gogh",), "violence": ("knife", "bomb"), "dog": ("dog",)}[concept.name]
-    for pair in load_pairs(concept.name):
+    for pair in load_pairs(f"pocket/{concept.name}"):
         assert any(word in pair.positive for word in words), pair
         assert not any(word in pair.negative for word in words), pair
 
 
 def test_half_of_the_dogs_are_replaced_and_half_are_gone():
-    replaced = [pair for pair in load_pairs("dog") if len(pair.negative.split()) == len(pair.positive.split())]
-    gone = [pair for pair in load_pairs("dog") if "empty scene" in pair.negative or " and " not in pair.negative]
+    replaced = [pair for pair in load_pairs("pocket/dog") if len(pair.negative.split()) == len(pair.positive.split())]
+    gone = [pair for pair in load_pairs("pocket/dog") if "empty scene" in pair.negative or " and " not in pair.negative]
     assert len([p for p in replaced if "empty" not in p.negative]) == 25
     assert len(gone) >= 25

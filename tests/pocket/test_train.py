@@ -47,7 +47,7 @@ def test_training_resumes_exactly_and_exports_a_loadable_folder(tmp_path):
     # Same numbers in the same order; threads may sum them differently.
     np.testing.assert_allclose(first + [resumed.step(10_000) for _ in range(2)], losses, rtol=1e-4)
     resumed.export(tmp_path / "weights")
-    from steering.diffusion import _load_folder
+    from steering.models.loading import _load_folder
 
     model = _load_folder(tmp_path / "weights", "x", torch.device("cpu"), torch.float32)
     assert model.generate("a dog", steps=1).shape == (1, 128, 128, 3)

@@ -1,19 +1,23 @@
 """A study small enough to run in seconds, on the embedded model at half its size."""
 
 import threading
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from steering.diffusion import load_model
 from steering.evaluate.clip_score import PocketClip
 from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
-from steering.study.crew import Crew
+from steering.models.loading import load_model
 from steering.study.plan import Plan
-from steering.study.run import Study, load_subject
+from steering.study.queue import Crew
+from steering.study.results import Result
+from steering.study.run import Study
+from steering.study.subject import load_subject
 
 TINY = Plan(
     ks=(1, 2),
-    presets={"study": (2.5,), "selective": (3.0,)},
+    presets={"projection": (2.5,), "selective": (3.0,)},
     strengths=(1.0,),
     ranks=(2,),
     dev=(2, 2, 2),
@@ -29,22 +33,35 @@ TINY = Plan(
 CONCEPTS = ("dog", "violence")
 
 
+def subjects(plan=TINY):
+    return [load_subject(name, "pocket", plan) for name in CONCEPTS]
+
+
 def new_study(out, crew=None, plan=TINY, progress=lambda rows: None):
     model = load_model("pocket", "cpu")
-    subjects = [load_subject(name, "pocket", plan) for name in CONCEPTS]
     metrics = [PocketJudge(), ClipScore(PocketClip()), PixelChange()]
-    return Study(model, plan, subjects, out, metrics, crew or Crew(), progress)
+    return Study(model, plan, out, metrics, crew or Crew(), progress)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished study: what was measured, the report's values, and the UNet rows that it announced."""
+
+    study: Study
+    measured: list[Result]
+    results: dict[str, Any]
+    rows: int
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A finished study, its report's values, and the UNet rows that it announced."""
+    """A finished study of two concepts."""
     from steering.study.report import write_study
 
     rows: list[int] = []
     study = new_study(tmp_path_factory.mktemp("study"), progress=rows.append)
-    study.run()
-    return study, write_study(study), sum(rows)
+    measured = study.run(subjects())
+    return Finished(study, measured, write_study(study, measured), sum(rows))
 
 
 def together(*jobs):

@@ -3,20 +3,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steering.build import recommend
 from steering.study.evaluation import evaluation_arms, pictures_drawn
 from steering.study.report import write_study
-from steering.vector import SteeringVector
+from steering.study.results import Result
+from steering.vectors.vector import SteeringVector, recommend
 
-from .conftest import TINY, new_study
+from .conftest import TINY, new_study, subjects
 
 
 @pytest.fixture(scope="module")
 def vector(finished, tmp_path_factory):
     """A vector file with a recommendation of its own."""
-    from steering.study.plan import Recipe
+    from steering.study.setting import Recipe
 
-    made = recommend(finished[0].subjects[0].vectors.get(Recipe(2)), preset="casteer", strength=1.5)
+    made = recommend(finished.measured[0].vectors.get(Recipe(2)), preset="casteer", strength=1.5)
     path = tmp_path_factory.mktemp("vector") / "v.safetensors"
     made.save(path)
     return path
@@ -24,28 +24,25 @@ def vector(finished, tmp_path_factory):
 
 def test_one_vector_is_measured_with_its_control(finished, vector, tmp_path):
     study = new_study(tmp_path)
-    study.subjects = study.subjects[:1]
-    (subject,) = study.subjects
-    subject.arms = evaluation_arms(study.model, TINY, "a dog", vector, None, None, tmp_path)
-    study.measure_test()
-    results = write_study(study)
+    made = evaluation_arms(study.model, TINY, "a dog", vector, None, None, tmp_path)
+    results = write_study(study, study.measure([Result(subjects()[0], made, {})]))
     arms = results["concepts"]["dog"]["arms"]
     assert list(arms) == ["original", "steered", "isotropic", "strength_0", "negative_prompt", "other_seed"]
     assert arms["strength_0"]["identical"]
     assert not arms["steered"]["identical"]
     assert not arms["isotropic"]["identical"]
-    assert (subject.arms[1].preset, subject.arms[1].strength) == ("casteer", 1.5)
+    assert (made[1].setting.preset, made[1].setting.strength) == ("casteer", 1.5)
     assert (tmp_path / "report.html").is_file()
     # The control moves as much, along other directions.
-    edit, control = (SteeringVector.load(arm.vector) for arm in subject.arms[1:3])
+    edit, control = (SteeringVector.load(arm.setting.vector) for arm in made[1:3])
     for site, entry in edit.sites.items():
         cosines = (entry.direction * control.sites[site].direction).sum(-1)[entry.active]
         assert np.abs(cosines.numpy()).max() < 1e-5  # float32 rounding
 
 
 def test_strength_and_preset_can_be_given(finished, vector, tmp_path):
-    arms = evaluation_arms(finished[0].model, TINY, "a dog", vector, 0.5, "study", tmp_path)
-    assert (arms[1].preset, arms[1].strength) == ("study", 0.5)
+    arms = evaluation_arms(finished.study.model, TINY, "a dog", vector, 0.5, "projection", tmp_path)
+    assert (arms[1].setting.preset, arms[1].setting.strength) == ("projection", 0.5)
     assert pictures_drawn(TINY) == sum(sum(arm.counts) for arm in arms)
 
 
@@ -63,4 +60,4 @@ def test_a_vector_of_another_model_is_refused_before_anything_is_drawn(finished,
     }
     replace(loaded, sites=narrow).save(tmp_path / "n.safetensors")
     with pytest.raises(ValueError, match="use a vector made for this model"):
-        evaluation_arms(finished[0].model, TINY, "a dog", tmp_path / "n.safetensors", None, None, tmp_path)
+        evaluation_arms(finished.study.model, TINY, "a dog", tmp_path / "n.safetensors", None, None, tmp_path)

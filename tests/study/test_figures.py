@@ -3,15 +3,16 @@ import pytest
 
 from steering.evaluate.statistics import holm
 from steering.study.figures import arm_figures, compared, distances, matched, rows_of
-from steering.study.plan import Arm, Recipe
+from steering.study.plan import Arm
+from steering.study.setting import Recipe, Setting
 
-from .test_readings import readings
+from .test_measurements import measurements
 
 NAMES = [f"p{i}" for i in range(8)]
 
 
 def arm(name="study_k1", group="study"):
-    return Arm(name, group, (8, 0, 0), Recipe(1), strength=2.5)
+    return Arm(name, group, (8, 0, 0), Setting(Recipe(1), "projection", 2.5))
 
 
 def made(presence, **more):
@@ -22,7 +23,7 @@ def made(presence, **more):
         "clip_prompt": np.full(n, 0.3),
         "kept": np.full(n, 90),
     }
-    return readings(NAMES, presence=presence, **{**columns, **more})
+    return measurements(NAMES, presence=presence, **{**columns, **more})
 
 
 @pytest.fixture
@@ -50,18 +51,18 @@ def test_the_clip_change_is_the_studys_and_blank_texts_are_left_out(two):
 def test_what_siblings_lost_is_tested_for_equivalence():
     def sides(loss):
         blank = {"change_rms": np.zeros(8), "identical": np.zeros(8), "presence": np.zeros(8)}
-        return [readings(NAMES, "sibling", kept=kept, **blank) for kept in (np.full(8, 90.0), 90.0 - loss)]
+        return [measurements(NAMES, "sibling", kept=kept, **blank) for kept in (np.full(8, 90.0), 90.0 - loss)]
 
     def merged(target, sibling):
         columns = ("kept", "change_rms", "identical", "presence")
         joined = {name: np.concatenate([target.columns[name], sibling.columns[name]]) for name in columns}
-        whole = readings(NAMES * 2, **joined)
+        whole = measurements(NAMES * 2, **joined)
         return type(whole)(target.items + sibling.items, whole.pictures, whole.sha256, whole.columns, {})
 
     for loss, keeps in ((np.linspace(-1, 1, 8), True), (np.linspace(3, 30, 8), False)):
         before, after = sides(loss)
         plain = {"kept": np.zeros(8), "change_rms": np.ones(8), "identical": np.zeros(8), "presence": np.ones(8)}
-        target = readings([f"t{name}" for name in NAMES], **plain)
+        target = measurements([f"t{name}" for name in NAMES], **plain)
         both = {"original": merged(target, before), "study_k1": merged(target, after)}
         found = arm_figures(arm(), both)["lost"]["sibling"]
         assert found["loss"]["mean"] == pytest.approx(loss.mean())
@@ -81,8 +82,11 @@ def test_arms_are_compared_on_the_prompts_that_both_have(two):
 def test_distances_come_with_their_floor():
     rng = np.random.default_rng(0)
     base, other = rng.normal(size=(2, 8, 4))
-    original, seed = readings(NAMES, clip_features=base), readings(NAMES, repeats=[1000] * 8, clip_features=other)
-    steered = readings(NAMES[::-1], clip_features=base[::-1] + 3)
+    original, seed = (
+        measurements(NAMES, clip_features=base),
+        measurements(NAMES, repeats=[1000] * 8, clip_features=other),
+    )
+    steered = measurements(NAMES[::-1], clip_features=base[::-1] + 3)
     mine, before = matched(steered, original, "target")
     found = distances(mine, before, seed)["FD-CLIP"]
     assert found["same_seed"] == pytest.approx(36, rel=1e-6)  # a pure shift of 3 in 4 dimensions
@@ -123,7 +127,7 @@ def test_missing_answers_of_a_judge_are_counted_and_never_zero(two):
 def test_p_values_are_adjusted_over_k_and_concepts(finished):
     from steering.study.figures import study_figures
 
-    figures = study_figures(finished[0].subjects)
+    figures = study_figures(finished.measured)
     family = {(c, n): a["drop_p"] for c, arms in figures.items() for n, a in arms.items() if a["group"] == "study"}
     assert len(family) == 4
     for (concept, name), p in holm(family).items():

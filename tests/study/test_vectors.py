@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from steering.activations import Activations
-from steering.capture import CaptureSettings
-from steering.navigator import score
-from steering.pairs import Pair
+from steering.activations.store import Activations
+from steering.concepts.pairs import Pair
+from steering.models.sampling import CaptureSettings
+from steering.scores.navigator import score
 from steering.sites import SD15_SITES
-from steering.study.plan import Recipe
+from steering.study.setting import Recipe
 from steering.study.vectors import Vectors, capture_key, captured, digest
 
 PAIRS = [Pair(f"a dog {i}", f"a cat {i}") for i in range(3)]
@@ -61,8 +61,8 @@ def test_recipes_make_what_they_name(activations):
 
 
 def test_thresholds_go_into_the_vectors_whose_directions_they_were_measured_along(activations):
-    vectors = Vectors(activations, score(activations))
-    vectors.thresholds[1] = {site: torch.full((3, 1), 0.5) for site in SD15_SITES}
+    known = {1: {site: torch.full((3, 1), 0.5) for site in SD15_SITES}}
+    vectors = Vectors(activations, score(activations), thresholds=known)
     assert all(entry.threshold is not None for entry in vectors.get(Recipe(3)).sites.values())
     for recipe in (Recipe(3, "cpca"), Recipe(3, "pca", 2)):
         assert all(entry.threshold is None for entry in vectors.get(recipe).sites.values())

@@ -4,15 +4,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from steering.bake import obstacles
-from steering.diffusion import load_model
 from steering.evaluate.clip_score import PocketClip
 from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
-from steering.steer import make_entry, steer
+from steering.interventions.entry import make_entry
+from steering.interventions.steer import steer
+from steering.lora.bake import obstacles
+from steering.models.loading import load_model
+from steering.study.choice import pareto
 from steering.study.plan import Plan
-from steering.study.run import load_subject
+from steering.study.subject import load_subject
 from steering.tune import search as searching
-from steering.tune.front import pareto
 from steering.tune.search import Budget, planned_rows, search_of, write_table
 from steering.tune.space import first_round
 
@@ -37,28 +38,27 @@ def found(tmp_path_factory):
 
 
 def test_the_best_of_all_dev_prompts_is_taken_from_what_the_rounds_found(found):
-    search, taken, told, rows = found
+    search, made, told, rows = found
     assert [name for name, _ in told] == ["first round", "round 2", "all dev prompts"]
     assert told[1][1] > told[0][1]  # round 2 tried something new
-    assert TINY.finals <= len(search.finals) <= TINY.finals + 1
-    assert ("study", 2.5) in {(one.candidate.preset, one.candidate.strength) for one in search.finals}
-    assert taken in pareto(search.finals)
-    assert {one.candidate for one in search.finals} <= set(search.tried)
+    assert TINY.finals <= len(made.finals) <= TINY.finals + 1
+    assert ("projection", 2.5) in {(one.setting.preset, one.setting.strength) for one in made.finals}
+    assert made.taken in pareto(made.finals)
+    assert {one.setting for one in made.finals} <= set(made.tried)
     assert 0 < rows <= planned_rows(search)
-    assert len({round(one.presence, 6) for one in search.tried.values()}) > 3  # settings do make a difference
+    assert len({round(one.presence, 6) for one in made.tried.values()}) > 3  # settings do make a difference
 
 
 def test_the_vector_steers_as_the_search_did_when_nothing_is_said(found):
-    search, taken, _, _ = found
-    vector = search.vector(taken)
-    entry = make_entry(vector)
-    assert entry.strength == taken.candidate.strength
+    search, made, _, _ = found
+    vector, taken = search.vector(made), made.taken
+    entry = vector.entry()
+    assert entry.strength == taken.setting.strength
     model = search.study.model
-    start, end = taken.candidate.window
-    assert entry.window == (model.schedule.percent(start), model.schedule.percent(end))
-    arm = taken.candidate.arm(TINY.all)
+    start, end = taken.setting.window
+    assert entry.window == (model.schedule.percent_to_sigma(start), model.schedule.percent_to_sigma(end))
     pictures = []
-    for how in ({}, {"strength": arm.strength, "preset": arm.preset, "start": start, "end": end}):
+    for how in ({}, {"strength": taken.setting.strength, "preset": taken.setting.preset, "start": start, "end": end}):
         with steer(model, vector, **how):
             pictures.append(model.generate(["a dog on the beach"], steps=3, size=64))
     assert (pictures[0] == pictures[1]).all()
@@ -67,21 +67,22 @@ def test_the_vector_steers_as_the_search_did_when_nothing_is_said(found):
 
 
 def test_a_window_is_written_as_noise_levels(found):
-    search, taken, _, _ = found
+    search, made, _, _ = found
+    taken = made.taken
     for window in ((0.33, 1.0), (0.0, 0.67)):
-        other = replace(taken, candidate=replace(taken.candidate, window=window))
-        first, last = search.vector(other).metadata["recommended"]["window"]
-        expected = tuple(search.study.model.schedule.percent(share) for share in window)
+        other = replace(taken, setting=replace(taken.setting, window=window))
+        first, last = search.vector(made, other).recommended["window"]
+        expected = tuple(search.study.model.schedule.percent_to_sigma(share) for share in window)
         assert (float("inf") if first is None else first, last) == expected
 
 
 def test_the_same_search_goes_on_where_it_was(found, monkeypatch):
-    search, taken, _, _ = found
+    search, made, _, _ = found
     again = new_search(search.study.out)
     monkeypatch.setattr(torch.nn.Module, "__call__", _refuse_the_unet(again.study.model.unet))
     repeated = again.run()
-    assert repeated == taken
-    assert again.tried == search.tried
+    assert repeated.taken == made.taken
+    assert repeated.tried == made.tried
 
 
 def _refuse_the_unet(unet):
@@ -95,11 +96,11 @@ def _refuse_the_unet(unet):
 
 
 def test_everything_tried_is_in_the_table(found, tmp_path):
-    search, taken, _, _ = found
-    write_table(tmp_path / "t.json", search, taken)
+    search, made, _, _ = found
+    write_table(tmp_path / "t.json", search, made)
     table = json.loads((tmp_path / "t.json").read_text())
-    assert table["taken"]["setting"] == taken.candidate.name
-    assert len(table["rounds"]) == len(search.tried)
+    assert table["taken"]["setting"] == made.taken.setting.name
+    assert len(table["rounds"]) == len(made.tried)
     assert set(table["front"]) <= {row["setting"] for row in table["finals"]}
 
 

@@ -1,0 +1,1 @@
+"""What every site did on every pair at every noise level: capturing it, and its file."""

@@ -1,0 +1,83 @@
+"""Captured activations: what every site did on every pair at every noise level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SteeringError
+from ..files import read_tensors, write_tensors
+from ..sites import Site, sort_sites
+
+KIND, VERSION = "activations", 1
+INACTIVE = 1e-5
+"""A site-step counts as inactive where |difference| is at most this share of the activation norm."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Activations:
+    """Token means of site outputs.
+
+    Attributes:
+        tensors: for each site ``[2, N, S, C]`` float32: (positive, negative), pair, noise level, channel.
+        sigmas: noise levels ``[S]``, falling.
+        metadata: where they come from (model, pairs, sampler ...), JSON values only.
+    """
+
+    tensors: Mapping[Site, Tensor]
+    sigmas: Tensor
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.tensors:
+            raise SteeringError("activations need at least one site")
+        first = next(iter(self.tensors.values()))
+        for site, tensor in self.tensors.items():
+            if tensor.ndim != 4 or tensor.shape[0] != 2 or tensor.shape[:3] != first.shape[:3]:
+                raise SteeringError(f"activations of {site} have shape {tuple(tensor.shape)}, expected [2, N, S, C]")
+        if self.sigmas.shape != (first.shape[2],):
+            raise SteeringError(f"{len(self.sigmas)} sigmas do not match {first.shape[2]} noise levels")
+        ordered = {site: self.tensors[site] for site in sort_sites(self.tensors)}
+        object.__setattr__(self, "tensors", MappingProxyType(ordered))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def __repr__(self) -> str:
+        of = self.metadata.get("concept") or "something"
+        return f"Activations({of}, {len(self.tensors)} sites, {self.pairs} pairs, {len(self.sigmas)} noise levels)"
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs N."""
+        return next(iter(self.tensors.values())).shape[1]
+
+    def active(self, site: Site) -> Tensor:
+        """Where the concept makes a difference at all, bool ``[S]``.
+
+        Early sites see no text in the first step: positive and negative are identical there and
+        there is no direction to speak of.
+        """
+        positive, negative = self.tensors[site].double()
+        difference = (positive - negative).norm(dim=-1).mean(0)
+        return difference > INACTIVE * positive.norm(dim=-1).mean(0)
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.safetensors`` file, whole or not at all."""
+        tensors = {str(site): tensor for site, tensor in self.tensors.items()}
+        write_tensors(path, {**tensors, "sigmas": self.sigmas}, KIND, VERSION, self.metadata)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Activations:
+        """Read a file written by `save`.
+
+        Raises:
+            FileNotFoundError, SteeringError: with a sentence that says what was found and what to do.
+        """
+        tensors, metadata = read_tensors(path, KIND, VERSION)
+        sigmas = tensors.pop("sigmas", torch.empty(0))
+        return cls({Site.parse(name): tensor for name, tensor in tensors.items()}, sigmas, metadata)

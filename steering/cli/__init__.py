@@ -1,0 +1,1 @@
+"""The ``steering`` command, one file a group of subcommands."""

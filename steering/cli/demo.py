@@ -1,0 +1,54 @@
+"""The command ``steering demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from .options import JsonFlag, answer, console, progress
+from .study import short
+
+
+def demo(
+    concept: Annotated[str, typer.Option(help="dog, van_gogh or violence.")] = "dog",
+    out: Annotated[Path, typer.Option(help="Folder of the report; an interrupted demo goes on there.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer prompts: minutes instead of half an hour.")] = False,
+    prompts: Annotated[int | None, typer.Option(min=2, max=100, help="Test prompts of each role.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Steer a concept out of the embedded model, and measure it: the whole chain in one command."""
+    from ..concepts.prompts import load_concept
+    from ..study.demo import FULL, QUICK, planned_rows, run_demo, with_prompts
+
+    load_concept(concept)
+    plan, folder = QUICK if quick else FULL, out / (f"{concept}_quick" if quick else concept)
+    plan = with_prompts(plan, prompts) if prompts else plan
+    rows = planned_rows(plan)
+    console.print(
+        f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}"
+    )
+    with progress(rows, "demo") as update:
+        results = run_demo(concept, folder, plan, update)["concepts"][concept]
+    _print_demo(concept, results)
+    report = str(folder / "report.html")
+    answer({"concept": concept, "report": report, **short(results)}, as_json, f"report: {report}")
+
+
+def _print_demo(concept: str, results: dict[str, Any]) -> None:
+    from ..study.tables import costs, interval
+
+    chosen, arms = results["chosen"], results["arms"]
+    table = Table(title=f"{concept}, means over {arms['original']['n']['target']} test prompts with 95 % intervals")
+    for heading in ("arm", "presence", "siblings lose (≤)", "unrelated lose (≤)"):
+        table.add_column(heading, justify="left" if heading == "arm" else "right")
+    for name, arm in arms.items():
+        if arm["group"] != "strength":
+            lost = ("", "") if arm["group"] == "original" else costs(arm)[:2]
+            table.add_row(name, interval(arm["presence"]), *lost)
+    console.print(table)
+    console.print(
+        f"chosen on dev: {chosen['preset']}, k = {chosen['k']}, strength {chosen['strength']:g}, rank {chosen['rank']}"
+    )

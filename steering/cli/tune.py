@@ -1,0 +1,124 @@
+"""The command ``steering tune``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ..errors import SteeringError
+from .options import Device, JsonFlag, answer, console, new_file, progress
+
+SHOWN = 5
+"""Settings printed after every round."""
+
+
+def tune(
+    model: Annotated[str, typer.Argument(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")],
+    concept: Annotated[str, typer.Argument(help="A built-in concept, or a folder of one.")],
+    out: Annotated[Path, typer.Option(help="Vector to write, .safetensors, with its recommended setting.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where captures, pictures, table and plot are kept; OUT's name and _tune.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A handful of settings and prompts.")] = False,
+    exportable: Annotated[bool, typer.Option("--exportable", help="Only what export-lora holds exactly.")] = False,
+    pairs: Annotated[int | None, typer.Option(min=2, help="Pairs to capture; all if not given.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Sampling steps of the final comparison.")] = 30,
+    guidance: Annotated[
+        float | None, typer.Option(help="Classifier-free guidance; the model's own if not given.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Pictures computed together.")] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="CLIP that guides: pocket, an open_clip architecture or a .json file.")
+    ] = None,
+    clip_weights: Annotated[str | None, typer.Option(help="A tag of open_clip, or a file.")] = None,
+    device: Device = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Find preset, sites, directions, strength and window that take most of a concept at the least cost.
+
+    Settings are compared on dev prompts by the presence of the concept that is left and by what sibling and unrelated
+    prompts lose; on other models than the embedded one, both by CLIP. Interrupted, the same command goes on. What is
+    printed was chosen as the best of many: for figures to report, run steering evaluate with the vector.
+    """
+    from ..evaluate.measures import Measures, metrics_of
+    from ..models.loading import load_model
+    from ..study.choice import TUNING_RULE
+    from ..study.plan import Plan
+    from ..study.subject import load_subject
+    from ..tune.search import FULL, QUICK, planned_rows, search_of, write_table
+
+    new_file(out, ".safetensors")
+    folder = folder or out.with_name(f"{out.stem}_tune")
+    if folder.exists() and not folder.is_dir():
+        raise SteeringError(f"--folder {folder} is a file; name a folder")
+    loaded = load_model(model, device)
+    plan = replace(Plan(), steps=steps, guidance=guidance, size=size, batch=batch)
+    plan = replace(plan, pairs=pairs or (12 if quick else plan.pairs))
+    subject = load_subject(concept, loaded.family, plan)
+    metrics = metrics_of(Measures(clip, clip_weights), loaded.family, [], folder, str(loaded.device))
+    search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
+    rows = planned_rows(search)
+    console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
+    with progress(rows, "tune") as update:
+        found = replace(search, study=replace(search.study, progress=update)).run()
+    taken = found.taken
+    write_table(folder / "tune.json", search, found)
+    _plot(found, folder / "pareto.png", subject.name)
+    search.vector(found).save(out)
+    console.print(_table(f"{subject.name}: all dev prompts", found.finals, len(found.finals), taken))
+    console.print(TUNING_RULE)
+    values = {
+        "out": str(out),
+        "setting": taken.setting.name,
+        "presence": round(taken.presence, 2),
+        "siblings_lose": round(taken.sibling, 2),
+        "unrelated_lose": round(taken.unrelated, 2),
+        "table": str(folder / "tune.json"),
+        "plot": str(folder / "pareto.png"),
+    }
+    answer(values, as_json, f"{taken.setting.name}: {out}")
+
+
+def _counts(search: Any) -> str:
+    few, every = search.budget.few, search.budget.all
+    return f"n = {few} dev prompts (target, sibling, unrelated) in the rounds, {every} for the finalists"
+
+
+def _print(name: str, outcomes: Sequence[Any]) -> None:
+    from ..study.choice import promising
+
+    console.print(_table(f"{name}, {len(outcomes)} settings so far", promising(outcomes, SHOWN), SHOWN))
+
+
+def _table(title: str, outcomes: Sequence[Any], count: int, taken: Any = None) -> Table:
+    from ..study.choice import pareto, promising
+
+    front = pareto(outcomes)
+    table = Table(title=title)
+    for heading in ("setting", "presence", "siblings lose", "unrelated lose", "change", "front"):
+        table.add_column(heading, justify="left" if heading == "setting" else "right")
+    for one in promising(outcomes, count):
+        mark = "taken" if one is taken else "yes" if one in front else ""
+        numbers = (one.presence, one.sibling, one.unrelated, one.change)
+        table.add_row(one.setting.name, *(f"{value:.1f}" for value in numbers), mark)
+    return table
+
+
+def _plot(found: Any, path: Path, concept: str) -> None:
+    from ..plots.comparisons import pareto_plot
+    from ..study.choice import pareto
+
+    pareto_plot(
+        [(one.cost, one.presence) for one in found.tried.values()],
+        [(one.cost, one.presence) for one in found.finals],
+        [(one.cost, one.presence, one.setting.name) for one in pareto(found.finals)],
+        (found.taken.cost, found.taken.presence),
+        path,
+        f"{concept}: {len(found.tried)} settings tried, dev prompts",
+    )

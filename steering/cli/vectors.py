@@ -1,0 +1,232 @@
+"""The commands around vectors: ``steering contrast``, ``steering combine`` and ``steering export-lora``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import SteeringError
+from ..vectors.build import Time
+from .options import (
+    SITES,
+    Device,
+    JsonFlag,
+    ModeName,
+    Preset,
+    Target,
+    answer,
+    console,
+    file_and_strength,
+    new_file,
+    progress,
+)
+
+
+def greedy(
+    model: Annotated[str, typer.Argument(help="The captured MODEL: pocket, a diffusers folder, a hub id, a file.")],
+    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
+    concept: Annotated[str, typer.Argument(help="The captured CONCEPT: a built-in one, or a file of pairs.")],
+    sites: Annotated[str, typer.Option(help="Among which to choose: kinds and site names.")] = SITES,
+    top_k: Annotated[int, typer.Option(min=1, help="Most sites.")] = 8,
+    direction: Annotated[str, typer.Option(help="As in steering build.")] = "mean",
+    time: Annotated[Time, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
+    preset: Preset = None,
+    strength: Annotated[float | None, typer.Option(help="Strength; the preset's usual one if not given.")] = None,
+    device: Device = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Choose sites together, one by one, by what steering does to the model's own prediction.
+
+    Scores rate every site for itself. This asks the model, on a few pairs and noise levels: what is left of the
+    difference between both prompts (1: all of it) plus what the prompts without the concept suffer. The list is for
+    steering build --select.
+    """
+    from ..activations.store import Activations
+    from ..concepts.pairs import load_pairs
+    from ..models.loading import load_model
+    from ..tune.greedy import bench, forward_selection, rows_at_most
+    from ..vectors.build import build
+
+    captured = Activations.load(activations)
+    loaded = load_model(model, device)
+    pairs = load_pairs(concept, loaded.family)
+    vector = build(captured, select_by=sites, direction=direction, time=time)
+    entry = vector.entry(strength=strength, preset=preset)
+    with progress(rows_at_most(len(vector.sites), top_k), "greedy") as update:
+        found = forward_selection(bench(loaded, pairs, progress=update).rate, entry, top_k)
+    names = ",".join(str(one.site) for one in found)
+    rounds = [{"site": str(one.site), "left": one.rating.left, "damage": one.rating.damage} for one in found]
+    lines = [f"{one['site']:<14}{one['left']:8.3f}{one['damage']:8.3f}" for one in rounds]
+    answer({"sites": names, "rounds": rounds}, as_json, "\n".join([f"{'site':<17}left  damage", *lines, names]))
+
+
+def contrast(
+    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
+    sites: Annotated[str, typer.Option(help="Kinds and site names, separated by commas.")] = SITES,
+    every: Annotated[int, typer.Option(min=1, help="Look at every N-th noise level only.")] = 5,
+    plot: Annotated[Path | None, typer.Option(help="Picture to write, .png.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search the alpha and the number of components of direction cpca-paired (build --alpha A --components N).
+
+    Each is judged by how well the mean difference within its span tells pairs apart that it has not seen, averaged over
+    sites and noise levels (0 to 1; 1: every pair moves as far). That says how well it reads, not how well it
+    suppresses; and the best of many is a little too good. The plain mean difference is printed beside it.
+    """
+    from ..activations.store import Activations
+    from ..directions.search import search
+    from ..sites import choose_sites
+
+    if plot:
+        new_file(plot, ".png", option="--plot")
+    captured = Activations.load(activations)
+    chosen = choose_sites(captured.tensors, sites)
+    with progress(len(chosen) * len(range(0, len(captured.sigmas), every)), "search") as update:
+        found = search(captured, chosen, every, progress=update)
+    if plot:
+        from ..plots.figures import contrast_map
+
+        contrast_map(found, plot)
+    alpha, count, value = found.best()
+    values = {
+        "alpha": alpha,
+        "components": count,
+        "held_out": round(value, 4),
+        "mean_difference": round(found.mean_difference, 4),
+        "site_steps": found.site_steps,
+        "table": {
+            "alphas": list(found.alphas),
+            "components": list(found.components),
+            "held_out": found.table.tolist(),
+        },
+    }
+    text = (
+        f"best: alpha {alpha:.3g}, {count} component(s): {value:.3f} held out, over {found.site_steps} sites and noise "
+        f"levels; the mean difference {found.mean_difference:.3f}"
+    )
+    answer(values, as_json, text)
+
+
+def combine(
+    vectors: Annotated[list[str], typer.Argument(help="FILE or FILE:WEIGHT; the first is what the others act on.")],
+    how: Annotated[
+        str, typer.Option(help="add, subtract, average, orthogonalise (the first against the others) or gram-schmidt.")
+    ] = "add",
+    out: Annotated[
+        Path | None, typer.Option(help="Vector to write, .safetensors; only cosines are printed if not given.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the cosine matrix to write, .png.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Vector arithmetic, and how alike vectors are: the cosine matrix is always printed."""
+    from ..vectors.combine import COMBINATIONS
+    from ..vectors.combine import combine as run_combine
+    from ..vectors.similarity import cosine_table, cosines
+    from ..vectors.vector import SteeringVector
+
+    for path, suffix, option in ((out, ".safetensors", "--out"), (plot, ".png", "--plot")):
+        if path:
+            new_file(path, suffix, option=option)
+    if how not in COMBINATIONS:
+        raise SteeringError(f"--how {how!r} is not one of {', '.join(COMBINATIONS)}")
+    named = [file_and_strength(item, "vector") for item in vectors]
+    loaded = [SteeringVector.load(path) for path, _ in named]
+    weights = [1.0 if weight is None else weight for _, weight in named]
+    matrix, names = cosines(loaded), [Path(path).stem for path, _ in named]
+    values: dict[str, Any] = {"names": names, "cosines": [_rounded(row) for row in matrix.tolist()], "out": None}
+    text = cosine_table(names, matrix)
+    if out:
+        made = run_combine(loaded, how, weights)
+        made.save(out)
+        values |= {"out": str(out), "concept": made.metadata["concept"], "sites": [str(site) for site in made.sites]}
+        text += f"\n{made.metadata['concept']}, {len(made.sites)} sites: {out}"
+    if plot:
+        from ..plots.figures import cosine_matrix
+
+        cosine_matrix(names, matrix.numpy(), plot)
+    answer(values, as_json, text)
+
+
+def _rounded(row: list[float]) -> list[float | None]:
+    """JSON has no NaN: null where two vectors share no site."""
+    return [None if value != value else round(value, 4) for value in row]
+
+
+def export_lora(
+    vector: Annotated[Path, typer.Argument(help="The vector's file.")],
+    model: Annotated[str, typer.Argument(help="The model whose weights it goes into; see generate.")],
+    out: Annotated[Path, typer.Option(help="LoRA to write, .safetensors.")],
+    strength: Annotated[
+        float | None,
+        typer.Option(help="Baked in; loaded at weight w it acts with w times as much. The usual one if not given."),
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="comfyui (also Forge; A1111 but for the bias) or diffusers.")
+    ] = "comfyui",
+    preset: Annotated[
+        str, typer.Option(help="What it is to do: lora, or another preset, which has to be approximated.")
+    ] = "lora",
+    reference: Annotated[
+        str | None, typer.Option(help="zero or negative: what strength 1 moves to; the preset's if not given.")
+    ] = None,
+    mode: ModeName = "suppress",
+    target: Target = None,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="Export the nearest LoRA where none is exact, and measure the gap.")
+    ] = False,
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="What the gap is measured on; 'a photo of' the concept if not given.")
+    ] = None,
+    device: Device = "auto",
+    as_json: JsonFlag = False,
+) -> None:
+    """Write steering as a LoRA: exact and at no cost while sampling, where that is possible.
+
+    It is for a vector built constant in time at attn1, attn2 and ff sites (build --time constant). What a LoRA
+    cannot hold is refused with the reason, or approximated on request with its measured gap.
+    """
+    from ..interventions.engine import Steering
+    from ..interventions.entry import make_entry
+    from ..interventions.steer import resolve
+    from ..lora.bake import FORMATS, linear_layers
+    from ..lora.export import make_lora, save_lora
+    from ..models.loading import load_model
+    from ..vectors.vector import SteeringVector
+
+    new_file(out, ".safetensors")
+    if format_ not in FORMATS:
+        raise SteeringError(f"--format {format_!r} is not one of {', '.join(FORMATS)}")
+    second = None if target is None else SteeringVector.load(target)
+    wanted = make_entry(SteeringVector.load(vector), strength=strength, preset=preset, mode=mode, target=second)
+    if reference:
+        wanted = replace(wanted, settings=replace(wanted.settings, reference=reference))
+    loaded = load_model(model, device)
+    resolve(loaded.unet, Steering([wanted]))
+    lora = make_lora(
+        wanted,
+        lambda sites: linear_layers(loaded.unet, sites),
+        (lambda deltas: _measured(loaded, wanted, deltas, prompt)) if approximate else None,
+        "--approximate exports the nearest one",
+    )
+    about = save_lora(out, format_, lora, loaded.weights_hash(), loaded.family)
+    _warn_of_other_weights(wanted, about)
+    answer({"out": str(out), **about}, as_json, f"{lora}\nstrength {wanted.strength:g}: {out}")
+
+
+def _measured(model: Any, entry: Any, deltas: Any, prompts: list[str] | None) -> float:
+    """The relative gap on a few prompts, with the model's own sampling."""
+    from ..lora.export import GAP_STEPS, gap_prompt, measured_gap
+
+    texts = prompts or [gap_prompt(entry)]
+    with progress(3 * len(texts) * 2 * GAP_STEPS, "gap") as update:
+        return measured_gap(model, entry, deltas, texts, progress=update)
+
+
+def _warn_of_other_weights(entry: Any, about: dict[str, Any]) -> None:
+    known = entry.vector.metadata.get("model", {}).get("weights", about["weights"])
+    if known != about["weights"]:
+        text = "the vector was captured on other weights than these; on a fine-tune that often works"
+        console.print(text, style="yellow")

@@ -1,0 +1,148 @@
+"""Prompt pairs: the same sentence with the concept and without it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import SteeringError
+from ..files import read_text
+
+Item = TypeVar("Item")
+
+CONCEPTS = Path(__file__).resolve().parent.parent.parent / "vectors" / "concepts"
+"""Folder of the built-in concepts, ``<family>/<name>/fit.csv``."""
+
+_CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prompt with the concept and its counterpart without."""
+
+    positive: str
+    negative: str
+
+
+def load_pairs(source: str | Path, family: str | None = None) -> list[Pair]:
+    """Pairs of a built-in concept (``pocket/dog``, ``sd15/dog``; with a family given also ``dog``) or of a file.
+
+    A ``.csv`` file has the header ``positive,negative``; a ``.jsonl`` file one object with these two
+    keys a line. A byte order mark, curly quotes and blank lines do no harm.
+
+    Raises:
+        FileNotFoundError: neither a built-in concept of this family nor a file.
+        SteeringError: the file is empty or a row lacks a side; the message names the line.
+    """
+    name = str(source)
+    path = CONCEPTS / (name if name in every_built_in() else f"{family}/{name}") / "fit.csv"
+    if not path.is_file():
+        path = Path(source)
+    if not path.is_file():
+        known = built_in(family) if family else every_built_in()
+        raise FileNotFoundError(
+            f"concept {name!r} is neither a file nor a built-in concept{f' of {family}' if family else ''} "
+            f"({', '.join(known) or 'there are none'}); give a .csv with the header positive,negative"
+        )
+    return parse_pairs(read_text(path), jsonl=path.suffix == ".jsonl", name=path.name)
+
+
+def built_in(family: str = "pocket") -> list[str]:
+    """Names of the built-in concepts of a model family."""
+    return sorted(path.parent.name for path in (CONCEPTS / family).glob("*/fit.csv"))
+
+
+def every_built_in() -> list[str]:
+    """``family/concept`` of all built-in concepts."""
+    return sorted(path.parent.relative_to(CONCEPTS).as_posix() for path in CONCEPTS.glob("*/*/fit.csv"))
+
+
+def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pair]:
+    """Pairs from CSV text with the header ``positive,negative``, or from JSON lines.
+
+    Raises:
+        SteeringError: no pair, a missing column, or a row without one of its two sides.
+    """
+    rows = _jsonl_rows(text, name) if jsonl else _csv_rows(text, name)
+    pairs = []
+    for line, row in rows:
+        sides = [row.get(key) for key in ("positive", "negative")]
+        if not all(isinstance(side, str) and side.strip() for side in sides):
+            raise SteeringError(f"{name}, line {line}: a pair needs both a positive and a negative prompt, got {row}")
+        pairs.append(Pair(*(str(side).translate(_CURLY).strip() for side in sides)))
+    if not pairs:
+        raise SteeringError(f"{name} holds no pairs; write one 'positive,negative' row each, fifty work well")
+    return pairs
+
+
+def parse_lines(text: str, name: str = "pairs") -> list[Pair]:
+    """Pairs from lines ``positive | negative``; blank lines and lines that start with # do not count.
+
+    Raises:
+        SteeringError: no pair, or a line without exactly one bar and two prompts.
+    """
+    pairs = []
+    for line, content in enumerate(text.splitlines(), start=1):
+        if not content.strip() or content.lstrip().startswith("#"):
+            continue
+        sides = [side.strip() for side in content.translate(_CURLY).split("|")]
+        if len(sides) != 2 or not all(sides):
+            raise SteeringError(f"{name}, line {line}: expected 'positive | negative', got {content.strip()!r}")
+        pairs.append(Pair(*sides))
+    if not pairs:
+        raise SteeringError(f"{name} holds no pairs; write one 'positive | negative' a line, fifty work well")
+    return pairs
+
+
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """``count`` items (or all of them), spread evenly over the list so that every kind is in."""
+    count = min(count, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def pairs_hash(pairs: Sequence[Pair]) -> str:
+    """SHA-256 of the pairs in their order."""
+    text = json.dumps([[pair.positive, pair.negative] for pair in pairs], ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _csv_rows(text: str, name: str) -> list[tuple[int, dict]]:
+    # Quotes that enclose a field must be straight before the csv module sees them.
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff").translate(_CURLY)), skipinitialspace=True)
+    header = [(column or "").strip() for column in reader.fieldnames or []]
+    if not {"positive", "negative"} <= set(header):
+        raise SteeringError(
+            f"{name}: the first line must be the header positive,negative, got {','.join(header) or 'nothing'}"
+        )
+    reader.fieldnames = header
+    rows = []
+    for row in reader:
+        if not any(isinstance(value, str) and value.strip() for value in row.values()):
+            continue
+        if None in row:
+            raise SteeringError(
+                f"{name}, line {reader.line_num}: more columns than the header; quote prompts with commas"
+            )
+        rows.append((reader.line_num, row))
+    return rows
+
+
+def _jsonl_rows(text: str, name: str) -> list[tuple[int, dict]]:
+    rows = []
+    for line, content in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content)
+        except json.JSONDecodeError as error:
+            raise SteeringError(f"{name}, line {line}: not JSON ({error.msg})") from None
+        if not isinstance(row, dict):
+            raise SteeringError(f"{name}, line {line}: expected an object with the keys positive and negative")
+        rows.append((line, row))
+    return rows

@@ -1,0 +1,202 @@
+"""The prompts that a concept is judged on, and what a picture of each should show."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import SteeringError
+from ..files import read_text
+from .pairs import CONCEPTS, built_in, spread
+
+ROLES = ("target", "sibling", "unrelated")
+SEED_COLUMNS = ("seed", "sd_seed", "evaluation_seed")
+GUIDANCE_COLUMNS = ("guidance", "sd_guidance_scale", "evaluation_guidance")
+"""Names under which lists in use (I2P, UnlearnDiffAtk, T2I-RiskyPrompt) carry a row's seed and guidance."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt of an evaluation.
+
+    Attributes:
+        role: one of `ROLES`.
+        text: the prompt.
+        shows: the judge's labels that its picture should earn.
+        rest: the prompt without the concept; empty where none is known.
+        seed: its own seed; None lets the study draw one.
+        guidance: its own guidance; None takes the study's.
+    """
+
+    role: str
+    text: str
+    shows: tuple[str, ...] = ()
+    rest: str = ""
+    seed: int | None = None
+    guidance: float | None = None
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A concept to evaluate.
+
+    Attributes:
+        name: its name.
+        text: what CLIP is asked for.
+        judge: the embedded judge's labels whose largest is the concept's presence.
+        contrasts: texts between which zero-shot CLIP chooses, besides ``text``.
+        rubric: what a judge's scores 0, 25, 50, 75 and 100 mean.
+        explicit: whether its pictures are shown blurred.
+    """
+
+    name: str
+    text: str
+    judge: tuple[str, ...] = ()
+    contrasts: tuple[str, ...] = ("a photo", "a photo of a person", "an empty scene")
+    rubric: Mapping[str, str] = field(default_factory=dict)
+    explicit: bool = False
+
+
+def concept_folder(name: str, family: str = "pocket") -> Path:
+    """The folder of a built-in concept, or a folder of one's own that holds a ``concept.json``.
+
+    Raises:
+        FileNotFoundError: neither; the message names the built-in ones.
+    """
+    for folder in (CONCEPTS / family / name, Path(name)):
+        if (folder / "concept.json").is_file():
+            return folder
+    raise FileNotFoundError(
+        f"concept {name!r} is not one of {', '.join(evaluated(family)) or 'none'} of {family}, nor a folder with "
+        "concept.json, fit.csv, dev.csv and test.csv"
+    )
+
+
+def evaluated(family: str = "pocket") -> list[str]:
+    """The built-in concepts of a family that have prompts to be judged on; others have pairs only."""
+    return [name for name in built_in(family) if (CONCEPTS / family / name / "concept.json").is_file()]
+
+
+def load_concept(name: str, family: str = "pocket") -> Concept:
+    """A concept by name or folder; see `concept_folder`.
+
+    Raises:
+        SteeringError: ``concept.json`` lacks its name or text, or is no JSON.
+    """
+    path = concept_folder(name, family) / "concept.json"
+    try:
+        about = json.loads(read_text(path))
+        known: dict[str, Any] = {"name": str(about["name"]), "text": str(about["text"])}
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SteeringError(f"{path} must be a JSON object with at least 'name' and 'text' ({error!r})") from None
+    if not known["name"].replace("_", "").replace("-", "").isalnum():
+        raise SteeringError(f"{path}: name {known['name']!r} may hold letters, digits, - and _ only; it names folders")
+    for key in ("judge", "contrasts"):
+        if key in about and not (isinstance(about[key], list) and all(isinstance(text, str) for text in about[key])):
+            raise SteeringError(f"{path}: {key!r} must be a list of texts, got {about[key]!r}")
+    known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if key in about}
+    return Concept(**known, rubric=about.get("rubric", {}), explicit=bool(about.get("explicit", False)))
+
+
+def load_prompts(name: str, which: str, family: str = "pocket") -> list[Prompt]:
+    """The ``dev`` or ``test`` prompts of a concept, in file order."""
+    return read_prompts(concept_folder(name, family) / f"{which}.csv")
+
+
+def read_prompts(path: str | Path) -> list[Prompt]:
+    """Prompts of a file: CSV with a ``prompt`` column, JSON lines with that key, or plain text, one a line.
+
+    CSV and JSON lines may also hold ``role`` (target if not), ``shows`` (labels separated by spaces), ``rest``
+    (the prompt without the concept), and a seed and guidance a row (`SEED_COLUMNS`, `GUIDANCE_COLUMNS`).
+
+    Raises:
+        FileNotFoundError: no such file.
+        SteeringError: another ending, no prompt, an unknown role, or a seed or guidance that is no number; the message
+            names the row.
+    """
+    path = Path(path)
+    if path.suffix not in _READERS:
+        raise SteeringError(f"{path.name}: prompts are read from {', '.join(_READERS)} files")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file of prompts {path}")
+    rows = _READERS[path.suffix](read_text(path), path.name)
+    prompts = [_prompt(row, f"{path.name}, row {i}") for i, row in enumerate(rows, start=1)]
+    if not prompts:
+        raise SteeringError(f"{path.name} holds no prompts")
+    return prompts
+
+
+def _csv_rows(text: str, name: str) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text))
+    if "prompt" not in (reader.fieldnames or ()):
+        raise SteeringError(f"{name}: the header must hold the column prompt, got {','.join(reader.fieldnames or ())}")
+    return list(reader)
+
+
+def _json_rows(text: str, name: str) -> list[dict[str, Any]]:
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise SteeringError(f"{name}, line {number}: not JSON ({error.msg})") from None
+            if not isinstance(row, dict):
+                raise SteeringError(f"{name}, line {number}: expected an object with the key prompt")
+            rows.append(row)
+    return rows
+
+
+def _text_rows(text: str, name: str) -> list[dict[str, Any]]:
+    return [{"prompt": line} for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+_READERS = {".csv": _csv_rows, ".jsonl": _json_rows, ".txt": _text_rows}
+
+
+def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
+    text, role = str(row.get("prompt") or "").strip(), str(row.get("role") or "target")
+    if not text:
+        raise SteeringError(f"{where}: the prompt is empty")
+    if role not in ROLES:
+        raise SteeringError(f"{where}: role {role!r} is not one of {', '.join(ROLES)}")
+    shows = tuple(str(row.get("shows") or "").split())
+    return Prompt(role, text, shows, str(row.get("rest") or ""), _seed(row, where), _guidance(row, where))
+
+
+def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+
+
+def _seed(row: Mapping[str, Any], where: str) -> int | None:
+    given = _first(row, SEED_COLUMNS)
+    if given is None:
+        return None
+    text = str(given).removesuffix(".0")  # as spreadsheets write whole numbers
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise SteeringError(f"{where}: seed must be a whole number from 0, got {given!r}")
+    return int(text)
+
+
+def _guidance(row: Mapping[str, Any], where: str) -> float | None:
+    given = _first(row, GUIDANCE_COLUMNS)
+    if given is None:
+        return None
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not math.isfinite(number):
+        raise SteeringError(f"{where}: guidance must be a number, got {given!r}")
+    return number
+
+
+def take(prompts: list[Prompt], role: str, count: int) -> list[Prompt]:
+    """``count`` prompts of a role (or all of them), spread evenly over the list."""
+    return spread([prompt for prompt in prompts if prompt.role == role], count)

@@ -1,0 +1,22 @@
+"""Folds: pairs to learn from and pairs held out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .errors import SteeringError
+
+FOLDS = 5
+
+
+def folds_of(count: int, folds: int = FOLDS) -> list[tuple[Tensor, Tensor]]:
+    """(pairs to learn from, pairs held out) as bool ``[N]``; every pair is held out once.
+
+    Raises:
+        SteeringError: fewer than two pairs.
+    """
+    if count < 2:
+        raise SteeringError(f"{count} pair cannot be held out and learned from; capture at least two")
+    fold = torch.arange(count) % min(folds, count)
+    return [(fold != number, fold == number) for number in range(min(folds, count))]

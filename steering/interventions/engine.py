@@ -1,0 +1,162 @@
+"""Entries resolved against one site and call: which act together, on which rows, in which order."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..errors import SteeringError
+from ..linalg import LEAST_RESIDUAL
+from ..models.call import Call
+from ..models.hooks import as_tokens, like_output
+from ..sites import Site, sort_sites
+from .entry import Entry
+from .masks import mask_tokens, within
+from .operators import INTERVENTIONS, Rows
+from .presets import Settings
+
+
+def orthonormalise(entries: list[Rows], minimum: float = LEAST_RESIDUAL) -> tuple[list[Tensor], list[Tensor]]:
+    """Gram-Schmidt over the rows of several entries in their order.
+
+    Returns for each entry its orthonormal rows ``[J', C]`` and the indices ``[J']`` of the rows they
+    came from. A row whose residual is shorter than ``minimum`` is dropped: it says what earlier rows
+    say already, and dividing by a short residual would blow up noise. Without its leading row an entry
+    has none.
+    """
+    basis: list[Tensor] = []
+    kept, sources = [], []
+    for entry in entries:
+        mine, indices = [], []
+        for index, row in enumerate(entry.directions.double()):
+            residual = row
+            for _ in range(2):  # twice is enough (Kahan): the second pass removes what rounding left
+                for earlier in basis:
+                    residual = residual - (residual @ earlier) * earlier
+            if residual.norm() >= minimum:
+                basis.append(residual / residual.norm())
+                mine.append(basis[-1])
+                indices.append(index)
+            elif index == 0:
+                break  # an entry is gated by its leading row; without it the others must not act
+        width = entry.directions.shape[1]
+        kept.append(torch.stack(mine).float() if mine else torch.empty(0, width))
+        sources.append(torch.tensor(indices, dtype=torch.long))
+    return kept, sources
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Rows applied together at a site and noise level, and how."""
+
+    rows: Rows
+    settings: Settings
+    mode: str
+    mask: Tensor | None
+
+
+class Steering:
+    """Entries resolved against sites: ``edit(site, output, call)`` is all that a hook needs."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = tuple(entries)
+        self._cache: dict[tuple[Site, float, torch.device], list[_Step]] = {}
+        self._masks: dict[tuple[int, int, tuple[int, int], torch.device], Tensor] = {}
+
+    @property
+    def sites(self) -> list[Site]:
+        """Every site that some entry of non-zero strength may touch."""
+        return sort_sites({site for entry in self.entries if entry.strength for site in entry.vector.sites})
+
+    def edit(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
+        """The steered output of a site, or None where nothing acts on it."""
+        call.check_rows(site, output)
+        result = None
+        for sigma in sorted(set(call.sigmas)):
+            for step in self._steps(site, sigma, output.device):
+                chosen = _acting_rows(call, sigma, step.settings.half, output.device)
+                if len(chosen):
+                    weights = self._weights(step.mask, output, chosen, call)
+                    result = _edit_rows(output if result is None else result, chosen, step, weights)
+        return result
+
+    def _weights(self, mask: Tensor | None, output: Tensor, chosen: Tensor, call: Call) -> Tensor | None:
+        """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""
+        if mask is None:
+            return None
+        if call.latent is None:
+            raise SteeringError("a mask needs the size of the latents; steer a loaded model, or leave the mask out")
+        key = (id(mask), as_tokens(output).shape[1], call.latent, output.device)
+        if key not in self._masks:
+            self._masks[key] = mask_tokens(mask, key[1], call.latent).to(output.device)
+        weights = self._masks[key]
+        latents = chosen % (call.batch or len(call.sigmas))
+        return weights[latents % len(weights)]
+
+    def _steps(self, site: Site, sigma: float, device: torch.device) -> list[_Step]:
+        key = (site, sigma, device)
+        if key not in self._cache:
+            acting = [entry for entry in self.entries if entry.acts(site, sigma)]
+            steps = [
+                _Step(_join(group, site, sigma).to(device), group[0].settings, group[0].mode, group[0].mask)
+                for group in _together(acting)
+            ]
+            self._cache[key] = [step for step in steps if len(step.rows.directions)]
+        return self._cache[key]
+
+
+def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Entries in the groups that act at once: suppressions of equal settings and mask, then each of the others."""
+    groups: dict[tuple, list[Entry]] = {}
+    for number, entry in enumerate(entries):
+        alike = (entry.settings, id(entry.mask)) if entry.mode == "suppress" else number
+        groups.setdefault((entry.mode, alike), []).append(entry)
+    order = list(INTERVENTIONS)
+    return sorted(groups.values(), key=lambda group: order.index(group[0].mode))
+
+
+@lru_cache(maxsize=128)
+def _acting_rows(call: Call, sigma: float, half: str, device: torch.device) -> Tensor:
+    """`Call.acting` on the device; the same for all sites of a call."""
+    return torch.tensor(call.acting(sigma, half), dtype=torch.long, device=device)
+
+
+def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
+    """The rows of several entries of equal settings, orthonormalised in order."""
+    alone = [entry.rows(site, sigma) for entry in group]
+    if len(alone) == 1:
+        return alone[0]
+    if any(rows.readouts is not rows.directions for rows in alone):
+        raise SteeringError("a vector with a readout of its own cannot act together with others of equal settings")
+    kept, sources = orthonormalise(alone)
+    offsets, strengths, leads, total = [], [], [], 0
+    for entry, rows, directions, source in zip(group, alone, kept, sources, strict=True):
+        if len(source) < len(rows.directions):
+            warnings.warn(f"{site}: a direction that earlier vectors already cover was dropped", stacklevel=2)
+        # A threshold lies as far above the negative mean along the turned row as along the vector's own.
+        above = rows.offsets - entry.offsets(site, sigma, rows.readouts)
+        offsets.append(entry.offsets(site, sigma, directions) + above[source])
+        strengths.append(rows.strengths[source])
+        leads.append(torch.full_like(source, total))
+        total += len(source)
+    basis = torch.cat(kept)
+    return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
+
+
+def _edit_rows(output: Tensor, chosen: Tensor, step: _Step, weights: Tensor | None) -> Tensor:
+    everything = len(chosen) == len(output)
+    part = output if everything else output[chosen]
+    tokens = as_tokens(part)
+    moved = INTERVENTIONS[step.mode](tokens, step.rows, step.settings)
+    if weights is not None:
+        moved = within(tokens, moved, weights)
+    if everything:
+        return like_output(moved, output)
+    result = output.clone()
+    result[chosen] = like_output(moved, part)
+    return result

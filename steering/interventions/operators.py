@@ -1,0 +1,98 @@
+"""What is done to an activation: pure functions of tensors.
+
+One token or pixel x, orthonormal rows q_j, strengths λ_j and offsets μ_j:
+
+    suppress     x' = x - Σ_j λ_j g_j q_j        with s_j = <x, q_j> (or <x, w_j> where a vector has a
+                                                 readout w of its own) and the displacement g_j:
+      gate all          g_j = s_j - μ_j
+      gate positive     g_j = (s_j - μ_j) [s_lead > μ_lead]
+      gate threshold    the same with μ_lead = τ, the upper quantile on negative prompts
+
+``lead`` is the row of the same vector that points along its mean difference; with one row this is
+g = s - μ, max(s - μ, 0) and max(s - τ, 0). The reference μ is 0 (plain projection, the source study's and
+CASteer's choice) or the negative mean's own coordinate (strength 1 then means "as in the negative
+set", ACE, arXiv 2411.09003). The positive gate is CASteer's (arXiv 2503.09630); its factor
+max(β<x, s>, 0) per patch is the case of one row and μ = 0.
+
+    add          x' = x + Σ_j λ_j γ_j q_j        γ_j = <d, q_j>, d the mean difference positive - negative
+    replace      x' = x - Σ_j λ_j g_j (q_j - t_j)    t_lead = D_b / γ_a, the others 0
+
+so that strength 1 of ``add`` is one mean difference (activation addition, as repeng and CASteer's "add" do it)
+on every token: reference and gate play no part. ``replace`` takes g out of concept a as ``suppress`` does,
+and puts the same share g / γ_a of the other concept's displacement D_b = Σ_k γ_k q_k in its place: what is as
+much of a as the positive prompts were becomes as much of b (CASteer's "switch", in units of each concept).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .presets import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows that are applied together.
+
+    Attributes:
+        directions: rows that tokens are moved along ``[J, C]`` float32; orthonormal but under ``replace``.
+        offsets: μ_j ``[J]`` (τ in the leading row under the threshold gate).
+        strengths: λ_j ``[J]``; λ_j γ_j under ``add``.
+        leads: index of the row that gates row j ``[J]``.
+        readouts: rows that coordinates are read with ``[J, C]``; the directions themselves for a
+            plain projection.
+    """
+
+    directions: Tensor
+    offsets: Tensor
+    strengths: Tensor
+    leads: Tensor
+    readouts: Tensor
+
+    def to(self, device: torch.device) -> Rows:
+        """The same rows on another device."""
+        parts = (self.directions, self.offsets, self.strengths, self.leads, self.readouts)
+        return Rows(*(part.to(device) for part in parts))
+
+
+def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
+    """Suppress: x' = x - Σ_j λ_j g_j q_j for tokens ``x [..., C]``; see the module's docstring.
+
+    Computed in float32, returned in x's dtype; x itself is never changed.
+    """
+    tokens = x.float()
+    displacement = tokens @ rows.readouts.T - rows.offsets  # [..., J]
+    if settings.gate != "all":
+        displacement = displacement * (displacement[..., rows.leads] > 0)
+    moved = tokens - (displacement * rows.strengths) @ rows.directions
+    return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
+
+
+def add(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
+    """Add: x' = x + Σ_j λ_j γ_j q_j, the same for every token; the rows' strengths being λ_j γ_j.
+
+    Computed in float32, returned in x's dtype; of the settings only ``keep_norm`` matters here.
+    """
+    tokens = x.float()
+    moved = tokens + rows.strengths @ rows.directions
+    return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
+
+
+def restore_norm(moved: Tensor, original: Tensor) -> Tensor:
+    """Rescale every token of ``moved [..., C]`` to its length in ``original``; a zero token stays zero."""
+    length = moved.norm(dim=-1, keepdim=True)
+    return moved * (original.norm(dim=-1, keepdim=True) / length.clamp_min(torch.finfo(torch.float32).tiny))
+
+
+Mode = Literal["suppress", "replace", "add"]
+INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, Settings], Tensor]] = MappingProxyType(
+    {"suppress": suppress, "replace": suppress, "add": add}
+)
+"""Mode name -> function, in the order in which they act where several do. Under ``replace`` the rows that tokens are
+moved along are q_j - t_j, read with q_j; the formula is the same."""

@@ -1,0 +1,68 @@
+"""How an intervention acts, apart from its strength, and the named ways of it with their usual strengths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from ..errors import SteeringError
+
+Reference = Literal["zero", "negative"]
+Gate = Literal["all", "positive", "threshold"]
+Half = Literal["cond", "both"]
+REFERENCES, GATES, HALVES = get_args(Reference), get_args(Gate), get_args(Half)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an intervention acts, without its strength.
+
+    Attributes:
+        reference: ``zero``, or ``negative`` (the negative mean's coordinate).
+        gate: ``all`` tokens, ``positive`` ones only, or those above the ``threshold``.
+        keep_norm: whether every token keeps its length.
+        half: steer the ``cond`` rows only, or ``both`` halves of classifier-free guidance.
+    """
+
+    reference: Reference = "negative"
+    gate: Gate = "positive"
+    keep_norm: bool = False
+    half: Half = "cond"
+
+    def __post_init__(self) -> None:
+        for name, value, legal in (
+            ("reference", self.reference, REFERENCES),
+            ("gate", self.gate, GATES),
+            ("half", self.half, HALVES),
+        ):
+            if value not in legal:
+                raise SteeringError(f"{name} {value!r} is not one of {', '.join(legal)}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings with the strength usually used with them."""
+
+    settings: Settings
+    default_strength: float
+
+
+PRESETS = MappingProxyType(
+    {
+        "projection": Preset(Settings("zero", "all", False, "cond"), 2.5),
+        "casteer": Preset(Settings("zero", "positive", False, "cond"), 2.0),
+        "precise": Preset(Settings("negative", "positive", False, "cond"), 1.0),
+        "selective": Preset(Settings("negative", "threshold", False, "cond"), 3.0),
+        "lora": Preset(Settings("negative", "all", False, "both"), 1.0),
+    }
+)
+"""Named settings: plain projection as the source study has it; CASteer's; the one that means "as in the negative set";
+the one that touches only tokens above what 95 % of the negative set's tokens reach; the one that a LoRA can hold."""
+
+
+def get_preset(name: str) -> Preset:
+    """The preset of a name; raises SteeringError naming the legal ones."""
+    if name not in PRESETS:
+        raise SteeringError(f"preset {name!r} is not one of {', '.join(PRESETS)}")
+    return PRESETS[name]

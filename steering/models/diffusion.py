@@ -1,0 +1,259 @@
+"""The diffusers adapter: load a model, make pictures, record sites.
+
+Sampling is Euler on ComfyUI's ``normal`` noise levels, written out here in a few lines, so that the
+capture sees every UNet call and a KSampler set to euler/normal makes the same picture. Like ComfyUI,
+the UNet is told the nearest trained timestep, and noise is drawn on the CPU, one seed a picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import SteeringError
+from ..pocket.codec import PatchCodec
+from ..schedule import NoiseSchedule
+from ..sites import Site, find_sites
+from .call import Call
+from .families import defaults_of
+from .recording import Reducer, record
+from .sampling import STEPS, Progress, Sampling, draw_noise, silent, weights_digest
+
+PREDICTIONS = ("epsilon", "sample", "v_prediction")
+
+
+@dataclass(eq=False, repr=False)
+class DiffusionModel:
+    """A loaded text-to-image model.
+
+    Attributes:
+        unet: noise (or clean latents) predictor with cross-attention, of diffusers.
+        text_encoder: CLIP text model.
+        tokenizer: its tokenizer.
+        vae: `AutoencoderKL` or the pocket `PatchCodec`.
+        schedule: the noise schedule it was trained with.
+        prediction: what the UNet predicts: ``epsilon``, ``sample`` (the clean latents) or ``v_prediction``.
+        family: ``pocket`` or ``sd15``; vectors fit within a family.
+        name: where it was loaded from.
+        size: pictures' default width and height.
+        call: description of the running UNet call, None outside of sampling.
+        sampler: the one it samples with.
+        scheduler: its noise levels, by the name that ComfyUI gives them.
+    """
+
+    unet: Any
+    text_encoder: Any
+    tokenizer: Any
+    vae: Any
+    schedule: NoiseSchedule
+    prediction: str
+    family: str
+    name: str
+    size: int
+    call: Call | None = field(default=None, repr=False)
+    sampler: str = "euler"
+    scheduler: str = "normal"
+
+    def __repr__(self) -> str:
+        return f"DiffusionModel({self.name}, {self.family}, {self.dtype} on {self.device})"
+
+    def __post_init__(self) -> None:
+        if self.prediction not in PREDICTIONS:
+            raise SteeringError(f"{self.name}: prediction {self.prediction!r} is not one of {', '.join(PREDICTIONS)}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the UNet is."""
+        return next(self.unet.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The UNet's precision."""
+        return next(self.unet.parameters()).dtype
+
+    def sites(self) -> dict[Site, nn.Module]:
+        """Every site with its module."""
+        return find_sites(self.unet)
+
+    def sigmas(self, steps: int) -> Tensor:
+        """Noise levels of a run's UNet calls ``[steps]``, falling."""
+        return self.schedule.normal(steps)[:-1]
+
+    def weights_hash(self) -> str:
+        """`weights_digest` of the UNet."""
+        return weights_digest(self.unet.state_dict())
+
+    def digest(self) -> str:
+        """A hash of everything of the model that decides its pictures, precision included."""
+        state = self.vae.state_dict() if isinstance(self.vae, nn.Module) else vars(self.vae)
+        parts = (self.weights_hash(), weights_digest(self.text_encoder.state_dict()), weights_digest(state))
+        noise = weights_digest({"sigmas": self.schedule.sigmas})
+        text = ":".join((*parts, noise, self.prediction, str(self.dtype)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Text embeddings ``[B, 77, C]`` of prompts; longer prompts are cut at 77 tokens."""
+        tokens = self.tokenizer(
+            list(prompts), padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+        ).input_ids
+        return self.text_encoder(tokens.to(self.device)).last_hidden_state.to(self.dtype)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> np.ndarray:
+        """Latents ``[B, c, h, w]`` to pictures ``uint8 [B, H, W, 3]``."""
+        if isinstance(self.vae, PatchCodec):
+            images = self.vae.decode(latents)
+        else:
+            scaled = (latents / self.vae.config.scaling_factor).to(next(self.vae.parameters()).dtype)
+            images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
+        return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+    def noise(self, seeds: Sequence[int], size: int | tuple[int, int]) -> Tensor:
+        """Standard normal latents ``[B, c, h, w]``, each drawn on the CPU from its own seed."""
+        return draw_noise(seeds, self.unet.config.in_channels, size)
+
+    def predict_clean(self, x: Tensor, sigma: float, context: Tensor) -> Tensor:
+        """The clean latents that the UNet sees in ``x [B, c, h, w]`` at a noise level, float32."""
+        scaled = x / (sigma**2 + 1) ** 0.5
+        timestep = torch.full((len(x),), self.schedule.timestep(sigma), device=x.device)
+        output = self.unet(scaled.to(self.dtype), timestep, context, return_dict=False)[0].float()
+        if self.prediction == "sample":
+            return output
+        if self.prediction == "epsilon":
+            return x - sigma * output
+        return x / (sigma**2 + 1) - output * sigma / (sigma**2 + 1) ** 0.5
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        conditional: Tensor,
+        unconditional: Tensor | None,
+        noise: Tensor,
+        steps: int,
+        guidance: float,
+        progress: Progress = silent,
+        after_call: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Latents ``[B, c, h, w]`` by Euler's method with classifier-free guidance.
+
+        Args:
+            conditional: embeddings of the prompts ``[B, 77, C]``.
+            unconditional: embeddings of the negative prompt ``[1 or B, 77, C]``; None or guidance 1 runs
+                without it.
+            noise: standard normal ``[B, c, h, w]``.
+            steps: UNet calls.
+            guidance: scale of classifier-free guidance.
+            progress: called after every UNet call.
+            after_call: called with the step's number after its UNet call.
+        """
+        sigmas = self.schedule.normal(steps).tolist()
+        x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
+        for step, (sigma, following) in enumerate(pairwise(sigmas)):
+            clean = self.guided_clean(x, sigma, conditional, unconditional, guidance, progress)
+            if after_call:
+                after_call(step)
+            x = x + (x - clean) / sigma * (following - sigma)
+        return x
+
+    @torch.no_grad()
+    def guided_clean(
+        self,
+        x: Tensor,
+        sigma: float,
+        conditional: Tensor,
+        unconditional: Tensor | None,
+        guidance: float,
+        progress: Progress = silent,
+    ) -> Tensor:
+        """The clean latents that the model sees in ``x [B, c, h, w]`` under classifier-free guidance, float32.
+
+        Args:
+            x: noisy latents.
+            sigma: their noise level.
+            conditional: embeddings of the prompts ``[B, 77, C]``.
+            unconditional: embeddings of the negative prompt ``[1 or B, 77, C]``; None or guidance 1 runs without it.
+            guidance: scale of classifier-free guidance.
+            progress: called with the number of rows computed.
+        """
+        count = len(x)
+        guided = unconditional is not None and guidance != 1
+        context = torch.cat([conditional, unconditional.expand_as(conditional)]) if guided else conditional  # type: ignore[union-attr]
+        flags = (True,) * count + ((False,) * count if guided else ())
+        try:
+            self.call = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]), count)
+            clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
+        finally:
+            self.call = None
+        progress(len(flags))
+        return clean[count:] + guidance * (clean[:count] - clean[count:]) if guided else clean
+
+    def recorded(
+        self,
+        sites: Sequence[Site],
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        reduce: Reducer,
+        progress: Progress = silent,
+    ) -> list[dict[Site, Tensor]]:
+        """What ``reduce`` keeps of every site on the prompts' rows, step by step."""
+        steps: list[dict[Site, Tensor]] = []
+        available = self.sites()
+        with record({site: available[site] for site in sites}, reduce, self._sigma) as current:
+            self.denoise(
+                self.encode(prompts),
+                self.encode([""]),
+                self.noise(seeds, sampling.size),
+                sampling.steps,
+                sampling.guidance,
+                progress,
+                after_call=lambda _step: steps.append(current.take(slice(0, len(prompts)))),
+            )
+        return steps
+
+    def _sigma(self) -> float:
+        assert self.call is not None
+        return self.call.sigmas[0]
+
+    def generate(
+        self,
+        prompts: str | Sequence[str],
+        negative: str = "",
+        *,
+        seed: int | Sequence[int] = 0,
+        steps: int = STEPS,
+        guidance: float | None = None,
+        size: int | tuple[int, int] | None = None,
+        batch: int | None = None,
+        progress: Progress = silent,
+    ) -> np.ndarray:
+        """Pictures ``uint8 [N, H, W, 3]`` of prompts.
+
+        Picture i starts from the noise of ``seed + i``, or of ``seed[i]``, whatever the batch; None
+        takes the model's usual one, for guidance as well.
+        """
+        prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+        seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
+        if not prompts or len(seeds) != len(prompts):
+            raise SteeringError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
+        pictures = []
+        together = batch or defaults_of(self.family).batch
+        guidance = defaults_of(self.family).guidance if guidance is None else guidance
+        unconditional = self.encode([negative]) if guidance != 1 else None
+        for start in range(0, len(prompts), together):
+            part = slice(start, start + together)
+            noise = self.noise(seeds[part], size or self.size)
+            latents = self.denoise(self.encode(prompts[part]), unconditional, noise, steps, guidance, progress)
+            pictures.append(self.decode(latents))
+        return np.concatenate(pictures)
+
+
+# --- loading -------------------------------------------------------------------------------------

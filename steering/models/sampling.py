@@ -1,0 +1,132 @@
+"""How a capture samples, and what it needs of a model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import SteeringError
+from ..sites import Site
+from .families import defaults_of
+from .recording import Reducer
+
+STEPS = 30
+
+
+Progress = Callable[[int], None]
+"""Called with the number of UNet rows just computed."""
+
+
+def silent(rows: int) -> None:
+    """No progress."""
+
+
+class CapturableModel(Protocol):
+    """What a capture needs of a model.
+
+    Attributes:
+        family: vectors fit within a family.
+        name: where it comes from.
+        size: pictures' usual width and height.
+        sampler: name of the deterministic sampler that it runs.
+        scheduler: name of the schedule of noise levels.
+    """
+
+    family: str
+    name: str
+    size: int
+    sampler: str
+    scheduler: str
+
+    def sites(self) -> Mapping[Site, Any]:
+        """Every site that can be recorded."""
+        ...
+
+    def sigmas(self, steps: int) -> Tensor:
+        """Noise levels of a run's first UNet calls of each step ``[steps]``, falling."""
+        ...
+
+    def weights_hash(self) -> str:
+        """`weights_digest` of the UNet."""
+        ...
+
+    def recorded(
+        self,
+        sites: Sequence[Site],
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampling: Sampling,
+        reduce: Reducer,
+        progress: Progress,
+    ) -> list[dict[Site, Tensor]]:
+        """What ``reduce`` keeps of every site on the prompts' rows, in the first UNet call of each step."""
+        ...
+
+
+@dataclass(frozen=True)
+class CaptureSettings:
+    """How a capture samples.
+
+    Attributes:
+        steps: noise levels S.
+        guidance: classifier-free guidance; 1 halves the cost and skips the negative branch; None takes
+            the usual one.
+        seed: pair i starts from the noise of ``seed + i``, on both sides.
+        size: side in pixels, or (width, height); None takes the model's own.
+        batch: pairs computed together; None takes half of the usual batch of pictures.
+    """
+
+    steps: int = STEPS
+    guidance: float | None = None
+    seed: int = 0
+    size: int | tuple[int, int] | None = None
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or (self.batch is not None and self.batch < 1):
+            raise SteeringError(f"steps {self.steps} and batch {self.batch} must be at least 1")
+
+    def on(self, model: CapturableModel) -> Sampling:
+        """The same settings with every None filled in for a model."""
+        known = defaults_of(model.family)
+        guidance = known.guidance if self.guidance is None else self.guidance
+        return Sampling(
+            self.steps, guidance, self.seed, self.size or model.size, self.batch or max(1, known.batch // 2)
+        )
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Capture settings without blanks; see `CaptureSettings`."""
+
+    steps: int
+    guidance: float
+    seed: int
+    size: int | tuple[int, int]
+    batch: int
+
+
+def draw_noise(seeds: Sequence[int], channels: int, size: int | tuple[int, int]) -> Tensor:
+    """Standard normal latents ``[B, channels, height / 8, width / 8]``, each drawn on the CPU from its own seed."""
+    width, height = (size, size) if isinstance(size, int) else size
+    if min(width, height) < 8 or width % 8 or height % 8:
+        raise SteeringError(f"size {width} x {height} must be multiples of 8")
+    shape = (1, channels, height // 8, width // 8)
+    return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds])
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the diffusers names, the shapes and the first 64 numbers, as float16, of every UNet tensor.
+
+    The same whatever the layout and precision that the weights were loaded in.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(f"{name}{tuple(value.shape)}".encode())
+        digest.update(value.detach().flatten()[:64].half().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Where a concept can be steered: LayerNavigator's scores, and the sites chosen by them."""

@@ -1,0 +1,173 @@
+"""LayerNavigator: how steerable a concept is at every site and noise level.
+
+For one site and step, with positive and negative activations a⁺_i, a⁻_i of N pairs, z the
+activations standardised per feature over both together (features without variance dropped), and
+v = unit(mean_i (a⁺_i - a⁻_i)):
+
+    discriminability  D = vᵀ S_b v / vᵀ (S_b + S_w) v      in [0, 1]: do the two sets separate along v?
+    consistency       C = mean_i cos(z⁺_i - z⁻_i, v)       in [-1, 1]: does every pair move that way?
+    score             S = D + C
+
+with S_b, S_w the between- and within-class scatter of z. Only N projections on v enter, never a
+C x C matrix. Source: LayerNavigator (NeurIPS 2025, openreview wj4lM45xQR); its weighted variant
+pD + (1 - p)C is left out, p = 1/2 being the best reported.
+
+As published (``paper``) v is fitted and scored on the same pairs, which favours wide layers: on
+pure noise D is about .77, .87, .93 at widths 320, 640, 1280. ``cross-fitted`` fits standardisation
+and v on four fifths of the pairs, scores the rest, and averages over five folds; pure noise then
+scores the same at every width.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..activations.store import Activations
+from ..errors import SteeringError
+from ..files import read_text, write_text
+from ..folds import FOLDS
+from ..sites import Site, sort_sites
+
+MODES = ("cross-fitted", "paper")
+
+
+@dataclass(frozen=True, eq=False)
+class SiteScores:
+    """Scores of one site per noise level, each ``[S]``; 0 where the site-step is inactive."""
+
+    score: Tensor
+    discriminability: Tensor
+    consistency: Tensor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores:
+    """Scores of every site.
+
+    Attributes:
+        mode: ``cross-fitted`` or ``paper``.
+        sigmas: noise levels ``[S]``.
+        sites: scores by site.
+        active: where a difference exists at all, bool ``[S]`` by site.
+    """
+
+    mode: str
+    sigmas: Tensor
+    sites: Mapping[Site, SiteScores]
+    active: Mapping[Site, Tensor]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Scores({self.mode}, {len(self.sites)} sites, {len(self.sigmas)} noise levels)"
+
+    def table(self) -> Tensor:
+        """Scores as one table ``[sites, S]`` in order of execution."""
+        return torch.stack([self.sites[site].score for site in sort_sites(self.sites)])
+
+    def ranking(self, count: int | None = None) -> dict[str, float]:
+        """Mean score over noise levels by the site's name, best first."""
+        means = {str(site): float(values.score.mean()) for site, values in self.sites.items()}
+        return {site: means[site] for site in sorted(means, key=lambda site: -means[site])[:count]}
+
+    def save(self, path: str | Path) -> None:
+        """Write JSON, whole or not at all."""
+        write_text(path, json.dumps(self.to_json(), indent=1))
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores as JSON values."""
+        sites = {
+            str(site): {
+                "score": values.score.tolist(),
+                "discriminability": values.discriminability.tolist(),
+                "consistency": values.consistency.tolist(),
+                "active": self.active[site].tolist(),
+            }
+            for site, values in self.sites.items()
+        }
+        return {"mode": self.mode, "sigmas": self.sigmas.tolist(), "sites": sites, "metadata": dict(self.metadata)}
+
+    @classmethod
+    def load(cls, path: str | Path) -> Scores:
+        """Read a file written by `save`; raises SteeringError for anything else."""
+        try:
+            data = json.loads(read_text(path))
+            names = ("score", "discriminability", "consistency")
+            sites = {
+                Site.parse(name): SiteScores(*(torch.tensor(values[key], dtype=torch.float64) for key in names))
+                for name, values in data["sites"].items()
+            }
+            active = {Site.parse(name): torch.tensor(values["active"]) for name, values in data["sites"].items()}
+            return cls(data["mode"], torch.tensor(data["sigmas"]), sites, active, data.get("metadata", {}))
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise SteeringError(
+                f"{Path(path).name} is not a scores file ({error}); make it with steering score"
+            ) from None
+
+
+def as_lines(ranking: Mapping[str, float]) -> str:
+    """A ranking as text, one site a line."""
+    return "\n".join(f"{site:<14}{mean:8.3f}" for site, mean in ranking.items())
+
+
+def score(activations: Activations, mode: str = "cross-fitted") -> Scores:
+    """Score every site of a capture.
+
+    Raises:
+        SteeringError: an unknown mode, or too few pairs for it.
+    """
+    if mode not in MODES:
+        raise SteeringError(f"score mode {mode!r} is not one of {', '.join(MODES)}")
+    if mode == "cross-fitted" and activations.pairs < 2 * FOLDS:
+        raise SteeringError(
+            f"cross-fitted scores need at least {2 * FOLDS} pairs, got {activations.pairs}; use mode paper"
+        )
+    if activations.pairs < 2:
+        raise SteeringError(f"scores need at least 2 pairs, got {activations.pairs}")
+    rule = cross_fitted if mode == "cross-fitted" else in_sample
+    sites, active = {}, {}
+    for site, tensor in activations.tensors.items():
+        active[site] = activations.active(site)
+        discriminability, consistency = rule(tensor.double())
+        discriminability, consistency = (value * active[site] for value in (discriminability, consistency))
+        sites[site] = SiteScores(discriminability + consistency, discriminability, consistency)
+    return Scores(mode, activations.sigmas, sites, active, {"pairs": activations.pairs})
+
+
+def in_sample(tensor: Tensor) -> tuple[Tensor, Tensor]:
+    """D and C ``[S]`` of activations ``[2, N, S, C]``, fitted and scored on the same pairs (as published)."""
+    return _held_out(tensor, tensor)
+
+
+def cross_fitted(tensor: Tensor) -> tuple[Tensor, Tensor]:
+    """D and C ``[S]`` of activations ``[2, N, S, C]``, each fold scored with a direction it did not make."""
+    fold = torch.arange(tensor.shape[1]) % FOLDS
+    parts = [_held_out(tensor[:, fold != k], tensor[:, fold == k]) for k in range(FOLDS)]
+    return torch.stack([d for d, _ in parts]).mean(0), torch.stack([c for _, c in parts]).mean(0)
+
+
+def _held_out(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
+    """D and C of ``test [2, n, S, C]`` along v and in the units of ``train [2, N, S, C]``."""
+    mean = train.mean((0, 1))  # [S, C]
+    deviation = train.flatten(0, 1).std(0, unbiased=False)
+    usable = deviation > 0
+    direction = torch.nn.functional.normalize((train[0] - train[1]).mean(0) * usable, dim=-1)
+    z = torch.where(usable, (test - mean) / deviation.where(usable, torch.ones_like(deviation)), 0.0)
+    projection = (z * direction).sum(-1)  # [2, n, S]
+    class_means = projection.mean(1, keepdim=True)
+    between = (class_means - projection.mean((0, 1))).square().sum((0, 1)) * test.shape[1]
+    within = (projection - class_means).square().sum((0, 1))
+    total = between + within
+    discriminability = torch.where(total > 0, between / total.clamp_min(1e-300), torch.zeros_like(total))
+    moved = z[0] - z[1]
+    consistency = torch.nn.functional.cosine_similarity(moved, direction.expand_as(moved), dim=-1).mean(0)
+    return discriminability, consistency
+
+
+# --- which sites to steer ------------------------------------------------------------------------

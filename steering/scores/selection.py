@@ -1,0 +1,93 @@
+"""Which sites to steer, and at which noise levels: rules that read scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from ..errors import SteeringError
+from ..sites import Site, choose_sites, sort_sites
+from .navigator import Scores
+
+
+def per_step(scores: Scores, top_k: int) -> dict[Site, Tensor]:
+    """The ``top_k`` best sites of every noise level (the source study's choice); bool ``[S]`` by site."""
+    sites = sort_sites(scores.sites)
+    table = scores.table()
+    active = torch.stack([scores.active[site] for site in sites])
+    ranked = table.masked_fill(~active, -torch.inf).sort(dim=0, descending=True, stable=True).indices
+    chosen = torch.zeros_like(active)
+    chosen.scatter_(0, ranked[:top_k], True)
+    return _only_used(sites, chosen & active)
+
+
+def overall(scores: Scores, top_k: int) -> dict[Site, Tensor]:
+    """The ``top_k`` sites with the best mean score, at every noise level where they are active."""
+    sites = sort_sites(scores.sites)
+    best = scores.table().mean(1).sort(descending=True, stable=True).indices[:top_k]
+    return _only_used([sites[i] for i in best], torch.stack([scores.active[sites[i]] for i in best]))
+
+
+def at_random(scores: Scores, top_k: int, seed: int = 0) -> dict[Site, Tensor]:
+    """``top_k`` sites drawn at random, at every noise level where they are active: what scores have to beat."""
+    sites = [site for site in sort_sites(scores.sites) if scores.active[site].any()]
+    order = torch.randperm(len(sites), generator=torch.Generator().manual_seed(seed)).tolist()
+    drawn = sort_sites(sites[i] for i in order[:top_k])
+    return {site: scores.active[site] for site in drawn}
+
+
+SELECTIONS: MappingProxyType[str, Callable[[Scores, int], dict[Site, Tensor]]] = MappingProxyType(
+    {"per-step": per_step, "overall": overall, "random": at_random}
+)
+"""Name -> rule that picks ``top_k`` sites."""
+
+
+def select(scores: Scores, how: str, top_k: int) -> dict[Site, Tensor]:
+    """The sites to steer and at which noise levels.
+
+    Args:
+        scores: from `score`.
+        how: a rule, ``per-step`` or ``overall``, which picks among all sites or, as ``overall:attn1,ff``, among some;
+            ``random`` or ``random:SEED``; or a comma-separated list of kinds and site names.
+        top_k: number of sites; not used with a list.
+
+    Raises:
+        SteeringError: an unknown rule, top_k below 1, or nothing left to steer.
+    """
+    rule, _, among = how.partition(":")
+    if rule in SELECTIONS and top_k < 1:
+        raise SteeringError(f"top_k {top_k} must be at least 1")
+    if rule == "random":
+        chosen = at_random(scores, top_k, _seed(among))
+    elif rule in SELECTIONS:
+        chosen = SELECTIONS[rule](restricted(scores, among) if among else scores, top_k)
+    else:
+        named = choose_sites(sort_sites(scores.sites), how)
+        chosen = _only_used(named, torch.stack([scores.active[site] for site in named]))
+    if not chosen:
+        raise SteeringError("no site reacts to these pairs: positive and negative prompts give the same activations")
+    return chosen
+
+
+def restricted(scores: Scores, kinds: str) -> Scores:
+    """The scores of some sites: kinds and site names separated by commas."""
+    sites = choose_sites(sort_sites(scores.sites), kinds)
+    return replace(
+        scores,
+        sites={site: scores.sites[site] for site in sites},
+        active={site: scores.active[site] for site in sites},
+    )
+
+
+def _seed(text: str) -> int:
+    if text and not text.isdecimal():
+        raise SteeringError(f"select 'random:{text}' must name a seed, a whole number from 0, as random:1")
+    return int(text or 0)
+
+
+def _only_used(sites: list[Site], chosen: Tensor) -> dict[Site, Tensor]:
+    return {site: row for site, row in zip(sites, chosen, strict=True) if row.any()}

@@ -1,0 +1,199 @@
+"""The pictures of a study: units of a few prompts, each kept under a hash of everything that makes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..concepts.pairs import spread
+from ..concepts.prompts import ROLES, Prompt
+from ..files import replacing, write_text
+from ..interventions.presets import get_preset
+from ..interventions.steer import steer
+from ..models.diffusion import DiffusionModel
+from ..models.families import defaults_of
+from ..models.sampling import Progress, silent
+from ..vectors.vector import SteeringVector
+from .plan import Arm, Counts, Plan
+from .setting import Setting
+from .vectors import digest
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture to draw: a prompt and its seed.
+
+    Attributes:
+        name: where the prompt stands, ``dog/test/target/003``.
+        prompt: the prompt.
+        repeat: number of the repetition.
+        seed: of its noise.
+    """
+
+    name: str
+    prompt: Prompt
+    repeat: int
+    seed: int
+
+
+def seed_of(name: str, prompt: Prompt, repeat: int) -> int:
+    """A prompt's own seed the first time, else one from a hash of where it stands, whatever order and shard."""
+    if prompt.seed is not None and repeat == 0:
+        return prompt.seed
+    return int(hashlib.sha256(f"{name}/{repeat}".encode()).hexdigest()[:8], 16)
+
+
+def items_of(
+    place: str, prompts: Sequence[Prompt], within: Counts, counts: Counts, repeats: Sequence[int]
+) -> list[Item]:
+    """The pictures of some prompts of each role.
+
+    Args:
+        place: beginning of their names, ``dog/test``.
+        prompts: all prompts.
+        within: how many of each role the widest arm draws, spread evenly over all of them.
+        counts: how many of those are drawn here, spread evenly as well.
+        repeats: numbers of the repetitions.
+    """
+    items = []
+    for role, most, count in zip(ROLES, within, counts, strict=True):
+        same = [prompt for prompt in prompts if prompt.role == role]
+        for i in spread(spread(range(len(same)), most), count):
+            name = f"{place}/{role}/{i:03d}"
+            items += [Item(name, same[i], repeat, seed_of(name, same[i], repeat)) for repeat in repeats]
+    return items
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Pictures that are drawn and written together.
+
+    Attributes:
+        key: a hash of everything that makes them.
+        items: the pictures.
+        arm: how they are drawn.
+        vector: the arm's vector, if it steers.
+        guidance: of these prompts.
+    """
+
+    key: str
+    items: tuple[Item, ...]
+    arm: Arm
+    vector: SteeringVector | None
+    guidance: float
+
+
+@dataclass(eq=False)
+class Renderer:
+    """A model and how it draws for this study."""
+
+    model: DiffusionModel
+    plan: Plan
+    folder: Path
+
+    @cached_property
+    def mark(self) -> list[Any]:
+        """What of the model and the plan decides every picture."""
+        return [self.model.digest(), self.plan.size or self.model.size, self.plan.steps]
+
+    def units(self, arm: Arm, items: Sequence[Item], vector: SteeringVector | None) -> list[Unit]:
+        """An arm's pictures in units of one role and one guidance."""
+        most = self.plan.batch or defaults_of(self.model.family).batch
+        steering = _steering(arm.setting, vector)
+
+        def alike(item: Item) -> tuple[str, float]:
+            return item.prompt.role, self.guidance(item.prompt)
+
+        units = []
+        for (_, guidance), group in groupby(items, alike):
+            same = list(group)
+            for start in range(0, len(same), most):
+                part = tuple(same[start : start + most])
+                drawn = [[item.prompt.text, item.seed] for item in part]
+                key = digest(FORMAT, self.mark, drawn, arm.negative, guidance, steering)
+                units.append(Unit(key, part, arm, vector, guidance))
+        return units
+
+    def guidance(self, prompt: Prompt) -> float:
+        """A prompt's own guidance, else the plan's, else the model's usual one."""
+        if prompt.guidance is not None:
+            return prompt.guidance
+        return defaults_of(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
+
+    def finished(self, key: str) -> bool:
+        """Whether a unit's pictures are all there; its list is written last."""
+        return (self.folder / key / "unit.json").is_file()
+
+    def draw(self, unit: Unit, progress: Progress = silent) -> None:
+        """Draw a unit and write its pictures."""
+        started = time.time()
+        if unit.vector is None or unit.arm.setting is None:
+            images = self._generate(unit, progress)
+        else:
+            how = unit.arm.setting
+            start, end = how.window
+            with steer(self.model, unit.vector, strength=how.strength, preset=how.preset, start=start, end=end):
+                images = self._generate(unit, progress)
+        digests = []
+        for i, image in enumerate(images):
+            path = self.path(unit.key, i)
+            with replacing(path) as temporary:
+                Image.fromarray(image).save(temporary, format="PNG")
+            digests.append(hashlib.sha256(image.tobytes()).hexdigest())
+        record = {"sha256": digests, "seconds": round(time.time() - started, 3)}
+        write_text(self.folder / unit.key / "unit.json", json.dumps(record))
+
+    def _generate(self, unit: Unit, progress: Progress) -> np.ndarray:
+        return self.model.generate(
+            [item.prompt.text for item in unit.items],
+            negative=unit.arm.negative,
+            seed=[item.seed for item in unit.items],
+            steps=self.plan.steps,
+            guidance=unit.guidance,
+            size=self.plan.size,
+            batch=len(unit.items),
+            progress=progress,
+        )
+
+    def path(self, key: str, number: int) -> Path:
+        """The file of a unit's picture."""
+        return self.folder / key / f"{number:02d}.png"
+
+    def load(self, unit: Unit) -> np.ndarray:
+        """A unit's pictures ``uint8 [N, H, W, 3]``."""
+        return np.stack([read_picture(self.path(unit.key, i)) for i in range(len(unit.items))])
+
+    def record(self, unit: Unit) -> Mapping:
+        """What was written about a unit: the pictures' SHA-256 and the seconds they took."""
+        return json.loads((self.folder / unit.key / "unit.json").read_text(encoding="utf-8"))
+
+    def rows(self, unit: Unit) -> int:
+        """UNet rows that a unit costs."""
+        return len(unit.items) * self.plan.steps * (2 if unit.guidance != 1 else 1)
+
+
+def _steering(setting: Setting | None, vector: SteeringVector | None) -> list[Any] | None:
+    """What of a setting decides its pictures."""
+    if vector is None or setting is None:
+        return None
+    settings = get_preset(setting.preset).settings
+    mark = vector.digest(thresholds=settings.gate == "threshold")
+    return [mark, asdict(settings), setting.strength, setting.window]
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """A picture as ``uint8 [H, W, 3]``."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

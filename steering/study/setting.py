@@ -1,0 +1,91 @@
+"""One way of steering, as a value: how the vector is made and how it is applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..vectors.build import Time
+
+ALL = (0.0, 1.0)
+"""The whole schedule, as shares of it."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a vector comes from a capture.
+
+    Attributes:
+        k: sites per step.
+        direction: a name of `steering.directions.methods.DIRECTIONS`.
+        rank: directions a site.
+        selection: the rule that picks the k, see `steering.scores.selection.select`.
+        time: one direction ``per-step``, or one ``constant`` in time.
+        control: a control's name (`steering.study.plan.CONTROLS`), or nothing for the vector itself.
+    """
+
+    k: int
+    direction: str = "mean"
+    rank: int = 1
+    selection: str = "per-step"
+    time: Time = "per-step"
+    control: str = ""
+
+    @classmethod
+    def of_rank(cls, k: int, rank: int) -> Recipe:
+        """The mean difference where one direction is wanted, the principal ones where several are."""
+        return cls(k, "mean" if rank == 1 else "pca", rank)
+
+    @property
+    def name(self) -> str:
+        """Unique, and fit for a file's name."""
+        usual = {"selection": "per-step", "time": "per-step", "control": ""}
+        extra = [str(getattr(self, key)).replace(":", "_").replace(",", "+") for key in usual]
+        unusual = [text for text, plain in zip(extra, usual.values(), strict=True) if text != plain]
+        return "_".join([f"{self.direction}{self.rank}_k{self.k}", *unusual])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way of steering.
+
+    Attributes:
+        vector: how its vector is made, or the path of a vector file.
+        preset: a name of `steering.interventions.presets.PRESETS`.
+        strength: λ.
+        window: first and last share of the schedule.
+    """
+
+    vector: Recipe | str
+    preset: str
+    strength: float
+    window: tuple[float, float] = ALL
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its vector is made.
+
+        Raises:
+            TypeError: its vector is a file's.
+        """
+        if isinstance(self.vector, str):
+            raise TypeError(f"the vector of {self.vector} was made elsewhere")
+        return self.vector
+
+    @property
+    def name(self) -> str:
+        """Unique among settings of one study, and readable."""
+        parts = [f"{self.preset} {self.strength:g}"]
+        if isinstance(self.vector, str):
+            parts.append(Path(self.vector).name)
+        else:
+            parts.append(f"k={self.vector.k}")
+            parts += [f"rank {self.vector.rank}"] * (self.vector.rank > 1)
+            parts += [self.vector.time] * (self.vector.time == "constant")
+        parts += [f"{self.window[0]:g}-{self.window[1]:g}"] * (self.window != ALL)
+        return " ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Preset, strength, number of sites and rank."""
+        return {"preset": self.preset, "strength": self.strength, "k": self.recipe.k, "rank": self.recipe.rank}

@@ -1,0 +1,67 @@
+"""A concept under study: its pairs to learn from, and the prompts that it is judged on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..concepts.pairs import Pair, load_pairs, spread
+from ..concepts.prompts import Concept, Prompt, concept_folder, load_concept, load_prompts
+from ..errors import SteeringError
+from ..pocket.judge import LABELS
+from .plan import Plan
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A concept with its prompts.
+
+    Attributes:
+        concept: the concept.
+        pairs: the prompts that are captured.
+        prompts: dev and test prompts by split.
+    """
+
+    concept: Concept
+    pairs: Sequence[Pair]
+    prompts: Mapping[str, Sequence[Prompt]]
+
+    @property
+    def name(self) -> str:
+        """The concept's name."""
+        return self.concept.name
+
+
+def load_subject(name: str, family: str, plan: Plan, targets: Sequence[Prompt] | None = None) -> Subject:
+    """A concept with its prompts, by name or folder.
+
+    Args:
+        name: see `steering.concepts.prompts.concept_folder`.
+        family: of the model.
+        plan: how many pairs.
+        targets: prompts that take the place of the concept's own test targets.
+    """
+    folder = concept_folder(name, family)
+    test = load_prompts(name, "test", family)
+    if targets is not None:
+        test = [*targets, *(prompt for prompt in test if prompt.role != "target")]
+    prompts = {"dev": load_prompts(name, "dev", family), "test": test}
+    for split, some in prompts.items():
+        if not any(prompt.role == "target" for prompt in some):
+            raise SteeringError(f"{folder / split}.csv holds no prompts of role target, on which presence is measured")
+    concept = load_concept(name, family)
+    if family == "pocket":
+        _check_labels(concept, [prompt for some in prompts.values() for prompt in some])
+    return Subject(concept, spread(load_pairs(folder / "fit.csv"), plan.pairs), prompts)
+
+
+def _check_labels(concept: Concept, prompts: Sequence[Prompt]) -> None:
+    """Refuse labels that the embedded judge does not know, before any work is done."""
+    if not concept.judge:
+        raise SteeringError(
+            f"concept {concept.name} names no labels of the embedded judge; add 'judge' to concept.json"
+        )
+    unknown = {label for prompt in prompts for label in prompt.shows} | set(concept.judge)
+    if unknown - set(LABELS):
+        names = ", ".join(sorted(unknown - set(LABELS)))
+        raise SteeringError(f"concept {concept.name}: the embedded judge knows {', '.join(LABELS)}, and not {names}")

@@ -1,0 +1,1 @@
+"""Steering vectors: the file, building one from directions, combining several, thresholds, controls."""

@@ -1,0 +1,221 @@
+"""From activations and scores to a steering vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..activations.store import Activations
+from ..directions.backgrounds import get_background
+from ..directions.methods import CONTRASTS, READOUTS, Method, get_direction, mean_difference, parse_alpha
+from ..errors import SteeringError
+from ..folds import folds_of
+from ..scores.navigator import FOLDS, Scores, score
+from ..scores.selection import select
+from ..sites import Site
+from .combine import orthogonalise
+from .vector import SiteVector, SteeringVector
+
+Time = Literal["per-step", "constant"]
+TIMES = get_args(Time)
+NEGATIVES = "negatives"
+"""The usual background of contrastive PCA."""
+
+
+def build(
+    activations: Activations,
+    scores: Scores | None = None,
+    *,
+    top_k: int = 5,
+    select_by: str = "per-step",
+    direction: str = "mean",
+    time: Time = "per-step",
+    rank: int = 1,
+    alpha: float | str = 1.0,
+    components: int | None = None,
+    background: str | Activations = NEGATIVES,
+    protect: Sequence[Activations] = (),
+) -> SteeringVector:
+    """A steering vector from a capture.
+
+    Args:
+        activations: from a capture.
+        scores: from `steering.score`; made cross-fitted (in-sample below ten pairs) when not given.
+        top_k: how many sites, per noise level or overall.
+        select_by: a rule of `steering.scores.selection.select`, or kinds and site names separated by commas.
+        direction: a name of `steering.directions.methods.DIRECTIONS`.
+        time: one direction ``per-step``, or one ``constant`` in time (the average over the active
+            noise levels), which a LoRA can hold.
+        rank: number of directions per site and noise level.
+        alpha: weight of the background in contrastive PCA, or ``auto``; plays no part in other directions.
+        components: of contrastive PCA, in whose span the directions lie; the method's own number if not given.
+        background: of contrastive PCA: a name of `steering.directions.backgrounds.BACKGROUNDS`, or a capture of neutral
+            pairs.
+        protect: captures of what is to be kept: directions are made orthogonal to the mean difference of each, so
+            that steering moves nothing along those.
+
+    Raises:
+        SteeringError: an unknown name, captures that do not fit each other, or nothing to steer.
+    """
+    if time not in TIMES:
+        raise SteeringError(f"time {time!r} is not one of {', '.join(TIMES)}")
+    maker = _Maker(get_direction(direction, alpha, components), direction, rank, time, background, tuple(protect))
+    maker.check(activations)
+    if scores is None:
+        scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
+    chosen = select(scores, select_by, top_k)
+    made = maker.vector(activations, chosen)
+    if activations.pairs > 1:
+        made = replace(made, sites=with_certainty(made, activations, maker))
+    method = {"direction": direction, "rank": rank, "select": select_by, "top_k": top_k, "time": time}
+    if direction in CONTRASTS:
+        method |= {"alpha": parse_alpha(alpha), "components": components, "background": _name(background)}
+    if protect:
+        method |= {"protect": [_name(kept) for kept in protect]}
+    about = {name: value for name, value in activations.metadata.items() if name != "negatives"}
+    rounded = {str(site): round(float(scores.sites[site].score.mean()), 4) for site in made.sites}
+    return replace(made, metadata={**about, "method": {**method, "scores": scores.mode}, "scores": rounded})
+
+
+def _name(source: str | Activations) -> Any:
+    """What a file says of a background or of what was protected."""
+    if isinstance(source, str):
+        return source
+    return {name: source.metadata.get(name, "") for name in ("concept", "pairs")}
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """How the directions of a vector are made, whatever the pairs."""
+
+    method: Method
+    direction: str
+    rank: int
+    time: str
+    background: str | Activations
+    protect: tuple[Activations, ...]
+
+    def check(self, activations: Activations) -> None:
+        """Refuse what does not fit, before any work is done."""
+        if self.direction not in CONTRASTS and self.background != NEGATIVES:
+            raise SteeringError(
+                f"direction {self.direction!r} takes no background; {', '.join(CONTRASTS)} do, or leave it out"
+            )
+        if isinstance(self.background, str):
+            get_background(self.background)
+        for kind, others in (("background", (self.background,)), ("protected", self.protect)):
+            for other in others:
+                if isinstance(other, Activations):
+                    _check_alike(kind, activations, other)
+
+    def vector(self, activations: Activations, chosen: Mapping[Site, Tensor]) -> SteeringVector:
+        """Directions at the chosen sites and noise levels (bool ``[S]`` by site), without metadata."""
+        sites = {site: self._site(activations.tensors[site], site, active) for site, active in chosen.items()}
+        sigmas = activations.sigmas if self.time == "per-step" else _middle(activations.sigmas)
+        made = SteeringVector(sites, sigmas.float(), activations.sigmas.float())
+        if self.protect:
+            made = orthogonalise([made, *(self._kept(made, other) for other in self.protect)])
+        if self.direction in READOUTS:
+            parts = {site: self._read(activations.tensors[site], part) for site, part in made.sites.items()}
+            made = replace(made, sites=parts)
+        return made
+
+    def _site(self, tensor: Tensor, site: Site, active: Tensor) -> SiteVector:
+        samples = self.samples(tensor, active)
+        positive, negative = samples
+        used = active if self.time == "per-step" else active.any()[None]
+        first = tensor[0, :, int(active.nonzero()[0])].double()
+        rows = []
+        for knot in range(samples.shape[2]):
+            one, other = samples[:, :, knot].double()
+            against = self._against(one, other, first, site, active, knot)
+            directions = self.method(one, other, self.rank, **against).float()
+            # A step without any difference has no direction; a legal placeholder (the unit vectors e_k) keeps the
+            # file regular.
+            legal = used[knot] or directions[0].norm() > 0.5
+            rows.append(directions if legal else torch.eye(*directions.shape))
+        return SiteVector(torch.stack(rows), negative.mean(0), (positive - negative).mean(0), active)
+
+    def samples(self, tensor: Tensor, active: Tensor) -> Tensor:
+        """Activations ``[2, N, S, C]`` as the directions see them: themselves, or averaged over the active levels."""
+        if self.time == "per-step":
+            return tensor
+        return tensor[:, :, active].double().mean(2, keepdim=True).float()
+
+    def _against(
+        self, positive: Tensor, negative: Tensor, first: Tensor, site: Site, active: Tensor, knot: int
+    ) -> dict[str, Tensor]:
+        """The background as the method takes it; nothing where it is the method's own."""
+        if self.background == NEGATIVES:
+            return {}
+        if isinstance(self.background, Activations):
+            one, other = self.samples(self.background.tensors[site], active)[:, :, knot].double()
+            return {"background": one - other}
+        return {"background": get_background(self.background)(positive, negative, first)}
+
+    def _kept(self, made: SteeringVector, other: Activations) -> SteeringVector:
+        """The mean differences of what is protected, where a vector steers."""
+        plain = replace(self, method=mean_difference, direction="mean", rank=1, background=NEGATIVES, protect=())
+        return plain.vector(other, {site: part.active for site, part in made.sites.items()})
+
+    def _read(self, tensor: Tensor, part: SiteVector) -> SiteVector:
+        positive, negative = self.samples(tensor, part.active).double()
+        readout = READOUTS[self.direction]
+        knots = enumerate(part.direction.double())
+        rows = [readout(positive[:, knot], negative[:, knot], directions) for knot, directions in knots]
+        return replace(part, readout=torch.stack(rows).float())
+
+
+def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker) -> dict[Site, SiteVector]:
+    """A vector's sites with the certainty of γ: mean over standard error of <a⁺_i - a⁻_i, w>, ``[S]``.
+
+    w is the leading row as made without the fifth of the pairs that i is in: in the pairs that made it, even noise
+    seems to move along a direction. Where the others leave no direction, the pair has moved by 0.
+    """
+    chosen = {site: part.active for site, part in made.sites.items()}
+    moved: dict[Site, list[Tensor]] = {site: [] for site in chosen}
+    for train, test in folds_of(activations.pairs):
+        part = maker.vector(_of_pairs(activations, train, chosen), chosen)
+        for site, active in chosen.items():
+            positive, negative = maker.samples(activations.tensors[site][:, test], active)
+            moved[site].append(_projected(positive - negative, part.sites.get(site)))
+    return {site: replace(part, certainty=_in_errors(torch.cat(moved[site]))) for site, part in made.sites.items()}
+
+
+def _projected(differences: Tensor, part: SiteVector | None) -> Tensor:
+    """Differences ``[n, S, C]`` along the leading row read ``[n, S]``."""
+    if part is None:
+        return differences.new_zeros(differences.shape[:2])
+    return torch.einsum("nsc,sc->ns", differences, part.rows_read[:, 0])
+
+
+def _in_errors(moved: Tensor) -> Tensor:
+    """Mean over standard error of ``[N, S]``, per noise level ``[S]``."""
+    error = moved.std(0) / len(moved) ** 0.5
+    return moved.mean(0) / error.clamp_min(torch.finfo(moved.dtype).tiny)
+
+
+def _of_pairs(activations: Activations, which: Tensor, sites: Iterable[Site]) -> Activations:
+    """Some pairs at some sites; a copy of the whole capture would cost more than the directions."""
+    return Activations({site: activations.tensors[site][:, which] for site in sites}, activations.sigmas)
+
+
+def _check_alike(kind: str, activations: Activations, other: Activations) -> None:
+    if other.sigmas.shape != activations.sigmas.shape or not torch.allclose(other.sigmas, activations.sigmas):
+        raise SteeringError(
+            f"the {kind} capture has {len(other.sigmas)} noise levels and the concept's {len(activations.sigmas)}, "
+            "which must be the same; capture both with the same steps"
+        )
+    for site, tensor in activations.tensors.items():
+        if site not in other.tensors:
+            raise SteeringError(f"the {kind} capture lacks {site}; capture both at the same sites")
+        if other.tensors[site].shape[-1] != tensor.shape[-1]:
+            raise SteeringError(f"{site} has other channels in the {kind} capture; capture both on the same model")
+
+
+def _middle(sigmas: Tensor) -> Tensor:
+    return sigmas[len(sigmas) // 2].reshape(1)

@@ -1,0 +1,101 @@
+"""Gate thresholds: how far the tokens of prompts without the concept reach along its direction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SteeringError
+from ..models.recording import Reducer
+from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
+from ..sites import Site
+from .vector import SteeringVector
+
+
+def calibrate(
+    model: CapturableModel,
+    vector: SteeringVector,
+    prompts: Sequence[str],
+    settings: CaptureSettings | None = None,
+    progress: Progress = silent,
+) -> dict[Site, Tensor]:
+    """Gate thresholds ``[S, K]``: the 95 % quantile of per-token coordinates on negative prompts.
+
+    A read-only pass; put the result into the vector with `steering.vectors.calibration.with_thresholds`. The pass
+    runs at the noise levels of its own steps, and a knot of the vector takes those nearest to it.
+    """
+    sampling = (settings or CaptureSettings()).on(model)
+    values: dict[Site, list[list[Tensor]]] = {site: [[] for _ in vector.sigmas] for site in vector.sites}
+    knots = [vector.knot(sigma) for sigma in model.sigmas(sampling.steps).tolist()]
+    reduce = coordinates(vector)
+    for start in range(0, len(prompts), sampling.batch):
+        part = list(prompts[start : start + sampling.batch])
+        seeds = [sampling.seed + start + i for i in range(len(part))]
+        steps = model.recorded(list(vector.sites), part, seeds, sampling, reduce, progress)
+        for knot, kept in zip(knots, steps, strict=True):
+            for site, value in kept.items():
+                values[site][knot].append(value)
+    return quantiles(_fill(values))
+
+
+def captured_negatives(model: CapturableModel, captured: Mapping[str, Any]) -> tuple[list[str], CaptureSettings]:
+    """The negative prompts of a capture and how it sampled, which is what `calibrate` wants.
+
+    Raises:
+        SteeringError: the capture's metadata lack something, or the model is another one.
+    """
+    missing = [name for name in ("negatives", "model", "steps", "guidance", "seed", "size") if name not in captured]
+    if missing:
+        raise SteeringError(
+            f"gate thresholds need {', '.join(missing)} of the capture, which the file lacks; capture again"
+        )
+    if model.weights_hash() != captured["model"]["weights"]:
+        raise SteeringError(
+            f"gate thresholds need the model that was captured ({captured['model']['name']}), and this is another; "
+            "give that one, or do without thresholds"
+        )
+    return captured["negatives"], CaptureSettings(*(captured[name] for name in ("steps", "guidance", "seed", "size")))
+
+
+def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor]]]:
+    """Give a knot that no step came near the values of its nearest filled neighbour."""
+    filled = {}
+    for site, knots in values.items():
+        full = [i for i, parts in enumerate(knots) if parts]
+        filled[site] = [knots[min(full, key=lambda j, i=i: abs(j - i))] for i in range(len(knots))]
+    return filled
+
+
+def coordinates(vector: SteeringVector) -> Reducer:
+    """A reducer to the coordinates <x, r_k> of every token, ``[B, T, C]`` to ``[B, T, K]``; read as a gate reads."""
+
+    def reduce(site: Site, tokens: Tensor, sigma: float) -> Tensor:
+        rows = vector.sites[site].rows_read[vector.knot(sigma)]
+        return tokens.float() @ rows.to(tokens.device).float().T
+
+    return reduce
+
+
+def quantiles(values: Mapping[Site, list[list[Tensor]]], share: float = 0.95) -> dict[Site, Tensor]:
+    """Gate thresholds ``[S, K]``: the ``share`` quantile over all tokens of ``values[site][step]``.
+
+    Each step holds a list of coordinates ``[B, T, K]``.
+    """
+    result = {}
+    for site, steps in values.items():
+        flat = [torch.cat([part.flatten(0, 1) for part in parts]) for parts in steps]
+        # torch.quantile refuses more than 16 million values; kthvalue does not.
+        result[site] = torch.stack(
+            [tokens.kthvalue(max(1, round(share * len(tokens))), dim=0).values for tokens in flat]
+        )
+    return result
+
+
+def with_thresholds(vector: SteeringVector, thresholds: dict[Site, Tensor]) -> SteeringVector:
+    """The same vector with a gate threshold ``[S, K]`` at every site (see `steering.vectors.calibration.quantiles`)."""
+    sites = {site: replace(entry, threshold=thresholds[site].float()) for site, entry in vector.sites.items()}
+    return replace(vector, sites=sites)

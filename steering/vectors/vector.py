@@ -1,0 +1,255 @@
+"""The steering vector: directions per site and noise level, with their provenance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SteeringError
+from ..files import read_tensors, write_tensors
+from ..sites import Site, sort_sites
+
+if TYPE_CHECKING:
+    from ..interventions.entry import Entry
+
+KIND, VERSION = "vector", 1
+NOTHING = 1e-5
+"""A gap smaller than this share of the negative mean is none."""
+OPTIONAL = ("threshold", "readout", "certainty")
+"""Tensors of a site that need not be there."""
+ORTHONORMAL = 1e-3
+"""How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SiteVector:
+    """What is known about the concept at one site.
+
+    Attributes:
+        direction: orthonormal rows ``[S, K, C]``; row 0 points from negative to positive.
+        negative_mean: mean activation of the negative prompts ``[S, C]``.
+        difference: mean difference positive - negative ``[S, C]``.
+        active: where the site is steered, bool ``[A]`` on the vector's ``active_sigmas``.
+        threshold: optional upper quantile of per-token coordinates on negative prompts ``[S, K]``.
+        readout: optional rows ``[S, K, C]`` that coordinates are read with, for oblique methods.
+        certainty: optional γ of pairs that had no part in the leading direction, in standard errors ``[S]``.
+    """
+
+    direction: Tensor
+    negative_mean: Tensor
+    difference: Tensor
+    active: Tensor
+    threshold: Tensor | None = None
+    readout: Tensor | None = None
+    certainty: Tensor | None = None
+
+    def __repr__(self) -> str:
+        levels, rank, width = self.direction.shape
+        return f"SiteVector({rank} of {width} channels, {levels} noise levels, active at {int(self.active.sum())})"
+
+    @property
+    def certain(self) -> Tensor:
+        """Whether γ is known to more than its standard error, bool ``[S]``; True where that was not measured."""
+        if self.certainty is None:
+            return torch.ones(len(self.direction), dtype=torch.bool)
+        return self.certainty > 1
+
+    @property
+    def rows_read(self) -> Tensor:
+        """Rows that coordinates are read with ``[S, K, C]``: the readout, else the directions."""
+        return self.direction if self.readout is None else self.readout
+
+    @property
+    def gap(self) -> Tensor:
+        """γ_k = <difference, w_k>, the mean difference's coordinates ``[S, K]``; w are the rows read."""
+        return torch.einsum("sc,skc->sk", self.difference.float(), self.rows_read.float())
+
+    @property
+    def displacement(self) -> Tensor:
+        """D = Σ_k γ_k r_k ``[S, C]``: the mean difference as far as the directions hold it."""
+        return torch.einsum("sk,skc->sc", self.gap, self.direction.float())
+
+    @property
+    def held(self) -> Tensor:
+        """Whether a knot has a direction at all, bool ``[S]``: early sites see no text at the first step."""
+        return self.gap[:, 0] > NOTHING * self.negative_mean.float().norm(dim=-1)
+
+    @property
+    def width(self) -> int:
+        """Number of channels C."""
+        return self.direction.shape[-1]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SteeringVector:
+    """A concept's directions at the chosen sites, an immutable value.
+
+    Between the knots the nearest one in log-sigma counts, so a vector captured with 30 steps steers
+    a run of any other number of steps, from either end of the schedule.
+
+    Attributes:
+        sites: the chosen sites.
+        sigmas: noise levels of the directions ``[S]``; one entry means constant in time.
+        active_sigmas: noise levels on which ``active`` is given ``[A]``.
+        metadata: concept, model, method, parameters, hashes, recommendation; JSON values only.
+    """
+
+    sites: Mapping[Site, SiteVector]
+    sigmas: Tensor
+    active_sigmas: Tensor
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.sites:
+            raise SteeringError("a steering vector needs at least one site; choose more layers or other pairs")
+        for site, entry in self.sites.items():
+            _check(site, entry, len(self.sigmas), len(self.active_sigmas))
+        object.__setattr__(self, "sites", MappingProxyType({site: self.sites[site] for site in sort_sites(self.sites)}))
+        object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    def __repr__(self) -> str:
+        names = ", ".join(map(str, list(self.sites)[:3])) + ", ..." * (len(self.sites) > 3)
+        return f"SteeringVector({self.concept or 'unnamed'}, {len(self.sites)} sites: {names})"
+
+    @property
+    def concept(self) -> str:
+        """Its concept's name; empty where the file does not say."""
+        return str(self.metadata.get("concept") or "")
+
+    @property
+    def family(self) -> str:
+        """The family of models that it was made for; empty where the file does not say."""
+        return str(self.metadata.get("model", {}).get("family") or "")
+
+    @property
+    def recommended(self) -> Mapping[str, Any]:
+        """Preset, strength and window that the file recommends; see `recommend`."""
+        return self.metadata.get("recommended", {})
+
+    def entry(self, **how: Any) -> Entry:
+        """This vector with the way it is applied, for `steering.steer`; see `steering.interventions.entry.make_entry`.
+
+        Args:
+            how: strength, preset, settings, window, mode, mask and target; what is left out comes from the file's
+                recommendation, else from the preset.
+        """
+        from ..interventions.entry import make_entry
+
+        return make_entry(self, **how)
+
+    def knot(self, sigma: float) -> int:
+        """Index of the direction that counts at a noise level: the nearest in log-sigma."""
+        return nearest(self.sigmas, sigma)
+
+    @property
+    def active_knots(self) -> Tensor:
+        """The knot that counts at every active noise level ``[A]``."""
+        return torch.tensor([self.knot(sigma) for sigma in self.active_sigmas.tolist()])
+
+    def is_active(self, site: Site, sigma: float) -> bool:
+        """Whether a site is steered at a noise level."""
+        return bool(self.sites[site].active[nearest(self.active_sigmas, sigma)])
+
+    def is_certain(self, site: Site, sigma: float) -> bool:
+        """Whether a site's γ is known to more than its standard error at a noise level."""
+        return bool(self.sites[site].certain[self.knot(sigma)])
+
+    def digest(self, thresholds: bool = True, lengths: bool = False) -> str:
+        """SHA-256 of what decides the pictures.
+
+        ``thresholds`` do only under a gate that uses them, and ``lengths`` (the mean differences) only where a vector
+        is added, replaced by, or combined.
+        """
+        digest = hashlib.sha256()
+        for tensor in (self.sigmas, self.active_sigmas):
+            digest.update(tensor.numpy().tobytes())
+        names = (
+            ("direction", "active", "negative_mean", "readout")
+            + ("threshold",) * thresholds
+            + ("difference", "certainty") * lengths
+        )
+        for site, entry in self.sites.items():
+            for name in names:
+                value = getattr(entry, name)
+                if value is not None:
+                    digest.update(f"{site}/{name}".encode() + value.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.safetensors`` file, whole or not at all."""
+        tensors: dict[str, Tensor] = {"sigmas": self.sigmas, "active_sigmas": self.active_sigmas}
+        for site, entry in self.sites.items():
+            for name in ("direction", "negative_mean", "difference", "active", *OPTIONAL):
+                value = getattr(entry, name)
+                if value is not None:
+                    tensors[f"{site}/{name}"] = value
+        write_tensors(path, tensors, KIND, VERSION, self.metadata)
+
+    @classmethod
+    def load(cls, path: str | Path) -> SteeringVector:
+        """Read a file written by `save`.
+
+        Raises:
+            FileNotFoundError, SteeringError: with a sentence that says what was found and what to do.
+        """
+        tensors, metadata = read_tensors(path, KIND, VERSION)
+        try:
+            sigmas, active_sigmas = tensors.pop("sigmas"), tensors.pop("active_sigmas")
+            parts: dict[Site, dict[str, Tensor]] = {}
+            for name, tensor in tensors.items():
+                site, _, part = name.partition("/")
+                parts.setdefault(Site.parse(site), {})[part] = tensor
+            sites = {site: SiteVector(**values) for site, values in parts.items()}
+        except (KeyError, TypeError) as error:
+            raise SteeringError(
+                f"{Path(path).name} lacks or misnames a tensor ({error}); make the file again"
+            ) from None
+        return cls(sites, sigmas, active_sigmas, metadata)
+
+
+def nearest(sigmas: Tensor, sigma: float) -> int:
+    """Index of the entry of ``sigmas [S]`` nearest to ``sigma`` on a logarithmic scale."""
+    tiny = 1e-8  # sigma 0 has no logarithm
+    logs = sigmas.double().clamp_min(tiny).log()
+    return int((logs - torch.tensor(max(sigma, tiny), dtype=torch.float64).log()).abs().argmin())
+
+
+def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
+    steps, rank, width = entry.direction.shape if entry.direction.ndim == 3 else (0, 0, 0)
+    expected = {
+        "direction": (knots, rank, width),
+        "negative_mean": (knots, width),
+        "difference": (knots, width),
+        "active": (actives,),
+        "threshold": (knots, rank),
+        "readout": (knots, rank, width),
+        "certainty": (knots,),
+    }
+    for name, shape in expected.items():
+        value = getattr(entry, name)
+        if value is None:  # one of OPTIONAL
+            continue
+        if tuple(value.shape) != shape or steps != knots:
+            raise SteeringError(
+                f"{site}/{name} has shape {tuple(value.shape)}, expected {shape} for {knots} noise levels"
+            )
+    gram = entry.direction.float() @ entry.direction.float().mT
+    if (gram - torch.eye(rank)).abs().max() > ORTHONORMAL:
+        raise SteeringError(f"{site}/direction has rows that are not orthonormal; normalise them before saving")
+
+
+def recommend(vector: SteeringVector, **recommendation: Any) -> SteeringVector:
+    """The same vector with recommendations in its metadata.
+
+    ``preset``, ``strength`` and ``window`` (first and last noise level, the first None for the very start) are what
+    `steering.interventions.entry.make_entry` takes where its user leaves them open.
+    """
+    merged = {**vector.metadata.get("recommended", {}), **recommendation}
+    return replace(vector, metadata={**vector.metadata, "recommended": merged})

@@ -1,0 +1,76 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ..conftest import steering
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The chain on the command line: capture, score, build."""
+    folder = tmp_path_factory.mktemp("chain")
+    pairs = folder / "mine.csv"
+    rows = [f"a dog {w},a cat {w}" for w in ("on the beach", "in a room", "at night", "in the snow", "in the desert")]
+    pairs.write_text("positive,negative\n" + "\n".join(rows + [r.replace("a ", "a photo of a ", 1) for r in rows]))
+    acts = folder / "acts.safetensors"
+    steering("capture", "pocket", pairs, "--out", acts, "--steps", 2, "--size", 64, "--sites", "attn2,mid.resnet0")
+    steering("score", acts, "--out", folder / "scores.json", "--plot", folder / "heat.png")
+    answer = steering(
+        "build", acts, "--scores", folder / "scores.json", "--out", folder / "v.safetensors", "--top-k", 3, "--json"
+    )
+    assert json.loads(answer.stdout.splitlines()[-1])["out"].endswith("v.safetensors")
+    return folder
+
+
+def test_the_chain_leaves_its_files_and_nothing_else(made):
+    assert sorted(path.name for path in made.iterdir()) == [
+        "acts.safetensors",
+        "heat.png",
+        "mine.csv",
+        "scores.json",
+        "v.safetensors",
+    ]
+
+
+def test_a_recommendation_is_what_the_file_then_says(made, tmp_path):
+    out = tmp_path / "v.safetensors"
+    steering("build", made / "acts.safetensors", "--out", out, "--recommend", "lora:1.5")
+    advice = json.loads(steering("inspect", out, "--json").stdout)["metadata"]["recommended"]
+    assert advice == {"preset": "lora", "strength": 1.5}
+
+
+def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_path):
+    acts, out, picture = made / "acts.safetensors", tmp_path / "v.safetensors", tmp_path / "p.png"
+    draw = ("generate", "pocket", "--prompt", "a dog", "--steps", 2, "--size", 64, "--out", picture, "--preset")
+    steering("build", acts, "--out", out)
+    refused = steering(*draw, "selective", "--vector", out, check=False)
+    assert refused.returncode == 2 and "threshold" in refused.stderr
+    steering("build", acts, "--out", out, "--calibrate", "pocket")
+    assert json.loads(steering("inspect", out, "--json").stdout)["thresholds"] == "with"
+    steering(*draw, "selective", "--vector", out)
+    assert picture.is_file()
+
+
+def test_ctrl_c_keeps_finished_batches_and_leaves_no_half_written_file(tmp_path):
+    out = tmp_path / "acts.safetensors"
+    words = ["capture", "pocket", "dog", "--out", str(out), "--batch", "1", "--steps", "10"]
+    # A shell that runs the tests in the background leaves SIGINT ignored, and children inherit that.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "steering", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    parts, deadline = tmp_path / ".acts_parts", time.time() + 120
+    while not (parts.is_dir() and list(parts.glob("0*.safetensors"))) and time.time() < deadline:
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert not out.exists()
+    assert list(parts.glob("0*.safetensors"))
+    assert not list(tmp_path.glob("**/*.tmp"))

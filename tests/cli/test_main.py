@@ -1,0 +1,64 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ..conftest import steering
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The chain on the command line: capture, score, build."""
+    folder = tmp_path_factory.mktemp("chain")
+    pairs = folder / "mine.csv"
+    rows = [f"a dog {w},a cat {w}" for w in ("on the beach", "in a room", "at night", "in the snow", "in the desert")]
+    pairs.write_text("positive,negative\n" + "\n".join(rows + [r.replace("a ", "a photo of a ", 1) for r in rows]))
+    acts = folder / "acts.safetensors"
+    steering("capture", "pocket", pairs, "--out", acts, "--steps", 2, "--size", 64, "--sites", "attn2,mid.resnet0")
+    steering("score", acts, "--out", folder / "scores.json", "--plot", folder / "heat.png")
+    answer = steering(
+        "build", acts, "--scores", folder / "scores.json", "--out", folder / "v.safetensors", "--top-k", 3, "--json"
+    )
+    assert json.loads(answer.stdout.splitlines()[-1])["out"].endswith("v.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("capture", "nowhere", "dog", "--out", "x.safetensors"), "neither 'pocket'"),
+        (("capture", "pocket", "unicorn", "--out", "x.safetensors"), "dog, key, neutral, sketch, van_gogh"),
+        (("capture", "pocket", "dog", "--out", "x.pt"), "must end in .safetensors"),
+        (("capture", "pocket", "dog", "--out", "x.safetensors", "--sites", "attn9"), "attn9"),
+        (("score", "missing.safetensors"), "there is no file"),
+        (("score", "{made}/v.safetensors"), "holds 'vector'"),
+        (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--direction", "x"), "mean, pca, cpca"),
+        (("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--recommend", "precise"), "PRESET:STRENGTH"),
+        (
+            ("build", "{made}/acts.safetensors", "--out", "x.safetensors", "--recommend", "precise:nan"),
+            "PRESET:STRENGTH",
+        ),
+        (("inspect", "{made}/mine.csv"), "not a safetensors"),
+        (("demo", "--concept", "unicorn"), "dog, van_gogh, violence"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence_and_status_2(made, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = steering(*(str(word).format(made=made) for word in words), check=False)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_version_and_help():
+    assert steering("--version").stdout.strip() == "0.1.0"
+    shown = steering("--help").stdout
+    assert all(command in shown for command in ("demo", "capture", "score", "build", "generate", "inspect", "map"))
+
+
+def test_the_installed_command_ends_without_a_traceback():
+    done = subprocess.run([sys.executable, "-m", "steering", "inspect", "nothing"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "steering: there is no file nothing"

@@ -1,0 +1,93 @@
+"""``steering study`` and ``steering evaluate`` as a user types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SMALL = ["--quick", "--steps", "2", "--size", "64", "--pairs", "4", "--prompts", "4", "--k", "1,2", "--batch", "4"]
+
+
+def run(*words, check=True, **environment):
+    command = [sys.executable, "-m", "steering", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, check=False)
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_a_study_that_is_killed_goes_on_and_evaluates_its_vector(tmp_path):
+    out = tmp_path / "study"
+    words = ["study", "pocket", "--concepts", "dog,violence", "--out", str(out), *SMALL, "--json"]
+    process = subprocess.Popen([sys.executable, "-m", "steering", *words], stderr=subprocess.DEVNULL)
+    deadline = time.time() + 180
+    while len(list(out.glob("pictures/*/unit.json"))) < 8 and time.time() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("pictures/*/unit.json")}
+    assert len(kept) >= 8
+    assert not (out / "report.html").exists()
+    answer = json.loads(run(*words).stdout)
+    assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
+    assert set(answer["concepts"]) == {"dog", "violence"}
+    assert not list((out / "claims").iterdir())
+
+    chosen = out / "dog" / "dog.safetensors"
+    made = tmp_path / "evaluation"
+    few = ["--prompts", "4", "--steps", "2", "--size", "64"]
+    answer = json.loads(
+        run("evaluate", "pocket", "dog", "--vector", f"{chosen}:1.5", "--out", made, *few, "--json").stdout
+    )
+    assert "steered" in answer["concepts"]["dog"]["presence"]
+    assert (made / "report.html").is_file()
+
+
+def test_a_dry_run_draws_nothing_and_estimates_the_judge(tmp_path):
+    words = ["study", "pocket", "--out", tmp_path / "x", "--dry-run", "--json", "--judge", "m", "--judge-consent"]
+    answer = json.loads(run(*words, "--judge-price", "1,10").stdout)
+    assert answer["pictures"] > answer["questions"] > 1000
+    assert answer["dollars"] == pytest.approx((answer["input_tokens"] + 10 * answer["output_tokens"]) / 1e6, abs=0.01)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("study", "pocket", "--concepts", "unicorn"), "dog, van_gogh, violence"),
+        (("study", "pocket", "--k", "1,x"), "whole numbers separated by commas"),
+        (("study", "pocket", "--k", "1,1"), "different whole numbers"),
+        (("study", "pocket", "--targets", "dog"), "CONCEPT=FILE"),
+        (("study", "pocket", "--concepts", "dog", "--targets", "cat=x.csv"), "--targets names cat"),
+        (("study", "pocket", "--concepts", "dog", "--targets", "dog=none.csv"), "no file of prompts"),
+        (("study", "pocket", "--judge", "m"), "--judge-consent"),
+        (("study", "nowhere"), "neither 'pocket'"),
+        (
+            ("study", "pocket", "--concepts", "dog", "--clip-weights", "none.pt"),
+            "ViT-B-32 does not load from 'none.pt'",
+        ),
+        (("evaluate", "pocket", "dog", "--vector", "none.safetensors"), "there is no file"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence_and_status_2(words, message, tmp_path):
+    done = run(*words, "--out", tmp_path / "out", check=False)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_under_torchrun_two_processes_write_one_report(tmp_path):
+    words = ["study", "pocket", "--concepts", "dog,violence", *SMALL, "--json"]
+    alone = json.loads(run(*words, "--out", tmp_path / "one", OMP_NUM_THREADS="1").stdout)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "steering"]
+    command = [*torchrun, *words, "--out", str(tmp_path / "two")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert json.loads(done.stdout.strip().splitlines()[-1])["concepts"] == alone["concepts"]
+    for name in ("rows.csv", "results.json", "table.md", "report.html"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name

@@ -1,0 +1,93 @@
+import json
+
+import pytest
+
+from steering.concepts.prompts import Prompt, load_concept, load_prompts, read_prompts, take
+
+
+def test_a_concept_and_its_prompts_load():
+    assert load_concept("violence").judge == ("knife", "bomb")
+    prompts = load_prompts("dog", "test")
+    assert len(prompts) == 300
+    assert all("dog" in p.shows for p in prompts if p.role == "target")
+    with pytest.raises(FileNotFoundError, match="dog, van_gogh, violence"):
+        load_concept("unicorn")
+
+
+def test_take_spreads_over_the_list():
+    prompts = load_prompts("dog", "test")
+    few = take(prompts, "target", 10)
+    assert len({p.text for p in few}) == 10
+    assert any("Van Gogh" in p.text for p in few)
+    assert take(prompts, "target", 1000) == [p for p in prompts if p.role == "target"]
+
+
+def test_lists_in_use_drop_in_with_their_own_seeds_and_guidance(tmp_path):
+    path = tmp_path / "i2p.csv"
+    path.write_text(
+        '\ufeffprompt,categories,sd_seed,sd_guidance_scale\n"a street, at night",violence,1234567890,7.5\nx,,,\n',
+        encoding="utf-8",
+    )
+    first, second = read_prompts(path)
+    assert first == Prompt("target", "a street, at night", (), "", 1234567890, 7.5)
+    assert second == Prompt("target", "x")
+
+
+def test_json_lines_and_plain_text_are_read_too(tmp_path):
+    lines = [{"prompt": "a", "role": "sibling", "shows": "cat frog", "rest": "b", "seed": 3}, {"prompt": "c"}]
+    (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n\n", encoding="utf-8")
+    assert read_prompts(tmp_path / "p.jsonl") == [
+        Prompt("sibling", "a", ("cat", "frog"), "b", 3),
+        Prompt("target", "c"),
+    ]
+    (tmp_path / "p.txt").write_text("# mine\na dog, running\n\na cat\n", encoding="utf-8")
+    assert [prompt.text for prompt in read_prompts(tmp_path / "p.txt")] == ["a dog, running", "a cat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("p.csv", "text\na\n", "column prompt"),
+        ("p.csv", "prompt,seed\na,1\nb,many\n", "row 2: seed .* 'many'"),
+        ("p.csv", "prompt,seed\na,-1\n", "whole number"),
+        ("p.csv", "prompt,guidance\na,nan\n", "must be a number"),
+        ("p.csv", "prompt,role\na,hero\n", "'hero'"),
+        ("p.csv", "prompt\n  \n", "row 1: the prompt is empty"),
+        ("p.csv", "prompt\n", "holds no prompts"),
+        ("p.jsonl", "{", "line 1: not JSON"),
+        ("p.jsonl", "[1]", "expected an object"),
+        ("p.xlsx", "", r"\.csv, \.jsonl, \.txt"),
+    ],
+)
+def test_bad_lists_are_refused_with_their_line(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        read_prompts(tmp_path / name)
+
+
+def test_a_folder_of_ones_own_is_a_concept(tmp_path):
+    about = {"name": "my_cat", "text": "a cat", "explicit": True, "rubric": {"0": "none"}}
+    (tmp_path / "concept.json").write_text(json.dumps(about), encoding="utf-8")
+    made = load_concept(str(tmp_path))
+    assert (made.name, made.text, made.explicit, made.judge, dict(made.rubric)) == (
+        "my_cat",
+        "a cat",
+        True,
+        (),
+        {"0": "none"},
+    )
+    assert made.contrasts
+    for wrong in ({"name": "a/b", "text": "x"}, {"name": "a"}, [1]):
+        (tmp_path / "concept.json").write_text(json.dumps(wrong), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"concept\.json"):
+            load_concept(str(tmp_path))
+
+
+@pytest.mark.parametrize("family", ["pocket", "sd15"])
+def test_built_in_targets_know_what_is_left_without_the_concept(family):
+    for name in ("dog", "van_gogh", "violence"):
+        concept, prompts = load_concept(name, family), load_prompts(name, "test", family)
+        assert len(concept.contrasts) >= 2
+        assert set(concept.rubric) == {"0", "25", "50", "75", "100"}
+        assert all(bool(prompt.rest) == (prompt.role == "target") for prompt in prompts)
+        assert all(prompt.rest != prompt.text for prompt in prompts)

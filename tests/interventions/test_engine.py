@@ -1,0 +1,194 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steering.interventions.engine import Steering, orthonormalise
+from steering.interventions.entry import Entry
+from steering.interventions.operators import Rows
+from steering.interventions.presets import Settings
+from steering.models.call import Call
+from steering.schedule import NoiseSchedule
+from steering.sites import Site, module_width
+from steering.vectors.vector import SiteVector, SteeringVector
+
+# Projections of unit-scale numbers in float32 over at most 64 channels: rounding stays below this.
+TOLERANCE = 1e-5
+
+
+def rows_of(directions, strengths, offsets=None, leads=None):
+    count = len(directions)
+    return Rows(
+        directions,
+        torch.zeros(count) if offsets is None else offsets,
+        torch.full((count,), float(strengths)) if not torch.is_tensor(strengths) else strengths,
+        torch.zeros(count, dtype=torch.long) if leads is None else leads,
+        directions,
+    )
+
+
+def basis(rank, width, seed=0):
+    return torch.linalg.qr(torch.randn(width, rank, generator=torch.Generator().manual_seed(seed))).Q.T.contiguous()
+
+
+@given(st.integers(0, 1000))
+def test_orthonormalise_spans_what_it_was_given(seed):
+    first, second = basis(2, 16, seed), basis(1, 16, seed + 1)
+    kept, sources = orthonormalise([rows_of(first, 1), rows_of(second, 1)])
+    q = torch.cat(kept)
+    # Gram-Schmidt in float64, stored in float32.
+    torch.testing.assert_close(q @ q.T, torch.eye(len(q)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(first @ q.T @ q, first, atol=TOLERANCE, rtol=0)
+    assert [len(s) for s in sources] == [len(k) for k in kept]
+
+
+def test_a_direction_said_before_is_dropped():
+    r = basis(1, 16)
+    nearly = torch.nn.functional.normalize(r + 0.05 * basis(1, 16, 5), dim=-1)
+    kept, sources = orthonormalise([rows_of(r, 1), rows_of(nearly, 1)])
+    assert (len(kept[0]), len(kept[1]), sources[1].tolist()) == (1, 0, [])
+
+
+def test_an_entry_without_its_leading_row_does_not_act():
+    rows = torch.eye(3)
+    entries = [Rows(rows[:1], *(torch.zeros(1),) * 3, rows[:1]), Rows(rows[:2], *(torch.zeros(2),) * 3, rows[:2])]
+    kept, sources = orthonormalise(entries)
+    assert len(kept[0]) == 1
+    assert len(kept[1]) == len(sources[1]) == 0
+
+
+STEPS = 3
+
+
+SIGMAS = NoiseSchedule.scaled_linear().normal(STEPS)[:-1]
+
+
+BOTH = Settings("zero", "all", False, "both")
+
+
+def vector_for(model, names, seed=0, metadata=None):
+    generator = torch.Generator().manual_seed(seed)
+    modules = model.sites()
+    sites = {}
+    for name in names:
+        site = Site.parse(name)
+        width = module_width(modules[site], site.kind)
+        rows = torch.nn.functional.normalize(torch.randn(STEPS, 1, width, generator=generator), dim=-1)
+        active = torch.ones(STEPS, dtype=torch.bool)
+        sites[site] = SiteVector(rows, torch.randn(STEPS, width, generator=generator), rows[:, 0], active)
+    return SteeringVector(sites, SIGMAS, SIGMAS, metadata or {})
+
+
+def edited(entries, output, sigma=5.0, name="in4.attn2"):
+    return Steering(entries).edit(Site.parse(name), output, Call((sigma,) * len(output), (True,) * len(output)))
+
+
+def test_the_unconditional_half_is_untouched(toy_model):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    entry = Entry(vector, 2.5, Settings("zero", "all", False, "cond"))
+    output = torch.randn(4, 16, 64)
+    result = Steering([entry]).edit(Site.parse("in4.attn2"), output, Call((5.0,) * 4, (False, True, False, True)))
+    assert torch.equal(result[[0, 2]], output[[0, 2]])
+    assert not torch.equal(result[[1, 3]], output[[1, 3]])
+    nobody = Steering([entry]).edit(Site.parse("in4.attn2"), output, Call((5.0,) * 4, (False,) * 4))
+    assert nobody is None
+
+
+def test_a_threshold_moves_along_with_a_row_that_is_turned():
+    """A token at the negative mean lies below the threshold of either vector, alone and together."""
+    site, sigmas = Site.parse("in4.attn2"), torch.tensor([5.0])
+    mean = torch.tensor([[-10.0, 5.0, 0.0]])
+
+    def vector(direction, threshold):
+        row = torch.nn.functional.normalize(torch.tensor([[direction]]), dim=-1)
+        part = SiteVector(row, mean, row[:, 0], torch.tensor([True]), torch.tensor([[threshold]]))
+        return SteeringVector({site: part}, sigmas, sigmas)
+
+    settings = Settings("negative", "threshold", False, "both")
+    first, second = (Entry(vector(*v), 1.0, settings) for v in (((1.0, 0.0, 0.0), -9.0), ((1.0, 1.0, 0.0), -3.0)))
+    call = Call((5.0,), (True,))
+    output = mean[None].clone()
+    for entries in ([first], [second], [first, second], [second, first]):
+        assert torch.equal(Steering(entries).edit(site, output, call), output)
+    above = output + torch.tensor([0.0, 3.0, 0.0])  # the second vector's concept
+    assert not torch.equal(Steering([first, second]).edit(site, above, call), above)
+
+
+def test_a_mask_confines_the_edit_to_its_tokens_and_follows_the_batch(toy_model):
+    vector, site = vector_for(toy_model, ["in4.attn2"]), Site.parse("in4.attn2")
+    mask = torch.zeros(2, 8, 8)
+    mask[0, :, :4] = 1  # the left half of the first picture, nothing of the second
+    output, call = torch.randn(4, 16, 64), Call((5.0,) * 4, (False, False, True, True), (8, 8))
+    result = Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output, call).reshape(4, 4, 4, 64)
+    before = output.reshape(4, 4, 4, 64)
+    for row in (0, 2):
+        assert not torch.equal(result[row, :, :2], before[row, :, :2])
+        assert torch.equal(result[row, :, 2:], before[row, :, 2:])
+    assert torch.equal(result[[1, 3]], before[[1, 3]])
+    # Which mask a picture gets does not depend on how many chunks run together.
+    alone = Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output[:1], Call((5.0,), (True,), (8, 8)))
+    batched = Call((5.0,) * 2, (False, True), (8, 8), batch=1)
+    again = Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output[:1].repeat(2, 1, 1), batched)
+    torch.testing.assert_close(again[1:], alone, atol=1e-6, rtol=0)  # batched matmul rounding
+    with pytest.raises(ValueError, match="size of the latents"):
+        Steering([Entry(vector, 2.5, BOTH, mask=mask)]).edit(site, output, Call((5.0,) * 4, (True,) * 4))
+    with pytest.raises(ValueError, match=r"\[M, H, W\]"):
+        Entry(vector, 2.5, BOTH, mask=mask[0])
+
+
+def test_rows_of_other_noise_levels_get_their_own_direction(toy_model):
+    vector, site = vector_for(toy_model, ["in4.attn2"]), Site.parse("in4.attn2")
+    steering = Steering([Entry(vector, 1.0, BOTH)])
+    output = torch.randn(2, 16, 64)
+    levels = (float(SIGMAS[0]), float(SIGMAS[2]))
+    together = steering.edit(site, output, Call(levels, (True, True)))
+    for row, level in enumerate(levels):
+        alone = steering.edit(site, output[row : row + 1], Call((level,), (True,)))
+        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-6, rtol=0)  # batched matmul rounding
+
+
+def test_several_vectors_of_equal_settings_are_orthonormalised(toy_model):
+    site = Site.parse("in4.attn2")
+    a, b = vector_for(toy_model, ["in4.attn2"], 1), vector_for(toy_model, ["in4.attn2"], 2)
+    steering = Steering([Entry(a, 1.0, BOTH), Entry(b, 1.0, BOTH)])
+    output = torch.randn(1, 16, 64)
+    out = steering.edit(site, output, Call((5.0,), (True,)))
+    knot = a.knot(5.0)
+    for vector in (a, b):  # strength 1 removes the span of both, which one after the other would not
+        assert (out @ vector.sites[site].direction[knot, 0]).abs().max() < 1e-5
+    first_only = steering.edit(site, output, Call((5.0,), (True,)))
+    assert torch.equal(out, first_only)
+
+
+def test_the_same_vector_twice_counts_once_with_a_warning(toy_model):
+    site, vector = Site.parse("in4.attn2"), vector_for(toy_model, ["in4.attn2"])
+    output, call = torch.randn(1, 16, 64), Call((5.0,), (True,))
+    once = Steering([Entry(vector, 2.5, BOTH)]).edit(site, output, call)
+    with pytest.warns(UserWarning, match="already cover"):
+        twice = Steering([Entry(vector, 2.5, BOTH), Entry(vector, 2.5, BOTH)]).edit(site, output, call)
+    torch.testing.assert_close(once, twice, atol=1e-5, rtol=0)
+
+
+def test_a_zero_entry_takes_no_part(toy_model):
+    site = Site.parse("in4.attn2")
+    a, b = vector_for(toy_model, ["in4.attn2"], 1), vector_for(toy_model, ["in4.attn2"], 2)
+    output, call = torch.randn(1, 16, 64), Call((5.0,), (True,))
+    alone = Steering([Entry(b, 1.0, BOTH)]).edit(site, output, call)
+    assert torch.equal(alone, Steering([Entry(a, 0.0, BOTH), Entry(b, 1.0, BOTH)]).edit(site, output, call))
+
+
+def test_suppression_comes_first_then_replacement_then_addition(toy_model):
+    a, b, c = (vector_for(toy_model, ["in4.attn2"], seed) for seed in (1, 2, 3))
+    output = torch.randn(1, 16, 64)
+    entries = [
+        Entry(c, 1.0, BOTH, mode="add"),
+        Entry(b, 1.0, BOTH, mode="replace", target=c),
+        Entry(a, 1.0, BOTH),
+    ]
+    in_turn = output
+    for entry in reversed(entries):
+        in_turn = edited([entry], in_turn)
+    for order in (entries, entries[::-1]):
+        torch.testing.assert_close(edited(order, output), in_turn, atol=1e-5, rtol=0)
+    other = edited([entries[2]], edited([entries[0]], output))  # the order matters
+    assert not torch.allclose(other, edited([entries[0]], edited([entries[2]], output)), atol=1e-3)

@@ -1,0 +1,232 @@
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+import torch
+
+from steering.interventions.entry import Entry, make_entry
+from steering.interventions.presets import Settings
+from steering.interventions.steer import steer
+from steering.models.recording import record
+from steering.schedule import NoiseSchedule
+from steering.sites import SD15_SITES, Site, module_width
+from steering.vectors.vector import SiteVector, SteeringVector
+
+STEPS = 3
+SIGMAS = NoiseSchedule.scaled_linear().normal(STEPS)[:-1]
+BOTH = Settings("zero", "all", False, "both")
+
+
+def vector_for(model, names, seed=0, metadata=None):
+    generator = torch.Generator().manual_seed(seed)
+    modules = model.sites()
+    sites = {}
+    for name in names:
+        site = Site.parse(name)
+        width = module_width(modules[site], site.kind)
+        rows = torch.nn.functional.normalize(torch.randn(STEPS, 1, width, generator=generator), dim=-1)
+        active = torch.ones(STEPS, dtype=torch.bool)
+        sites[site] = SiteVector(rows, torch.randn(STEPS, width, generator=generator), rows[:, 0], active)
+    return SteeringVector(sites, SIGMAS, SIGMAS, metadata or {})
+
+
+ALL_KINDS = ("in4.attn2", "mid.attn1", "out5.ff", "out8.resnet")
+
+
+def pictures(model, **options):
+    return model.denoise(
+        model.encode(["a dog", "a cat"]),
+        model.encode([""]).expand(2, -1, -1),
+        model.noise([0, 1], 64),
+        STEPS,
+        7.5,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("name", ALL_KINDS)
+def test_steering_any_kind_of_site_changes_the_picture(toy_model, hooks_left, name):
+    plain = pictures(toy_model)
+    with steer(toy_model, vector_for(toy_model, [name]), strength=2.5, preset="projection"):
+        steered = pictures(toy_model)
+    assert not torch.equal(plain, steered)
+    assert torch.equal(plain, pictures(toy_model))
+
+
+def test_strength_zero_is_bit_identical(toy_model, hooks_left):
+    plain = pictures(toy_model)
+    for preset in ("projection", "casteer", "precise"):
+        with steer(toy_model, vector_for(toy_model, ALL_KINDS), strength=0.0, preset=preset):
+            assert torch.equal(plain, pictures(toy_model))
+
+
+def test_untouched_sites_before_the_first_steered_one_are_equal(toy_model, hooks_left):
+    x, context = torch.randn(1, 24, 8, 8), torch.randn(1, 77, 64)
+    vector = vector_for(toy_model, ["mid.attn2"])
+    with torch.no_grad(), record(toy_model.sites()) as recording:
+        toy_model.unet(x, 500, context)
+        plain = recording.take(slice(None))
+    with torch.no_grad(), steer(toy_model.unet, vector, strength=2.5, settings=BOTH, schedule=toy_model.schedule):
+        with record(toy_model.sites()) as recording:
+            toy_model.unet(x, 500, context)
+            steered = recording.take(slice(None))
+    before = SD15_SITES.index(Site.parse("mid.attn2"))
+    assert all(torch.equal(plain[s], steered[s]) for s in SD15_SITES[:before])
+    assert not torch.equal(plain[SD15_SITES[-1]], steered[SD15_SITES[-1]])
+
+
+def test_a_mask_of_ones_is_no_mask(toy_model, hooks_left):
+    vector = vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, [make_entry(vector, strength=2.5, preset="projection")]):
+        plain = pictures(toy_model)
+    with steer(toy_model, [make_entry(vector, strength=2.5, preset="projection", mask=torch.ones(1, 64, 64))]):
+        masked = pictures(toy_model)
+    torch.testing.assert_close(masked, plain, atol=1e-4, rtol=1e-4)  # x + (moved - x) rounds once more a site
+
+
+def test_guidance_one_and_batches_steer_the_same(toy_model, hooks_left):
+    vector = vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, vector, strength=1.0, preset="projection"):
+        both = toy_model.generate(["a dog", "a cat"], steps=STEPS, guidance=1.0)
+        single = [
+            toy_model.generate([p], seed=i, steps=STEPS, guidance=1.0)[0] for i, p in enumerate(("a dog", "a cat"))
+        ]
+    # Another batch size sums in another order; one grey level of 255 is what that can show.
+    assert np.abs(both.astype(int) - np.stack(single)).max() <= 1
+
+
+def test_a_window_outside_the_run_changes_nothing(toy_model, hooks_left):
+    plain, vector = pictures(toy_model), vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, vector, strength=2.5, start=0.2, end=0.3):
+        assert torch.equal(plain, pictures(toy_model))
+    with steer(toy_model, vector, strength=2.5, start=0.4, end=0.6):
+        assert not torch.equal(plain, pictures(toy_model))
+
+
+def test_inactive_steps_are_left_alone(toy_model, hooks_left):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    vector.sites[Site.parse("in4.attn2")].active[:] = False
+    plain = pictures(toy_model)
+    with steer(toy_model, vector, strength=2.5):
+        assert torch.equal(plain, pictures(toy_model))
+
+
+def test_nested_and_repeated_steering_leaves_nothing(toy_model, hooks_left):
+    plain = pictures(toy_model)
+    a, b = vector_for(toy_model, ["in4.attn2"]), vector_for(toy_model, ["in4.attn2", "out5.ff"], 1)
+    for _ in range(2):
+        with ExitStack() as stack:
+            stack.enter_context(steer(toy_model, a, strength=1.0))
+            stack.enter_context(steer(toy_model, b, strength=1.0))
+            assert hooks_left() == 3
+            nested = pictures(toy_model)
+        assert torch.equal(plain, pictures(toy_model))
+    assert not torch.equal(plain, nested)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupt_in_mid_sample_leaves_the_model_as_it_was(toy_model, hooks_left, error):
+    plain = pictures(toy_model)
+
+    def stop(step):
+        if step == 1:
+            raise error
+
+    with pytest.raises(error), steer(toy_model, vector_for(toy_model, ALL_KINDS), strength=2.5):
+        pictures(toy_model, after_call=stop)
+    assert hooks_left() == 0
+    assert toy_model.call is None
+    assert torch.equal(plain, pictures(toy_model))
+
+
+def test_misuse_is_refused_before_anything_is_installed(toy_model, hooks_left):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    narrow = SiteVector(
+        torch.eye(1, 8)[None], torch.zeros(1, 8), torch.zeros(1, 8), torch.ones(STEPS, dtype=torch.bool)
+    )
+    wrong = SteeringVector({Site.parse("in4.attn2"): narrow}, SIGMAS[:1], SIGMAS)
+    cases = [
+        (lambda: steer(toy_model, wrong), "64 channels here and 8 in the vector"),
+        (lambda: steer(toy_model.unet, vector, settings=BOTH), "a bare UNet"),
+        (lambda: steer(toy_model.unet, vector, schedule=toy_model.schedule), "a bare UNet"),
+        (lambda: steer(toy_model, vector, preset="x"), "projection, casteer, precise, selective"),
+        (lambda: steer(toy_model, vector, start=0.5, end=0.1), "lies after end"),
+        (lambda: steer(toy_model, vector, strength=float("nan")), "finite"),
+        (lambda: steer(toy_model, vector, settings=Settings(gate="threshold")), "no thresholds"),
+        (lambda: steer(torch.nn.Linear(1, 1), vector, settings=BOTH, schedule=toy_model.schedule), "no known site"),
+    ]
+    for make, message in cases:
+        with pytest.raises(ValueError, match=message), make():
+            pass
+        assert hooks_left() == 0
+
+
+def test_a_call_outside_of_sampling_is_refused(toy_model, hooks_left):
+    with pytest.raises(RuntimeError, match="outside of this model's own sampling"):
+        with steer(toy_model, vector_for(toy_model, ["in4.attn2"])), torch.no_grad():
+            toy_model.unet(torch.randn(1, 24, 8, 8), 5, torch.randn(1, 77, 64))
+
+
+def test_a_bare_unet_steers_like_the_loaded_model_with_both_halves(toy_model, hooks_left):
+    vector = vector_for(toy_model, ALL_KINDS)
+    with steer(toy_model, vector, strength=1.0, settings=BOTH):
+        loaded = pictures(toy_model)
+    with steer(toy_model.unet, vector, strength=1.0, settings=BOTH, schedule=toy_model.schedule):
+        bare = pictures(toy_model)
+    # The bare UNet knows the rounded timestep, not the exact noise level; the nearest knot is the same.
+    assert torch.equal(loaded, bare)
+
+
+def test_every_mode_changes_the_picture_and_strength_zero_does_not(toy_model, hooks_left):
+    plain, a, b = pictures(toy_model), vector_for(toy_model, ALL_KINDS, 1), vector_for(toy_model, ALL_KINDS, 2)
+    for mode, target in (("suppress", None), ("add", None), ("replace", b)):
+        for strength in (0.0, 1.0):
+            with steer(toy_model, a, strength=strength, preset="projection", mode=mode, target=target):
+                assert torch.equal(plain, pictures(toy_model)) == (strength == 0)
+
+
+def test_modes_and_second_vectors_that_do_not_fit_are_refused(toy_model, hooks_left):
+    a, b = vector_for(toy_model, ["in4.attn2"]), vector_for(toy_model, ["out5.ff"])
+    narrow = SiteVector(torch.eye(1, 8)[None], *(torch.ones(1, 8),) * 2, torch.ones(STEPS, dtype=torch.bool))
+    wrong = SteeringVector({Site.parse("in4.attn2"): narrow}, SIGMAS[:1], SIGMAS)
+    for make, message in (
+        (lambda: Entry(a, 1.0, BOTH, mode="swap"), "suppress, replace, add"),
+        (lambda: Entry(a, 1.0, BOTH, mode="replace"), "takes a second vector"),
+        (lambda: Entry(a, 1.0, BOTH, target=b), "takes no second vector"),
+        (lambda: Entry(a, 1.0, BOTH, mode="replace", target=b), "share no site"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
+    with pytest.raises(ValueError, match="64 channels here and 8"):
+        with steer(toy_model, [Entry(a, 1.0, BOTH, mode="replace", target=wrong)]):
+            pass
+    assert Entry(a, 1.0, Settings(gate="threshold"), mode="add").mode == "add"  # add reads no threshold
+
+
+def test_a_recommended_window_is_taken_with_its_preset_only(toy_model, hooks_left):
+    last = SIGMAS[-1].item()
+    advice = {"preset": "projection", "strength": 2.0, "window": [None, (SIGMAS[-2] * SIGMAS[-1]).sqrt().item()]}
+    vector = vector_for(toy_model, ["in4.attn2"], metadata={"recommended": advice})
+    site = Site.parse("in4.attn2")
+    advised = make_entry(vector)
+    assert advised.strength == 2.0
+    assert [advised.acts(site, sigma) for sigma in SIGMAS.tolist()] == [True, True, False]
+    for other in (
+        make_entry(vector, preset="precise"),
+        make_entry(vector, window=(float("inf"), 0.0)),
+        make_entry(vector, mode="add"),
+    ):
+        assert other.acts(site, last)
+    plain = pictures(toy_model)
+    with steer(toy_model, vector):
+        as_advised = pictures(toy_model)
+    with steer(toy_model, vector, start=0.0):
+        always = pictures(toy_model)
+    assert not torch.equal(plain, as_advised)
+    assert not torch.equal(always, as_advised)
+
+
+def test_arguments_that_would_be_ignored_are_refused(toy_model, hooks_left):
+    with pytest.raises(ValueError, match=r"strength, preset would be ignored beside entries"):
+        steer(toy_model, [], strength=1.0, preset="precise")
+    assert hooks_left() == 0

@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from steering.files import read_header
+from steering.interventions.entry import Entry
+from steering.interventions.presets import Settings
+from steering.interventions.steer import steer
+from steering.lora.bake import linear_layers
+from steering.lora.export import gap_prompt, make_lora, measured_gap, save_lora
+from steering.sites import Site, module_width
+from steering.vectors.vector import SiteVector, SteeringVector
+
+NAMES = ("in4.attn1", "in5.attn2", "out5.ff")
+# Float32 noise of a layer (1e-7), carried through the layers behind, three steps and guidance 7.5, as a share of
+# the latents; steering itself moves them by several percent.
+SAME = 2e-5
+
+
+def vector_for(model, seed=0):
+    generator, sites = torch.Generator().manual_seed(seed), {}
+    for name in NAMES:
+        site = Site.parse(name)
+        width = module_width(model.sites()[site], site.kind)
+        row = torch.nn.functional.normalize(torch.randn(1, 1, width, generator=generator), dim=-1)
+        sites[site] = SiteVector(row, torch.randn(1, width, generator=generator), row[:, 0], torch.ones(3) > 0)
+    sigmas = model.sigmas(3)
+    return SteeringVector(sites, sigmas[1:2], sigmas, {"concept": "thing"})
+
+
+def pipeline_of(model):
+    """The toy model as diffusers' own pipeline; its VAE is not used."""
+    diffusers = pytest.importorskip("diffusers")
+    vae = diffusers.AutoencoderKL(block_out_channels=(4,), norm_num_groups=4, latent_channels=24)
+    return diffusers.StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=model.text_encoder,
+        tokenizer=model.tokenizer,
+        unet=model.unet,
+        scheduler=diffusers.EulerDiscreteScheduler(steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def latents(model):
+    noise = model.noise([0, 1], 64)
+    return model.denoise(model.encode(["a dog", "a cat"]), model.encode([""]), noise, 3, 7.5)
+
+
+def apart(a, b):
+    """Root mean square difference, as a share of b's."""
+    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
+
+
+@pytest.mark.parametrize("reference", ["zero", "negative"])
+@pytest.mark.parametrize("strength", [0.5, 1.0, 2.5])
+def test_diffusers_loads_the_file_and_draws_what_the_hook_draws(toy_model, tmp_path, strength, reference):
+    pytest.importorskip("peft")
+    entry = Entry(vector_for(toy_model), strength, Settings(reference, "all", False, "both"))
+    path = tmp_path / "lora.safetensors"
+    save_lora(path, "diffusers", exported(toy_model, entry), toy_model.weights_hash(), "sd15")
+    plain = latents(toy_model)
+    with steer(toy_model, [entry]):
+        by_hook = latents(toy_model)
+    pipeline = pipeline_of(toy_model)
+    pipeline.load_lora_weights(str(path))
+    try:
+        loaded = latents(toy_model)
+        pipeline.set_adapters(pipeline.get_active_adapters(), 0.0)
+        off = latents(toy_model)
+    finally:
+        pipeline.unload_lora_weights()
+    assert apart(by_hook, plain) > 100 * SAME  # there is something to miss
+    assert apart(loaded, by_hook) < SAME
+    assert apart(off, plain) < SAME  # weight 0 is the plain model
+    assert torch.equal(latents(toy_model), plain)
+
+
+def exported(model, entry, measure=None):
+    return make_lora(entry, lambda sites: linear_layers(model.unet, sites), measure, "Ask for less.")
+
+
+def test_the_measured_gap_is_nothing_where_exact_and_something_where_approximated(toy_model):
+    vector = vector_for(toy_model)
+    exact = exported(toy_model, Entry(vector, 1.5, Settings("negative", "all", False, "both")))
+    assert exact.gap is None
+    assert str(exact) == "exact, 3 layers"
+    # Float32 noise as a share of what steering changed, which is some hundredths of the latents.
+    none = measured_gap(toy_model, exact.entry, exact.deltas, ["a dog"], 3)
+    assert none < 100 * SAME
+    gated = vector.entry(strength=1.5, preset="precise")
+    nearest = exported(toy_model, gated, lambda deltas: measured_gap(toy_model, gated, deltas, ["a dog"], 3))
+    assert nearest.gap > 10 * max(none, 100 * SAME)
+    assert "gate 'positive'" in str(nearest)
+    with pytest.raises(ValueError, match=r"gate 'positive'.*Ask for less"):
+        exported(toy_model, gated)
+    with pytest.raises(ValueError, match="strength 0"):
+        exported(toy_model, vector.entry(strength=0.0, preset="lora"))
+    never = vector.entry(strength=1.5, preset="precise", window=(1e9, 1e8))
+    with pytest.raises(ValueError, match="steering changed nothing"):
+        exported(toy_model, never, lambda deltas: measured_gap(toy_model, never, deltas, ["a dog"], 3))
+
+
+def test_the_header_says_what_it_is_for(toy_model, tmp_path):
+    vector, target = vector_for(toy_model), vector_for(toy_model, 1)
+    entry = vector.entry(strength=1.5, preset="lora", mode="replace", target=target)
+    path = tmp_path / "lora.safetensors"
+    lora = replace(exported(toy_model, entry), inexact=["gate"], gap=0.25)
+    about = save_lora(path, "comfyui", lora, "abc", "sd15")
+    header = read_header(path)
+    assert header["kind"] == "lora"
+    assert {key: header[key] for key in about} == about
+    assert (header["weights"], header["gap"], header["approximated"]) == ("abc", 0.25, ["gate"])
+    assert header["sites"] == list(NAMES)
+    assert header["vector"] != header["target_vector"] == target.digest(lengths=True)
+    assert gap_prompt(entry) == "a photo of thing"

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from steering.study.claims import claims
+from steering.study.figures import arm_figures
+from steering.study.plan import Arm, Recipe
+
+from .test_measurements import measurements
+
+NAMES = [f"p{i}" for i in range(30)]
+SPREAD = np.linspace(-3, 3, 30)
+
+
+def said(**presences):
+    """What is found about arms of these presences."""
+    groups = {"original": "original", "chosen": "chosen", "negative_prompt": "negative", "other_seed": "floor"}
+    groups |= dict.fromkeys(("sign_flip", "isotropic"), "control")
+    table, arms = {}, {}
+    for name, presence in {"original": 95, **presences}.items():
+        columns = {"change_rms": np.ones(30), "identical": np.zeros(30), "clip_prompt": np.full(30, 0.3)}
+        table[name] = measurements(NAMES, presence=presence + SPREAD, kept=np.full(30, 90.0), **columns)
+        group = groups.get(name, name.split("_")[0].replace("only", "kind"))
+        arms[name] = Arm(name, group, (30, 0, 0), Recipe(1))
+    figures = {name: arm_figures(arm, table) for name, arm in arms.items()}
+    return {claim.claim: claim for claim in claims(figures, table, 5)}
+
+
+def answer(found, words):
+    (claim,) = [claim for claim in found if words in claim]
+    return found[claim].answer
+
+
+@pytest.mark.parametrize(("left", "expected"), [(5, "holds"), (95, "undecided"), (99, "does not hold")])
+def test_suppression_is_what_the_differences_say(left, expected):
+    assert answer(said(study_k1=90, study_k5=left), "takes the concept out") == expected
+
+
+def test_controls_decide_whether_it_is_the_direction():
+    assert answer(said(chosen=5, sign_flip=90, isotropic=94), "not damage") == "holds"
+    assert answer(said(chosen=5, sign_flip=60, isotropic=94), "not damage") == "does not hold"
+    assert answer(said(chosen=95, sign_flip=95, isotropic=95), "not damage") == "undecided"
+
+
+def test_more_layers_and_the_refined_direction_are_compared_prompt_by_prompt():
+    found = said(study_k1=50, study_k5=10, cpca_k5=40)
+    assert answer(found, "More layers take out more") == "holds"
+    assert answer(found, "Contrastive PCA") == "does not hold"
+    assert answer(said(study_k1=10, study_k5=10, cpca_k5=10), "More layers take out more") == "undecided"
+
+
+def test_kinds_are_ranked_and_set_beside_all_together():
+    found = said(study_k5=5, only_ff=20, only_attn2=60, only_attn1=70, only_resnet=90)
+    (claim,) = [claim for text, claim in found.items() if "kind of site" in text]
+    assert claim.answer == "does not hold"  # it is ahead of the others, and leaves much more than all together
+    assert "only_ff is ahead of only_attn2 by 40.0" in claim.evidence
+    assert answer(said(study_k5=5, only_ff=6, only_attn2=60), "kind of site") == "holds"
+    assert answer(said(study_k5=5, only_ff=6, only_attn2=6), "kind of site") == "undecided"
+
+
+def test_nothing_is_said_about_arms_that_are_not_there():
+    claims = " ".join(said(chosen=5, negative_prompt=50))
+    assert "negative prompt" in claims
+    for words in ("kind", "third", "More layers", "Contrastive"):
+        assert words not in claims

@@ -1,0 +1,30 @@
+from dataclasses import replace
+
+import pytest
+
+from steering.study.setting import Recipe, Setting
+
+
+def test_settings_that_differ_have_other_names():
+    first = Setting(Recipe(5), "precise", 1.0)
+    others = [
+        replace(first, preset="casteer"),
+        replace(first, strength=1.5),
+        replace(first, window=(0.0, 0.5)),
+        replace(first, vector=Recipe(8)),
+        replace(first, vector=Recipe.of_rank(5, 2)),
+        replace(first, vector=Recipe(5, time="constant")),
+        replace(first, vector="some/dog.safetensors"),
+    ]
+    assert len({first.name, *(other.name for other in others)}) == len(others) + 1
+    assert first.name == "precise 1 k=5"
+
+
+def test_several_directions_are_principal_ones():
+    assert Recipe.of_rank(3, 1) == Recipe(3, "mean", 1)
+    assert Recipe.of_rank(3, 2) == Recipe(3, "pca", 2)
+
+
+def test_a_files_vector_has_no_recipe():
+    with pytest.raises(TypeError, match="made elsewhere"):
+        Setting("dog.safetensors", "precise", 1.0).to_json()

@@ -1,0 +1,129 @@
+import pytest
+import torch
+
+from steering.activations.store import Activations
+from steering.directions.backgrounds import BACKGROUNDS
+from steering.sites import SD15_SITES
+from steering.vectors.build import build
+from steering.vectors.calibration import with_thresholds
+from steering.vectors.vector import SteeringVector, recommend
+
+
+def planted(strengths, steps=4, width=16, pairs=20):
+    tensors = {}
+    for site, strength in zip(SD15_SITES, strengths, strict=False):
+        tensor = torch.randn(2, pairs, steps, width)
+        tensor[0] += strength * torch.nn.functional.normalize(torch.randn(width), dim=0)
+        tensors[site] = tensor
+    return Activations(tensors, torch.linspace(10, 1, steps), {"concept": "x"})
+
+
+def test_the_parts_of_a_vector_are_what_they_are_called():
+    activations = planted([5, 0, 5])
+    vector = build(activations, top_k=2)
+    assert list(vector.sites) == [SD15_SITES[0], SD15_SITES[2]]
+    for site, part in vector.sites.items():
+        positive, negative = activations.tensors[site]
+        torch.testing.assert_close(part.negative_mean, negative.mean(0))
+        torch.testing.assert_close(part.difference, (positive - negative).mean(0))
+        expected = torch.nn.functional.normalize(part.difference, dim=-1)
+        torch.testing.assert_close(part.direction[:, 0], expected)
+        assert part.active.all()
+    assert vector.metadata["method"]["top_k"] == 2
+
+
+def test_constant_in_time_has_one_knot_and_keeps_its_window():
+    activations = planted([5, 0.2])
+    tensor = activations.tensors[SD15_SITES[0]]
+    tensor[1, :, 0] = tensor[0, :, 0]
+    vector = build(activations, top_k=1, select_by="overall", time="constant")
+    part = vector.sites[SD15_SITES[0]]
+    assert part.direction.shape == (1, 1, 16)
+    assert part.active.tolist() == [False, True, True, True]
+    assert len(vector.sigmas) == 1
+    assert len(vector.active_sigmas) == 4
+
+
+def test_a_step_without_difference_still_makes_a_legal_file(tmp_path):
+    activations = planted([5])
+    tensor = activations.tensors[SD15_SITES[0]]
+    tensor[1, :, 0] = tensor[0, :, 0]
+    vector = build(activations, top_k=1)
+    vector.save(tmp_path / "v.safetensors")
+    assert not vector.sites[SD15_SITES[0]].active[0]
+
+
+def test_recommendations_and_thresholds_make_new_vectors():
+    vector = build(planted([5]), top_k=1)
+    advised = recommend(recommend(vector, preset="projection"), strength=2.0)
+    assert advised.metadata["recommended"] == {"preset": "projection", "strength": 2.0}
+    assert "recommended" not in vector.metadata
+    site = SD15_SITES[0]
+    assert with_thresholds(vector, {site: torch.ones(4, 1)}).sites[site].threshold.shape == (4, 1)
+    assert vector.sites[site].threshold is None
+
+
+@pytest.mark.parametrize("bad", [{"time": "x"}, {"direction": "x"}, {"select_by": "x"}, {"top_k": 0}])
+def test_unknown_choices_are_refused(bad):
+    with pytest.raises(ValueError):
+        build(planted([5]), **bad)
+
+
+def test_a_protected_direction_is_not_moved_and_the_concept_still_is():
+    concept, kept = planted([5, 5]), planted([5, 5])
+    sites = SD15_SITES[:2]
+    for site in sites:  # what is kept looks like the concept in part
+        shift = (concept.tensors[site][0] - concept.tensors[site][1]).mean(0)
+        kept.tensors[site][0] += 0.5 * shift
+    plain, protected = build(concept, top_k=2), build(concept, top_k=2, protect=[kept])
+    for site in sites:
+        positive, negative = kept.tensors[site]
+        theirs = torch.nn.functional.normalize((positive - negative).mean(0), dim=-1)
+        cosines = [(v.sites[site].direction[:, 0] * theirs).sum(-1).abs() for v in (plain, protected)]
+        assert cosines[0].min() > 0.2
+        assert cosines[1].max() < 1e-5  # float32
+        assert (protected.sites[site].direction[:, 0] * plain.sites[site].direction[:, 0]).sum(-1).min() > 0.3
+    assert protected.metadata["method"]["protect"] == [{"concept": "x", "pairs": ""}]
+    both = build(concept, top_k=2, protect=[kept], direction="whitened", time="constant")
+    for part in both.sites.values():
+        torch.testing.assert_close((part.direction * part.readout).sum(-1), torch.ones(1, 1), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("time", ["per-step", "constant"])
+def test_every_background_makes_another_direction(time):
+    pytest.importorskip("sklearn")
+    concept, neutral = planted([3], width=30), planted([0], width=30)
+    how = {"direction": "cpca-paired", "components": 3, "alpha": 2.0, "top_k": 1, "time": time}
+    made = {name: build(concept, background=name, **how) for name in BACKGROUNDS}
+    made["neutral"] = build(concept, background=neutral, **how)
+    assert len({vector.digest() for vector in made.values()}) == 4
+    assert made["negatives"].digest() == build(concept, **how).digest()
+    assert made["early"].metadata["method"]["background"] == "early"
+    assert made["neutral"].metadata["method"]["background"] == {"concept": "x", "pairs": ""}
+
+
+def test_captures_that_do_not_fit_each_other_are_refused():
+    concept = planted([5])
+    with pytest.raises(ValueError, match="3 noise levels and the concept's 4"):
+        build(concept, protect=[planted([5], steps=3)])
+    elsewhere = Activations({SD15_SITES[1]: torch.randn(2, 5, 4, 16)}, concept.sigmas)
+    with pytest.raises(ValueError, match=f"lacks {SD15_SITES[0]}"):
+        build(concept, protect=[elsewhere])
+    with pytest.raises(ValueError, match="other channels"):
+        build(concept, direction="cpca", background=planted([5], width=8))
+    with pytest.raises(ValueError, match="takes no background; cpca"):
+        build(concept, background="within")
+
+
+def test_the_gap_of_a_concept_is_certain_and_that_of_noise_is_not(tmp_path):
+    vector = build(planted([5, 0], width=400, pairs=40), select_by="attn1,attn2,ff,resnet")
+    concept, noise = (vector.sites[site].certainty for site in SD15_SITES[:2])
+    assert concept.min() > 5
+    # Pairs that made a direction seem to move along it even in noise; pairs that did not, do not: a standard normal.
+    assert noise.abs().max() < 4
+    assert vector.sites[SD15_SITES[1]].gap.min() > 1
+    vector.save(tmp_path / "v.safetensors")
+    loaded = SteeringVector.load(tmp_path / "v.safetensors")
+    assert torch.equal(loaded.sites[SD15_SITES[0]].certainty, concept)
+    one = build(planted([5], pairs=3), scores=None, top_k=1)
+    assert one.sites[SD15_SITES[0]].certainty is not None

@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from steering.activations.capture import capture
+from steering.concepts.pairs import Pair
+from steering.interventions.presets import Settings
+from steering.interventions.steer import steer
+from steering.models.recording import record
+from steering.models.sampling import CaptureSettings
+from steering.sites import SD15_SITES, Site
+from steering.vectors.build import build
+from steering.vectors.calibration import calibrate, quantiles, with_thresholds
+
+PAIRS = [Pair(f"a dog {where}", f"a cat {where}") for where in ("on the beach", "in a room", "at night")]
+
+
+SETTINGS = CaptureSettings(steps=2, guidance=7.5, batch=2)
+
+
+@pytest.fixture(scope="module")
+def captured(toy_model):
+    return capture(toy_model, PAIRS, settings=SETTINGS)
+
+
+def test_calibrated_thresholds_let_one_token_in_twenty_through(captured, toy_model, hooks_left):
+    vector = build(captured, select_by="in4.attn2", direction="mean")
+    thresholds = calibrate(toy_model, vector, [pair.negative for pair in PAIRS], SETTINGS)
+    calibrated = with_thresholds(vector, thresholds)
+    with steer(toy_model, calibrated, strength=1.0, settings=Settings(gate="threshold")):
+        toy_model.generate("a dog", steps=2)
+    from steering.vectors.calibration import coordinates
+
+    site = Site.parse("in4.attn2")
+    shares = []
+    with record({site: toy_model.sites()[site]}, coordinates(vector), lambda: toy_model.call.sigmas[0]) as now:
+
+        def look(step):
+            shares.append((now.take(slice(0, 3))[site] > thresholds[site][step]).float().mean())
+
+        conditional = toy_model.encode([pair.negative for pair in PAIRS])
+        toy_model.denoise(
+            conditional,
+            toy_model.encode([""]).expand_as(conditional),
+            toy_model.noise([0, 1, 2], 64),
+            2,
+            7.5,
+            after_call=look,
+        )
+    # 3 prompts of 16 tokens: a twentieth, to the nearest token.
+    assert all(abs(float(share) - 0.05) <= 1 / 48 for share in shares)
+
+
+def test_quantiles_are_over_all_tokens_of_a_step():
+    values = torch.arange(200.0).reshape(2, 100, 1)
+    result = quantiles({SD15_SITES[0]: [[values[:1], values[1:]], [values]]})
+    assert result[SD15_SITES[0]].tolist() == [[189.0], [189.0]]
