@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -60,7 +60,7 @@ def combine(vectors: Sequence[SteeringVector], how: str, weights: Sequence[float
         raise SteeringError(f"{len(factors)} weights do not fit {len(vectors)} vectors; give one each, and a vector")
     check_widths(vectors)
     scaled = [scale(vector, factor) for vector, factor in zip(vectors, factors, strict=True)]
-    made = COMBINATIONS[how](aligned(scaled))
+    made = COMBINATIONS[how].make(aligned(scaled))
     return replace(made, metadata=_about(vectors, how, factors))
 
 
@@ -136,16 +136,29 @@ def gram_schmidt(vectors: Sequence[SteeringVector]) -> SteeringVector:
     return _made(vectors[0], sites, "the vectors hold no direction")
 
 
-COMBINATIONS: MappingProxyType[str, Callable[[Sequence[SteeringVector]], SteeringVector]] = MappingProxyType(
+@dataclass(frozen=True)
+class Combination:
+    """A way of making one vector of several.
+
+    Attributes:
+        make: of vectors that share their noise levels; weights are applied before.
+        joint: what stands between their names in the name of the result.
+    """
+
+    make: Callable[[Sequence[SteeringVector]], SteeringVector]
+    joint: str
+
+
+COMBINATIONS: MappingProxyType[str, Combination] = MappingProxyType(
     {
-        "add": total,
-        "subtract": difference,
-        "average": average,
-        "orthogonalise": orthogonalise,
-        "gram-schmidt": gram_schmidt,
+        "add": Combination(total, " + "),
+        "subtract": Combination(difference, " - "),
+        "average": Combination(average, " and "),
+        "orthogonalise": Combination(orthogonalise, " without "),
+        "gram-schmidt": Combination(gram_schmidt, " with "),
     }
 )
-"""Name -> function of vectors that share their noise levels; weights are applied before."""
+"""Name -> combination."""
 
 
 # --- how alike vectors are ------------------------------------------------------------------------
@@ -257,9 +270,6 @@ def _about(vectors: Sequence[SteeringVector], how: str, weights: Sequence[float]
     return {**first, "concept": _title(parts, how), "method": {"combination": how}, "parts": parts}
 
 
-_SIGNS = {"add": " + ", "subtract": " - ", "average": " and ", "orthogonalise": " without ", "gram-schmidt": " with "}
-
-
 def _title(parts: Sequence[Mapping[str, Any]], how: str) -> str:
     named = [p["concept"] if p["weight"] == 1 else f"{p['weight']:g} x {p['concept']}" for p in parts]
-    return _SIGNS[how].join(named)
+    return COMBINATIONS[how].joint.join(named)

@@ -11,8 +11,8 @@ from steering.sites import Site
 from steering.vectors.vector import SteeringVector
 
 from ..conftest import steering
+from .conftest import CAT, DOG
 
-DOG, CAT = "vectors/pocket_dog_attn2.safetensors", "vectors/pocket_cat_attn2.safetensors"
 SMALL = ("--steps", 3, "--size", 64)
 
 
@@ -75,7 +75,7 @@ def test_a_map_shows_the_original_and_the_steered_picture_and_says_how_much(tmp_
 
 def test_a_strip_starts_from_the_original_and_drifts_away(tmp_path):
     out = tmp_path / "strip.png"
-    words = ("strip", "pocket", "--prompt", "a dog on the beach", "--prompt", "a dog", "--vector", DOG, "--out", out)
+    words = ("sweep", "pocket", "--prompt", "a dog on the beach", "--prompt", "a dog", "--vector", DOG, "--out", out)
     said = json.loads(steering(*words, "--steps", 3, "--strengths", "0,1,2.5", "--json").stdout)
     for row in said["drift"]:
         assert row[0] == 0
@@ -94,8 +94,8 @@ def test_a_strip_starts_from_the_original_and_drifts_away(tmp_path):
         (("generate", "--size", "60"), "multiples of 8"),
         (("generate", "--replace", DOG), "must be FILE=FILE"),
         (("generate", "--add", "missing.safetensors"), "there is no file"),
-        (("strip", "--vector", DOG, "--strengths", "0,strong"), "numbers separated by commas"),
-        (("strip", "--vector", DOG, "--mode", "swap"), "suppress, replace, add"),
+        (("sweep", "--vector", DOG, "--strengths", "0,strong"), "numbers separated by commas"),
+        (("sweep", "--vector", DOG, "--mode", "swap"), "suppress, replace, add"),
         (("map", "--vector", DOG, "--mode", "replace"), "takes a second vector"),
         (("map", "--vector", DOG, "--target", CAT), "takes no second vector"),
     ],

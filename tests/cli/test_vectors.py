@@ -11,8 +11,8 @@ from steering.sites import Site
 from steering.vectors.vector import SiteVector, SteeringVector
 
 from ..conftest import steering
+from .conftest import CAT, DOG
 
-DOG, CAT = "vectors/pocket_dog_attn2.safetensors", "vectors/pocket_cat_attn2.safetensors"
 MANY, LORA = "vectors/pocket_dog.safetensors", "vectors/pocket_dog_lora.safetensors"
 
 

@@ -8,27 +8,10 @@ from steering.interventions.entry import Entry
 from steering.interventions.operators import Rows
 from steering.interventions.presets import Settings
 from steering.models.call import Call
-from steering.schedule import NoiseSchedule
-from steering.sites import Site, module_width
+from steering.sites import Site
 from steering.vectors.vector import SiteVector, SteeringVector
 
-# Projections of unit-scale numbers in float32 over at most 64 channels: rounding stays below this.
-TOLERANCE = 1e-5
-
-
-def rows_of(directions, strengths, offsets=None, leads=None):
-    count = len(directions)
-    return Rows(
-        directions,
-        torch.zeros(count) if offsets is None else offsets,
-        torch.full((count,), float(strengths)) if not torch.is_tensor(strengths) else strengths,
-        torch.zeros(count, dtype=torch.long) if leads is None else leads,
-        directions,
-    )
-
-
-def basis(rank, width, seed=0):
-    return torch.linalg.qr(torch.randn(width, rank, generator=torch.Generator().manual_seed(seed))).Q.T.contiguous()
+from .conftest import BOTH, SIGMAS, TOLERANCE, basis, edited, rows_of, vector_for
 
 
 @given(st.integers(0, 1000))
@@ -55,32 +38,6 @@ def test_an_entry_without_its_leading_row_does_not_act():
     kept, sources = orthonormalise(entries)
     assert len(kept[0]) == 1
     assert len(kept[1]) == len(sources[1]) == 0
-
-
-STEPS = 3
-
-
-SIGMAS = NoiseSchedule.scaled_linear().normal(STEPS)[:-1]
-
-
-BOTH = Settings("zero", "all", False, "both")
-
-
-def vector_for(model, names, seed=0, metadata=None):
-    generator = torch.Generator().manual_seed(seed)
-    modules = model.sites()
-    sites = {}
-    for name in names:
-        site = Site.parse(name)
-        width = module_width(modules[site], site.kind)
-        rows = torch.nn.functional.normalize(torch.randn(STEPS, 1, width, generator=generator), dim=-1)
-        active = torch.ones(STEPS, dtype=torch.bool)
-        sites[site] = SiteVector(rows, torch.randn(STEPS, width, generator=generator), rows[:, 0], active)
-    return SteeringVector(sites, SIGMAS, SIGMAS, metadata or {})
-
-
-def edited(entries, output, sigma=5.0, name="in4.attn2"):
-    return Steering(entries).edit(Site.parse(name), output, Call((sigma,) * len(output), (True,) * len(output)))
 
 
 def test_the_unconditional_half_is_untouched(toy_model):

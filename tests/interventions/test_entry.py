@@ -7,34 +7,9 @@ from steering.interventions.engine import Steering
 from steering.interventions.entry import Entry, make_entry
 from steering.interventions.presets import Settings
 from steering.models.call import Call
-from steering.schedule import NoiseSchedule
-from steering.sites import Site, module_width
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.sites import Site
 
-STEPS = 3
-
-
-SIGMAS = NoiseSchedule.scaled_linear().normal(STEPS)[:-1]
-
-
-BOTH = Settings("zero", "all", False, "both")
-
-
-def vector_for(model, names, seed=0, metadata=None):
-    generator = torch.Generator().manual_seed(seed)
-    modules = model.sites()
-    sites = {}
-    for name in names:
-        site = Site.parse(name)
-        width = module_width(modules[site], site.kind)
-        rows = torch.nn.functional.normalize(torch.randn(STEPS, 1, width, generator=generator), dim=-1)
-        active = torch.ones(STEPS, dtype=torch.bool)
-        sites[site] = SiteVector(rows, torch.randn(STEPS, width, generator=generator), rows[:, 0], active)
-    return SteeringVector(sites, SIGMAS, SIGMAS, metadata or {})
-
-
-def edited(entries, output, sigma=5.0, name="in4.attn2"):
-    return Steering(entries).edit(Site.parse(name), output, Call((sigma,) * len(output), (True,) * len(output)))
+from .conftest import BOTH, SIGMAS, edited, vector_for
 
 
 def uncertain(vector, site, values):

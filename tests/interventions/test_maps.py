@@ -12,8 +12,10 @@ from steering.models.call import Call
 from steering.sites import Site
 from steering.vectors.vector import SiteVector, SteeringVector
 
-SITE, WIDTH, GAP = Site.parse("in4.attn2"), 8, 2.0
 SIGMAS = torch.tensor([5.0, 1.0])
+
+
+SITE, WIDTH, GAP = Site.parse("in4.attn2"), 8, 2.0
 
 
 def entry(strength=1.0, gate="all"):

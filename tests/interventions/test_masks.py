@@ -5,13 +5,7 @@ from hypothesis import strategies as st
 
 from steering.interventions.masks import mask_tokens, within
 
-# Projections of unit-scale numbers in float32 over at most 64 channels: rounding stays below this.
-TOLERANCE = 1e-5
-
-
-tokens = st.integers(0, 2**31 - 1).map(
-    lambda seed: torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(seed))
-)
+from .conftest import TOLERANCE, tokens
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 3))

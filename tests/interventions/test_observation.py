@@ -10,8 +10,10 @@ from steering.models.call import Call
 from steering.sites import Site
 from steering.vectors.vector import SiteVector, SteeringVector
 
-SITE, WIDTH = Site.parse("in4.attn2"), 8
 SIGMAS = torch.tensor([5.0, 1.0])
+
+
+SITE, WIDTH = Site.parse("in4.attn2"), 8
 
 
 def one_direction(active=(True, False)):

@@ -6,29 +6,9 @@ from hypothesis import strategies as st
 from steering.interventions.operators import INTERVENTIONS, Rows, add, restore_norm, suppress
 from steering.interventions.presets import Settings
 
-# Projections of unit-scale numbers in float32 over at most 64 channels: rounding stays below this.
-TOLERANCE = 1e-5
+from .conftest import TOLERANCE, basis, rows_of, tokens
+
 ALL_ZERO = Settings("zero", "all", False, "both")
-
-
-def rows_of(directions, strengths, offsets=None, leads=None):
-    count = len(directions)
-    return Rows(
-        directions,
-        torch.zeros(count) if offsets is None else offsets,
-        torch.full((count,), float(strengths)) if not torch.is_tensor(strengths) else strengths,
-        torch.zeros(count, dtype=torch.long) if leads is None else leads,
-        directions,
-    )
-
-
-def basis(rank, width, seed=0):
-    return torch.linalg.qr(torch.randn(width, rank, generator=torch.Generator().manual_seed(seed))).Q.T.contiguous()
-
-
-tokens = st.integers(0, 2**31 - 1).map(
-    lambda seed: torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(seed))
-)
 
 
 @given(tokens, st.integers(1, 4))

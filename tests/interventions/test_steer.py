@@ -8,27 +8,10 @@ from steering.interventions.entry import Entry, make_entry
 from steering.interventions.presets import Settings
 from steering.interventions.steer import steer
 from steering.models.recording import record
-from steering.schedule import NoiseSchedule
-from steering.sites import SD15_SITES, Site, module_width
+from steering.sites import SD15_SITES, Site
 from steering.vectors.vector import SiteVector, SteeringVector
 
-STEPS = 3
-SIGMAS = NoiseSchedule.scaled_linear().normal(STEPS)[:-1]
-BOTH = Settings("zero", "all", False, "both")
-
-
-def vector_for(model, names, seed=0, metadata=None):
-    generator = torch.Generator().manual_seed(seed)
-    modules = model.sites()
-    sites = {}
-    for name in names:
-        site = Site.parse(name)
-        width = module_width(modules[site], site.kind)
-        rows = torch.nn.functional.normalize(torch.randn(STEPS, 1, width, generator=generator), dim=-1)
-        active = torch.ones(STEPS, dtype=torch.bool)
-        sites[site] = SiteVector(rows, torch.randn(STEPS, width, generator=generator), rows[:, 0], active)
-    return SteeringVector(sites, SIGMAS, SIGMAS, metadata or {})
-
+from .conftest import BOTH, SIGMAS, STEPS, vector_for
 
 ALL_KINDS = ("in4.attn2", "mid.attn1", "out5.ff", "out8.resnet")
 
