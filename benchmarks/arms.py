@@ -12,7 +12,6 @@ from steering.concepts.prompts import ROLES, Prompt, load_concept, load_prompts,
 from steering.evaluate.metrics import judged
 from steering.evaluate.statistics import estimate, upper_bound
 from steering.interventions.steer import steer
-from steering.study.choice import cost
 from steering.study.vectors import captured
 
 SEED = {"dev": 10_000, "test": 0}
@@ -40,7 +39,7 @@ class Outcome:
     @property
     def cost(self) -> float:
         """What siblings and unrelated prompts lost together, a gain counting as none."""
-        return cost(float(self.sibling.mean()), float(self.unrelated.mean()))
+        return max(float(self.sibling.mean()), 0.0) + max(float(self.unrelated.mean()), 0.0)
 
     def cells(self) -> str:
         """Presence with its interval, losses with their one-sided bounds, as cells of a table."""

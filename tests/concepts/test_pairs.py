@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steering.concepts.pairs import CONCEPTS, Pair, built_in, load_pairs, pairs_hash, parse_lines, parse_pairs, spread
+from steering.errors import SteeringError
 
 PROMPTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1).filter(
     lambda text: not set(text) & set("\u2018\u2019\u201c\u201d\ufeff")
@@ -61,8 +62,20 @@ def test_a_file_and_a_built_in_concept_load(tmp_path):
 
 
 def test_an_unknown_concept_names_the_known_ones():
-    with pytest.raises(FileNotFoundError, match="cat, dog, key, neutral, sketch, van_gogh, violence"):
-        load_pairs("unicorn")
+    with pytest.raises(FileNotFoundError, match="of pocket .cat, dog, key, neutral, sketch, van_gogh, violence"):
+        load_pairs("unicorn", "pocket")
+    with pytest.raises(FileNotFoundError, match="pocket/cat, pocket/dog.*sd15/dog"):
+        load_pairs("dog")  # of which model?
+
+
+def test_a_file_in_another_encoding_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes("positive,negative\nein Hündchen,ein Kätzchen\n".encode("latin-1"))
+    with pytest.raises(SteeringError, match=r"mine\.csv is not UTF-8 text"):
+        load_pairs(path)
+
+
+def test_the_built_in_concepts_are_there():
     assert built_in() == ["cat", "dog", "key", "neutral", "sketch", "van_gogh", "violence"]
     assert CONCEPTS.is_dir()
 
