@@ -62,9 +62,9 @@ def test_a_file_and_a_built_in_concept_load(tmp_path):
 
 
 def test_an_unknown_concept_names_the_known_ones():
-    with pytest.raises(FileNotFoundError, match="of pocket .cat, dog, key, neutral, sketch, van_gogh, violence"):
+    with pytest.raises(FileNotFoundError, match=r"of pocket .cat, dog, key, neutral, sketch, van_gogh, violence"):
         load_pairs("unicorn", "pocket")
-    with pytest.raises(FileNotFoundError, match="pocket/cat, pocket/dog.*sd15/dog"):
+    with pytest.raises(FileNotFoundError, match=r"pocket/cat, pocket/dog.*sd15/dog"):
         load_pairs("dog")  # of which model?
 
 
