@@ -105,7 +105,7 @@ class Build(io.ComfyNode):
             outputs=[
                 Vector.Output(display_name="VECTOR", tooltip="To Apply Steering and Save Steering Vector."),
                 io.Float.Output(
-                    display_name="suggested_strength", tooltip="Defaults strength for the recommended preset."
+                    display_name="suggested_strength", tooltip="Usual strength for the recommended preset."
                 ),
             ],
         )

@@ -30,22 +30,22 @@ def test_sigma_and_timestep_are_inverse_to_the_nearest_step(timestep):
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_percent_falls_with_noise(a, b):
     a, b = sorted((a, b))
-    assert SCHEDULE.percent(a) >= SCHEDULE.percent(b)
+    assert SCHEDULE.percent_to_sigma(a) >= SCHEDULE.percent_to_sigma(b)
 
 
 @pytest.mark.parametrize(("percent", "sigma"), [(0.1, 8.307), (0.5, 1.616), (0.9, 0.344)])
 def test_percent_means_what_comfyui_means(percent, sigma):
     # Three decimals are what was read off ComfyUI.
-    assert SCHEDULE.percent(percent) == pytest.approx(sigma, abs=6e-4)
+    assert SCHEDULE.percent_to_sigma(percent) == pytest.approx(sigma, abs=6e-4)
 
 
 def test_the_ends_of_the_schedule():
-    assert SCHEDULE.percent(0) == float("inf")
-    assert SCHEDULE.percent(1) == 0
+    assert SCHEDULE.percent_to_sigma(0) == float("inf")
+    assert SCHEDULE.percent_to_sigma(1) == 0
     assert SCHEDULE.normal(1).tolist() == pytest.approx([14.6146, 0], abs=1e-3)  # SD's known largest sigma
     for bad in (-0.1, 1.1):
         with pytest.raises(ValueError, match="between 0 and 1"):
-            SCHEDULE.percent(bad)
+            SCHEDULE.percent_to_sigma(bad)
     with pytest.raises(ValueError, match="at least 1"):
         SCHEDULE.normal(0)
 
@@ -59,5 +59,5 @@ def test_the_share_of_a_noise_level_is_the_one_it_came_from(share):
 
 
 def test_noise_beyond_the_trained_levels_is_the_nearest_end():
-    assert SCHEDULE.share(1000.0) == 0
-    assert SCHEDULE.share(1e-4) == 1
+    assert SCHEDULE.sigma_to_percent(1000.0) == 0
+    assert SCHEDULE.sigma_to_percent(1e-4) == 1

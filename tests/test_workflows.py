@@ -132,5 +132,5 @@ def test_every_node_has_a_help_page_with_every_input_and_a_picture(name):
     for entry, _, options in inputs_of(name):
         assert f"- **{entry}**" in page
         assert options["tooltip"] in page, f"{name}.{entry}: the page is older than the node; run tools/help_pages.py"
-    assert "Defaults mistake" in page
+    assert "Usual mistake" in page
     assert (ROOT / "web" / "docs" / "images" / f"{name}.png").is_file()
