@@ -12,7 +12,7 @@ from ..concepts.prompts import Concept, Prompt
 from ..errors import SteeringError
 from ..files import file_hash
 from ..pocket.judge import WEIGHTS, judge
-from .clip_score import PocketClip, TextImageModel, clip_columns
+from .clip_score import TextImageModel, clip_columns
 
 Columns = Mapping[str, Any]
 """Name -> numbers ``[N]`` (NaN where there is none), texts ``[N]``, or features ``[N, d]``."""
@@ -118,38 +118,14 @@ class PixelChange:
         return {"change_rms": root_mean_square(batch.images, batch.originals), "identical": same.astype(np.float32)}
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """Raw values per picture of the embedded model.
-
-    Attributes:
-        presence: 0-100 presence of the concept (wrecks count as present) ``[N]``.
-        kept: 0-100 presence of what the prompt asks for (wrecks count as lost) ``[N]``.
-        rest: the same for what the prompt asks for besides the concept; NaN where there is nothing.
-        scene: probability that the picture is a scene ``[N]``.
-        clip_prompt: cosine of picture and full prompt ``[N]``.
-        clip_concept: cosine of picture and concept text ``[N]``.
-        features: unit CLIP features of the pictures ``[N, 64]``.
-    """
-
-    presence: np.ndarray
-    kept: np.ndarray
-    rest: np.ndarray
-    scene: np.ndarray
-    clip_prompt: np.ndarray
-    clip_concept: np.ndarray
-    features: np.ndarray
-
-
-def measure(images: np.ndarray, prompts: list[Prompt], concept: Concept) -> Measured:
-    """Measure pictures ``uint8 [N, 128, 128, 3]`` of prompts, for one concept."""
-    clip = clip_columns(PocketClip(), images, prompts, concept)
-    features = {"features": clip["clip_features"], **{name: clip[name] for name in ("clip_prompt", "clip_concept")}}
-    return Measured(**judged(images, prompts, concept), **features)
-
-
 def judged(images: np.ndarray, prompts: Sequence[Prompt], concept: Concept) -> dict[str, np.ndarray]:
-    """What the embedded judge says: the columns presence, kept, rest and scene of `Measured`."""
+    """What the embedded judge says of pictures ``uint8 [N, H, W, 3]``, a value each.
+
+    Returns:
+        ``presence`` of the concept, 0 to 100 (wrecks count as present); ``kept``, the same of what the prompt asks for
+        (wrecks count as lost); ``rest``, of what it asks for besides the concept, NaN where that is nothing; ``scene``,
+        the probability that the picture is a scene.
+    """
     if not concept.judge:
         raise SteeringError(
             f"concept {concept.name} names no labels of the embedded judge; add 'judge' to concept.json"
@@ -174,16 +150,6 @@ def percent_change(steered: np.ndarray, original: np.ndarray) -> np.ndarray:
     """Change of the source study's CLIP score (cos + 1) / 2 in percent, per prompt ``[N]``, from cosines."""
     before, after = (original + 1) / 2, (steered + 1) / 2
     return 100 * (after - before) / before
-
-
-def clip_change(steered: np.ndarray, original: np.ndarray) -> dict[str, float]:
-    """Weakest, mean and strongest suppression over prompts, in percent.
-
-    The source study's table orders by suppression: ``weakest`` is the largest change (it may be positive),
-    ``strongest`` the smallest.
-    """
-    change = percent_change(steered, original)
-    return {"weakest": float(change.max()), "mean": float(change.mean()), "strongest": float(change.min())}
 
 
 def root_mean_square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
