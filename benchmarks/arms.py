@@ -1,45 +1,64 @@
-"""What the comparisons share: prompts of one concept drawn with and without a vector, and what was lost."""
+"""What the comparisons share: prompts of one concept drawn with and without a vector, by the stages of a study."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 import steering
-from steering.concepts.prompts import ROLES, Prompt, load_concept, load_prompts, take
-from steering.evaluate.metrics import judged
+from steering.evaluate.metrics import PixelChange, PocketJudge
 from steering.evaluate.statistics import estimate, upper_bound
-from steering.interventions.steer import steer
+from steering.interventions.entry import DEFAULT_PRESET
+from steering.models.sampling import CaptureSettings
+from steering.study.choice import Outcome
+from steering.study.measurements import Measurements, lost, presence
+from steering.study.plan import Arm, Counts, Plan
+from steering.study.results import Result
+from steering.study.run import Study, outcome_of
+from steering.study.setting import Setting
+from steering.study.subject import load_subject
 from steering.study.vectors import captured
 
-SEED = {"dev": 10_000, "test": 0}
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """One value a prompt.
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """An arm beside the original, one value a prompt.
 
     Attributes:
-        presence: of the concept on target prompts.
-        sibling: points that sibling prompts lost.
-        unrelated: points that unrelated prompts lost.
+        measured: of the arm.
+        original: of the unsteered pictures.
+        setting: how the arm is steered; None for the original itself.
     """
 
-    presence: np.ndarray
-    sibling: np.ndarray
-    unrelated: np.ndarray
+    measured: Measurements
+    original: Measurements
+    setting: Setting | None = None
+
+    @cached_property
+    def presence(self) -> np.ndarray:
+        """Presence of the concept on target prompts ``[N]``."""
+        return presence(self.measured)[self.measured.role("target")]
+
+    @cached_property
+    def sibling(self) -> np.ndarray:
+        """Points that sibling prompts lost ``[N]``."""
+        return self._lost("sibling")
+
+    @cached_property
+    def unrelated(self) -> np.ndarray:
+        """Points that unrelated prompts lost ``[N]``."""
+        return self._lost("unrelated")
+
+    def _lost(self, role: str) -> np.ndarray:
+        return lost(self.measured, self.original)[self.measured.role(role)]
 
     @property
-    def total(self) -> float:
-        """Presence left and what was lost, a gain counting as none."""
-        return float(self.presence.mean()) + self.cost
-
-    @property
-    def cost(self) -> float:
-        """What siblings and unrelated prompts lost together, a gain counting as none."""
-        return max(float(self.sibling.mean()), 0.0) + max(float(self.unrelated.mean()), 0.0)
+    def outcome(self) -> Outcome:
+        """The means, as settings are chosen by."""
+        return outcome_of(self.setting or Setting("", DEFAULT_PRESET, 0.0), self.measured, self.original)
 
     def cells(self) -> str:
         """Presence with its interval, losses with their one-sided bounds, as cells of a table."""
@@ -48,37 +67,37 @@ class Outcome:
 
 
 class Arms:
-    """Prompts of one concept and split on the embedded model."""
+    """Prompts of one concept and split on the embedded model; pictures are kept, and drawn once."""
 
-    def __init__(self, model: steering.DiffusionModel, name: str, split: str, counts: tuple[int, int, int]) -> None:
-        prompts = load_prompts(name, split)
-        self.model, self.concept, self.seed = model, load_concept(name), SEED[split]
-        self.prompts: list[Prompt] = [p for role, n in zip(ROLES, counts, strict=True) for p in take(prompts, role, n)]
-        self.roles = np.array([prompt.role for prompt in self.prompts])
-        self.original = self._measured()
+    def __init__(self, model: steering.DiffusionModel, name: str, split: str, counts: Counts, work: Path) -> None:
+        plan = replace(Plan(), batch=400 if model.device.type == "cuda" else None)
+        self.study = Study(model, plan, work / "study", [PocketJudge(), PixelChange()])
+        self.subject = load_subject(name, model.family, plan)
+        self.split, self.counts = split, counts
 
-    def _measured(self) -> dict[str, np.ndarray]:
-        texts = [prompt.text for prompt in self.prompts]
-        batch = 400 if self.model.device.type == "cuda" else 25
-        return judged(self.model.generate(texts, seed=self.seed, batch=batch), self.prompts, self.concept)
-
-    def unsteered(self) -> Outcome:
+    def unsteered(self) -> Compared:
         """The original pictures."""
-        return self._outcome(self.original)
+        return self._compared(None)
 
-    def steered(self, vector: steering.SteeringVector, strength: float | None, preset: str | None) -> Outcome:
-        """With a vector; None leaves strength or preset to its file."""
-        with steer(self.model, vector, strength=strength, preset=preset):
-            return self._outcome(self._measured())
+    def steered(self, vector: steering.SteeringVector, strength: float | None, preset: str | None) -> Compared:
+        """With a vector; None leaves strength, or preset and window, to its file."""
+        path = self.study.out / "vectors" / f"{vector.digest(lengths=True)}.safetensors"
+        vector.save(path)
+        entry = vector.entry(strength=strength, preset=preset)
+        first, last = (self.study.model.schedule.sigma_to_percent(sigma) for sigma in entry.window)
+        name = preset or vector.recommended.get("preset", DEFAULT_PRESET)
+        return self._compared(Setting(str(path), name, entry.strength, (first, last)))
 
-    def _outcome(self, made: dict[str, np.ndarray]) -> Outcome:
-        loss = self.original["kept"] - made["kept"]
-        parts = (made["presence"][self.roles == "target"], *(loss[self.roles == role] for role in ROLES[1:]))
-        return Outcome(*parts)
+    def _compared(self, setting: Setting | None) -> Compared:
+        arms = [Arm("original", "original", self.counts, split=self.split)]
+        if setting is not None:
+            arms.append(Arm("steered", "steered", self.counts, setting, split=self.split))
+        (result,) = self.study.measure([Result(self.subject, arms, {})], self.counts)
+        return Compared(result.measurements[arms[-1].name], result.measurements["original"], setting)
 
 
 def capture_of(model: steering.DiffusionModel, name: str, folder: Path, batch: int = 10) -> steering.Activations:
     """The capture of a concept's pairs, from the file of an earlier run where it fits."""
     folder.mkdir(parents=True, exist_ok=True)
-    settings = steering.CaptureSettings(batch=batch)
+    settings = CaptureSettings(batch=batch)
     return captured(model, steering.load_pairs(f"pocket/{name}"), settings, folder / f"{name}.safetensors", name)

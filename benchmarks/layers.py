@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from arms import Arms, Outcome, capture_of
+from arms import Arms, Compared, capture_of
 
 import steering
 from steering.tune.greedy import bench, forward_selection
@@ -58,7 +58,7 @@ def compared(model: steering.DiffusionModel, name: str, options: argparse.Namesp
     """Rule -> k -> outcomes, each (presence, cost)."""
     activations = capture_of(model, name, options.work)
     scores = {mode: steering.score(activations, mode) for mode in ("cross-fitted", "paper")}
-    test = Arms(model, name, "test", tuple(int(n) for n in options.prompts.split(",")))
+    test = Arms(model, name, "test", tuple(int(n) for n in options.prompts.split(",")), options.work)
 
     def outcome(select: str, k: int, mode: str = "cross-fitted") -> tuple[float, float]:
         vector = steering.build(activations, scores[mode], top_k=k, select_by=select)
@@ -86,8 +86,8 @@ def greedy_order(model: steering.DiffusionModel, name: str, vector: steering.Ste
     return [str(one.site) for one in forward_selection(made.rate, entry, max(KS))]
 
 
-def figures(outcome: Outcome) -> tuple[float, float]:
-    return float(outcome.presence.mean()), outcome.cost
+def figures(made: Compared) -> tuple[float, float]:
+    return made.outcome.presence, made.outcome.cost
 
 
 def print_table(name: str, result: dict) -> None:

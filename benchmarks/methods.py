@@ -67,7 +67,9 @@ def main() -> None:
 def compared(model: steering.DiffusionModel, name: str, options: argparse.Namespace) -> dict:
     captures = {other: capture_of(model, other, options.work) for other in (name, PROTECTED[name], "neutral")}
     scores = steering.score(captures[name])
-    dev, test = (Arms(model, name, split, (n,) * 3) for split, n in (("dev", options.dev), ("test", options.test)))
+    dev, test = (
+        Arms(model, name, split, (n,) * 3, options.work) for split, n in (("dev", options.dev), ("test", options.test))
+    )
     print(f"\n**{name}**, k = {K[name]}, n = {options.test} test prompts of each role, {options.dev} dev\n")
     print("| method | strength | presence | siblings lose | unrelated lose | build, s |")
     print("|---|---|---|---|---|---|")
@@ -80,7 +82,7 @@ def compared(model: steering.DiffusionModel, name: str, options: argparse.Namesp
         vector = steering.build(captures[name], scores, top_k=K[name], **arguments(how, captures, name))
         built = time.perf_counter() - started
         tried = {strength: dev.steered(vector, strength, "precise") for strength in STRENGTHS}
-        strength = min(tried, key=lambda one: tried[one].total)
+        strength = min(tried, key=lambda one: tried[one].outcome.total)
         made = test.steered(vector, strength, "precise")
         print(f"| {title} | {strength:g} | {made.cells()} | {built:.1f} |", flush=True)
         kept[title] = {

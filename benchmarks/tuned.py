@@ -30,7 +30,7 @@ def main() -> None:
 def compared(model: steering.DiffusionModel, vector: steering.SteeringVector, options: argparse.Namespace) -> None:
     name = str(vector.metadata["concept"])
     activations = capture_of(model, name, options.work)
-    test = Arms(model, name, "test", (options.prompts,) * 3)
+    test = Arms(model, name, "test", (options.prompts,) * 3, options.work)
     tuned = test.steered(vector, None, None)
     advice = {key: value for key, value in vector.metadata["recommended"].items() if key != "tuned"}
     print(f"\n**{name}**, tuned: {vector.metadata['recommended']['tuned']['setting']} {advice}\n")

@@ -77,10 +77,9 @@ def hooks_left(toy_model):
 def steering(*words, check=True):
     """Run the command in this process: its standard output, standard error and exit status."""
     out, err, status = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr("sys.argv", ["steering", *map(str, words)])
+    with redirect_stdout(out), redirect_stderr(err):
         try:
-            main()
+            main([str(word) for word in words])
         except SystemExit as end:
             status = end.code or 0
     assert not check or status == 0, err.getvalue()

@@ -30,7 +30,7 @@ ORDER = [
 """Folders of the package; each imports the ground and the folders before it, and nothing else."""
 
 HOST = {"comfy", "comfy_api", "comfy_extras", "nodes", "folder_paths", "server", "execution"}
-HEAVY = {"diffusers", "transformers", "open_clip", "typer", "rich", "jinja2", "matplotlib", "scipy", "PIL"}
+HEAVY = {"diffusers", "transformers", "open_clip", "cyclopts", "rich", "jinja2", "matplotlib", "scipy", "PIL"}
 HEAVY |= {"nudenet", "onnxruntime", "cv2", "openai", "lpips", "torch_fidelity"}
 CORE = GROUND | set(ORDER[1 : ORDER.index("lora") + 1])
 

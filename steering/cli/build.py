@@ -5,31 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
 from ..vectors.build import Time
-from .options import SITES, Device, JsonFlag, answer, new_file, progress
+from .options import SITES, BatchedSampling, Device, Json, Model, answer, new_file, progress
 
 
 def capture(
-    model: Annotated[str, typer.Argument(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")],
-    concept: Annotated[str, typer.Argument(help="A built-in concept, or a .csv or .jsonl file of pairs.")],
-    out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
-    sites: Annotated[str, typer.Option(help="Kinds and site names, separated by commas.")] = SITES,
-    steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 30,
-    guidance: Annotated[
-        float | None, typer.Option(help="Classifier-free guidance; the model's own if not given, 1 halves the cost.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Pair i starts from the noise of seed + i.")] = 0,
-    batch: Annotated[int | None, typer.Option(min=1, help="Pairs computed together; the model's usual number.")] = None,
-    size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
+    model: Model,
+    concept: str,
+    /,
+    *,
+    out: Path,
+    sites: str = SITES,
+    seed: int = 0,
+    sampling: BatchedSampling = BatchedSampling(),
     device: Device = "auto",
-    as_json: JsonFlag = False,
+    as_json: Json = False,
 ) -> None:
-    """Record what every site does on both sides of every pair."""
+    """Record what every site does on both sides of every pair.
+
+    Args:
+        concept: A built-in concept, or a .csv or .jsonl file of pairs.
+        out: File to write, .safetensors.
+        sites: Kinds and site names, separated by commas.
+        seed: Pair i starts from the noise of seed + i.
+    """
     import shutil
 
     from ..activations.capture import capture as run_capture
@@ -41,7 +45,7 @@ def capture(
     new_file(out, ".safetensors")
     loaded = load_model(model, device)
     pairs = load_pairs(concept, loaded.family)
-    settings = CaptureSettings(steps, guidance, seed, size, batch)
+    settings = CaptureSettings(sampling.steps, sampling.guidance, seed, sampling.size, sampling.batch)
     parts = out.with_name(f".{out.stem}_parts")
     with progress(capture_rows(len(pairs), settings), "capture") as update:
         made = run_capture(
@@ -54,15 +58,22 @@ def capture(
 
 
 def score(
-    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
-    mode: Annotated[
-        str, typer.Option(help="cross-fitted, or paper (fitted and scored on the same pairs).")
-    ] = "cross-fitted",
-    out: Annotated[Path | None, typer.Option(help="File to write, .json.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Heat map to write, .png.")] = None,
-    as_json: JsonFlag = False,
+    activations: Path,
+    /,
+    *,
+    mode: str = "cross-fitted",
+    out: Path | None = None,
+    plot: Path | None = None,
+    as_json: Json = False,
 ) -> None:
-    """Score how steerable the concept is at every site and noise level."""
+    """Score how steerable the concept is at every site and noise level.
+
+    Args:
+        activations: A file written by steering capture.
+        mode: cross-fitted, or paper (fitted and scored on the same pairs).
+        out: File to write, .json.
+        plot: Heat map to write, .png.
+    """
     from ..activations.store import Activations
     from ..scores.navigator import as_lines
     from ..scores.navigator import score as run_score
@@ -83,47 +94,43 @@ def score(
 
 
 def build(
-    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
-    out: Annotated[Path, typer.Option(help="Vector to write, .safetensors.")],
-    scores: Annotated[
-        Path | None, typer.Option(help="A file written by steering score; made here if not given.")
-    ] = None,
-    direction: Annotated[str, typer.Option(help="mean, pca, cpca, cpca-paired, cpca-denoised or whitened.")] = "mean",
-    rank: Annotated[int, typer.Option(min=1, help="Directions per site and step; above 1 with pca, cpca-paired.")] = 1,
-    alpha: Annotated[
-        str,
-        typer.Option(help="Weight of the background in contrastive PCA, from 0; or auto, which pairs held out choose."),
-    ] = "1",
-    components: Annotated[
-        int | None,
-        typer.Option(min=1, help="Of contrastive PCA, in whose span directions lie; the method's own number."),
-    ] = None,
-    background: Annotated[
-        str,
-        typer.Option(help="Of contrastive PCA: negatives, within, early, or the FILE of a capture of neutral pairs."),
-    ] = "negatives",
-    protect: Annotated[
-        list[str] | None, typer.Option(help="FILE of a capture whose mean difference is not to be moved; repeatable.")
-    ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Sites per step, or overall.")] = 5,
-    select: Annotated[
-        str,
-        typer.Option(
-            help="per-step, overall (both also among some, as overall:attn2), random:SEED, or kinds and sites."
-        ),
-    ] = "per-step",
-    time: Annotated[Time, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
-    calibrate: Annotated[
-        str | None,
-        typer.Option(help="The captured MODEL: measures the gate thresholds that the preset selective needs."),
-    ] = None,
-    recommend: Annotated[
-        str | None, typer.Option(help="Preset and strength that the file recommends to its users, as precise:1.")
-    ] = None,
+    activations: Path,
+    /,
+    *,
+    out: Path,
+    scores: Path | None = None,
+    direction: str = "mean",
+    rank: PositiveInt = 1,
+    alpha: str = "1",
+    components: PositiveInt | None = None,
+    background: str = "negatives",
+    protect: list[str] | None = None,
+    top_k: PositiveInt = 5,
+    select: str = "per-step",
+    time: Time = "per-step",
+    calibrate: str | None = None,
+    recommend: str | None = None,
     device: Device = "auto",
-    as_json: JsonFlag = False,
+    as_json: Json = False,
 ) -> None:
-    """Build a steering vector."""
+    """Build a steering vector.
+
+    Args:
+        activations: A file written by steering capture.
+        out: Vector to write, .safetensors.
+        scores: A file written by steering score; made here if not given.
+        direction: mean, pca, cpca, cpca-paired, cpca-denoised or whitened.
+        rank: Directions per site and step; above 1 with pca, cpca-paired.
+        alpha: Weight of the background in contrastive PCA, from 0; or auto, which pairs held out choose.
+        components: Of contrastive PCA, in whose span directions lie; the method's own number.
+        background: Of contrastive PCA: negatives, within, early, or the FILE of a capture of neutral pairs.
+        protect: FILE of a capture whose mean difference is not to be moved; repeatable.
+        top_k: Sites per step, or overall.
+        select: per-step, overall (both also among some, as overall:attn2), random:SEED, or kinds and sites.
+        time: per-step directions, or one constant in time.
+        calibrate: The captured MODEL: measures the gate thresholds that the preset selective needs.
+        recommend: Preset and strength that the file recommends to its users, as precise:1.
+    """
     from ..activations.store import Activations
     from ..scores.navigator import Scores
     from ..vectors.build import build as run_build

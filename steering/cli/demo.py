@@ -5,21 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.table import Table
 
-from .options import JsonFlag, answer, console, progress
+from .options import Json, answer, console, progress
 from .study import short
 
 
 def demo(
-    concept: Annotated[str, typer.Option(help="dog, van_gogh or violence.")] = "dog",
-    out: Annotated[Path, typer.Option(help="Folder of the report; an interrupted demo goes on there.")] = Path("demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer prompts: minutes instead of half an hour.")] = False,
-    prompts: Annotated[int | None, typer.Option(min=2, max=100, help="Test prompts of each role.")] = None,
-    as_json: JsonFlag = False,
+    *,
+    concept: str = "dog",
+    out: Path = Path("demo"),
+    quick: bool = False,
+    prompts: Annotated[int | None, Parameter(validator=Number(gte=2, lte=100))] = None,
+    as_json: Json = False,
 ) -> None:
-    """Steer a concept out of the embedded model, and measure it: the whole chain in one command."""
+    """Steer a concept out of the embedded model, and measure it: the whole chain in one command.
+
+    Args:
+        concept: dog, van_gogh or violence.
+        out: Folder of the report; an interrupted demo goes on there.
+        quick: Fewer prompts: minutes instead of half an hour.
+        prompts: Test prompts of each role.
+    """
     from ..concepts.prompts import load_concept
     from ..study.demo import FULL, QUICK, planned_rows, run_demo, with_prompts
 

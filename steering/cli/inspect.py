@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from ..errors import SteeringError
-from .options import JsonFlag, answer
+from .options import Json, answer
 
 
-def inspect(
-    file: Annotated[Path, typer.Argument(help="Activations, scores or a vector.")],
-    as_json: JsonFlag = False,
-) -> None:
-    """Say what is in a file of ours, and where it comes from."""
+def inspect(file: Path, /, *, as_json: Json = False) -> None:
+    """Say what is in a file of ours, and where it comes from.
+
+    Args:
+        file: Activations, scores, a vector or a LoRA.
+    """
     values = _described(file)
     shown = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
     text = "\n".join(f"{name:<13}{value}" for name, value in shown.items())

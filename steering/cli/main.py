@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
 
-import typer
+from cyclopts import App, CycloptsError, Parameter
 
 from ..errors import SteeringError
 from ..version import __version__
@@ -18,13 +18,18 @@ from .study import evaluate, study
 from .tune import tune
 from .vectors import combine, contrast, export_lora, greedy
 
-app = typer.Typer(
+app = App(
+    name="steering",
     help="Find where a diffusion model holds a concept, and steer it while the picture is made.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    version=__version__,
+    help_format="restructuredtext",
+    # A flag has no --no-flag, and a list no --empty-list, unless an option says so.
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
 )
-
 
 for command in (
     demo,
@@ -37,38 +42,26 @@ for command in (
     combine,
     generate,
     sweep,
+    map_,
     study,
     tune,
     evaluate,
+    export_lora,
 ):
-    app.command()(command)
-app.command("map")(map_)
-app.command("export-lora")(export_lora)
+    app.command(command, name=command.__name__.rstrip("_").replace("_", "-"))
 
 
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(__version__)
-        raise typer.Exit
+def main(words: Sequence[str] | None = None) -> None:
+    """Run a command, that of the command line if none is given.
 
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Find where a diffusion model holds a concept, and steer it while the picture is made."""
-
-
-def main() -> None:
-    """Run the command: bad input ends with one sentence and status 2, Ctrl-C with status 130."""
+    Bad input ends with one sentence and status 2, Ctrl-C with status 130.
+    """
     try:
-        app()
+        app(sys.argv[1:] if words is None else words)
     except KeyboardInterrupt:
         console.print("interrupted; run the same command again to go on")
         sys.exit(130)
-    except (SteeringError, OSError) as error:
+    except (CycloptsError, SteeringError, OSError) as error:
         console.print(f"steering: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)
 

@@ -1,4 +1,9 @@
-"""What every command of ``steering`` shares: where it talks, progress, answers, arguments."""
+"""What every command of ``steering`` shares: its options, where it talks, progress, answers.
+
+An option that several commands have is declared here, once: alone as a type, or with its kin as a dataclass whose
+fields become options. What an option means stands in the docstring of the command or of the dataclass, where the
+help pages find it.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +11,129 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
+from cyclopts.validators import Number
 from rich.console import Console
 
 from ..errors import SteeringError
 from ..interventions.operators import Mode
 
+if TYPE_CHECKING:
+    from ..interventions.entry import Entry
+
 # Standard output carries results only; progress and talk go to standard error.
 console = Console(stderr=True)
 
 SITES = "attn1,attn2,ff,resnet"
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one line of JSON as the last line of the output.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps ...")]
+
+AtLeastTwo = Annotated[int, Parameter(validator=Number(gte=2))]
+Model = Annotated[str, Parameter(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")]
+Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps ...")]
+Json = Annotated[bool, Parameter(name="--json", help="Print one line of JSON as the last line of the output.")]
 Preset = Annotated[
-    str | None, typer.Option(help="projection, casteer, precise, selective or lora; the file's own if not given.")
+    str | None, Parameter(help="projection, casteer, precise, selective or lora; the file's own if not given.")
 ]
-ModeName = Annotated[Mode, typer.Option(help="suppress, replace (with --target) or add.")]
-Target = Annotated[str | None, typer.Option(help="FILE of the vector that takes the concept's place, for replace.")]
+OneVector = Annotated[str, Parameter(help="FILE or FILE:STRENGTH.")]
+OutPicture = Annotated[Path, Parameter(help="Picture to write, .png.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How pictures are sampled.
+
+    Attributes:
+        steps: Sampling steps.
+        guidance: Classifier-free guidance; the model's own if not given, 1 halves the cost.
+        size: Width and height in pixels; the model's own if not given.
+    """
+
+    steps: PositiveInt = 30
+    guidance: float | None = None
+    size: int | None = None
+
+    def rows(self, pictures: int) -> int:
+        """UNet rows that some pictures cost."""
+        return pictures * self.steps * (2 if self.guidance != 1 else 1)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BatchedSampling(Sampling):
+    """How many pictures are sampled.
+
+    Attributes:
+        batch: Pictures, or pairs, computed together; the model's usual number.
+    """
+
+    batch: PositiveInt | None = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Drawing(Sampling):
+    """How a few pictures are drawn.
+
+    Attributes:
+        negative: Negative prompt.
+        seed: Seed of the noise.
+    """
+
+    negative: str = ""
+    seed: int = 0
+
+    def draw(self, model: Any, prompt: str | list[str], progress: Any) -> Any:
+        """Pictures of a prompt, or of several ``[N, H, W, 3]``."""
+        return model.generate(
+            prompt,
+            self.negative,
+            seed=self.seed,
+            steps=self.steps,
+            guidance=self.guidance,
+            size=self.size,
+            progress=progress,
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ModeOptions:
+    """What steering does with a vector.
+
+    Attributes:
+        mode: suppress, replace (with --target) or add.
+        target: FILE of the vector that takes the concept's place, for replace.
+    """
+
+    mode: Mode = "suppress"
+    target: str | None = None
+
+    def entry(self, path: str, strength: float | None, preset: str | None) -> Entry:
+        """The vector of a file with this mode; None leaves strength and preset to the file."""
+        from ..interventions.entry import make_entry
+        from ..vectors.vector import SteeringVector
+
+        target = None if self.target is None else SteeringVector.load(self.target)
+        return make_entry(SteeringVector.load(path), strength=strength, preset=preset, mode=self.mode, target=target)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ClipOptions:
+    """The CLIP that scores.
+
+    Attributes:
+        clip: CLIP that scores: pocket, an open_clip architecture or a .json file.
+        clip_weights: A tag of open_clip, or a file; of ViT-B-32 if no --clip is given.
+    """
+
+    clip: str | None = None
+    clip_weights: str | None = None
 
 
 @contextmanager
@@ -39,7 +147,7 @@ def progress(rows: int, label: str) -> Iterator[Any]:
 
 def answer(values: dict[str, Any], as_json: bool, text: str) -> None:
     """The last line: JSON, or a sentence."""
-    typer.echo(json.dumps(values) if as_json else text)
+    print(json.dumps(values) if as_json else text)
 
 
 def new_file(path: Path, *suffixes: str, option: str = "--out") -> Path:

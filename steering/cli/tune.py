@@ -3,48 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
 from ..errors import SteeringError
-from .options import Device, JsonFlag, answer, console, new_file, progress
+from .options import AtLeastTwo, BatchedSampling, ClipOptions, Device, Json, Model, answer, console, new_file, progress
 
 SHOWN = 5
 """Settings printed after every round."""
 
 
 def tune(
-    model: Annotated[str, typer.Argument(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")],
-    concept: Annotated[str, typer.Argument(help="A built-in concept, or a folder of one.")],
-    out: Annotated[Path, typer.Option(help="Vector to write, .safetensors, with its recommended setting.")],
-    folder: Annotated[
-        Path | None, typer.Option(help="Where captures, pictures, table and plot are kept; OUT's name and _tune.")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A handful of settings and prompts.")] = False,
-    exportable: Annotated[bool, typer.Option("--exportable", help="Only what export-lora holds exactly.")] = False,
-    pairs: Annotated[int | None, typer.Option(min=2, help="Pairs to capture; all if not given.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Sampling steps of the final comparison.")] = 30,
-    guidance: Annotated[
-        float | None, typer.Option(help="Classifier-free guidance; the model's own if not given.")
-    ] = None,
-    size: Annotated[int | None, typer.Option(help="Width and height in pixels; the model's own if not given.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Pictures computed together.")] = None,
-    clip: Annotated[
-        str | None, typer.Option(help="CLIP that guides: pocket, an open_clip architecture or a .json file.")
-    ] = None,
-    clip_weights: Annotated[str | None, typer.Option(help="A tag of open_clip, or a file.")] = None,
+    model: Model,
+    concept: str,
+    /,
+    *,
+    out: Path,
+    folder: Path | None = None,
+    quick: bool = False,
+    exportable: bool = False,
+    pairs: AtLeastTwo | None = None,
+    sampling: BatchedSampling = BatchedSampling(),
+    clip: ClipOptions = ClipOptions(),
     device: Device = "auto",
-    as_json: JsonFlag = False,
+    as_json: Json = False,
 ) -> None:
     """Find preset, sites, directions, strength and window that take most of a concept at the least cost.
 
     Settings are compared on dev prompts by the presence of the concept that is left and by what sibling and unrelated
     prompts lose; on other models than the embedded one, both by CLIP. Interrupted, the same command goes on. What is
     printed was chosen as the best of many: for figures to report, run steering evaluate with the vector.
+
+    Args:
+        concept: A built-in concept, or a folder of one.
+        out: Vector to write, .safetensors, with its recommended setting.
+        folder: Where captures, pictures, table and plot are kept; OUT's name and _tune.
+        quick: A handful of settings and prompts.
+        exportable: Only what export-lora holds exactly.
+        pairs: Pairs to capture; all if not given.
     """
     from ..evaluate.measures import Measures, metrics_of
     from ..models.loading import load_model
@@ -58,10 +57,10 @@ def tune(
     if folder.exists() and not folder.is_dir():
         raise SteeringError(f"--folder {folder} is a file; name a folder")
     loaded = load_model(model, device)
-    plan = replace(Plan(), steps=steps, guidance=guidance, size=size, batch=batch)
+    plan = replace(Plan(), **asdict(sampling))
     plan = replace(plan, pairs=pairs or (12 if quick else plan.pairs))
     subject = load_subject(concept, loaded.family, plan)
-    metrics = metrics_of(Measures(clip, clip_weights), loaded.family, [], folder, str(loaded.device))
+    metrics = metrics_of(Measures(**asdict(clip)), loaded.family, [], folder, str(loaded.device))
     search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
     rows = planned_rows(search)
     console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")

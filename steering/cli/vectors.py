@@ -6,17 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
 from ..vectors.build import Time
 from .options import (
     SITES,
     Device,
-    JsonFlag,
-    ModeName,
+    Json,
+    Model,
+    ModeOptions,
     Preset,
-    Target,
     answer,
     console,
     file_and_strength,
@@ -26,23 +27,34 @@ from .options import (
 
 
 def greedy(
-    model: Annotated[str, typer.Argument(help="The captured MODEL: pocket, a diffusers folder, a hub id, a file.")],
-    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
-    concept: Annotated[str, typer.Argument(help="The captured CONCEPT: a built-in one, or a file of pairs.")],
-    sites: Annotated[str, typer.Option(help="Among which to choose: kinds and site names.")] = SITES,
-    top_k: Annotated[int, typer.Option(min=1, help="Most sites.")] = 8,
-    direction: Annotated[str, typer.Option(help="As in steering build.")] = "mean",
-    time: Annotated[Time, typer.Option(help="per-step directions, or one constant in time.")] = "per-step",
+    model: Model,
+    activations: Path,
+    concept: str,
+    /,
+    *,
+    sites: str = SITES,
+    top_k: PositiveInt = 8,
+    direction: str = "mean",
+    time: Time = "per-step",
     preset: Preset = None,
-    strength: Annotated[float | None, typer.Option(help="Strength; the preset's usual one if not given.")] = None,
+    strength: float | None = None,
     device: Device = "auto",
-    as_json: JsonFlag = False,
+    as_json: Json = False,
 ) -> None:
     """Choose sites together, one by one, by what steering does to the model's own prediction.
 
     Scores rate every site for itself. This asks the model, on a few pairs and noise levels: what is left of the
     difference between both prompts (1: all of it) plus what the prompts without the concept suffer. The list is for
     steering build --select.
+
+    Args:
+        activations: A file written by steering capture with this model.
+        concept: The captured concept: a built-in one, or a file of pairs.
+        sites: Among which to choose: kinds and site names.
+        top_k: Most sites.
+        direction: As in steering build.
+        time: per-step directions, or one constant in time.
+        strength: Strength; the preset's usual one if not given.
     """
     from ..activations.store import Activations
     from ..concepts.pairs import load_pairs
@@ -64,17 +76,25 @@ def greedy(
 
 
 def contrast(
-    activations: Annotated[Path, typer.Argument(help="A file written by steering capture.")],
-    sites: Annotated[str, typer.Option(help="Kinds and site names, separated by commas.")] = SITES,
-    every: Annotated[int, typer.Option(min=1, help="Look at every N-th noise level only.")] = 5,
-    plot: Annotated[Path | None, typer.Option(help="Picture to write, .png.")] = None,
-    as_json: JsonFlag = False,
+    activations: Path,
+    /,
+    *,
+    sites: str = SITES,
+    every: PositiveInt = 5,
+    plot: Path | None = None,
+    as_json: Json = False,
 ) -> None:
     """Search the alpha and the number of components of direction cpca-paired (build --alpha A --components N).
 
     Each is judged by how well the mean difference within its span tells pairs apart that it has not seen, averaged over
     sites and noise levels (0 to 1; 1: every pair moves as far). That says how well it reads, not how well it
     suppresses; and the best of many is a little too good. The plain mean difference is printed beside it.
+
+    Args:
+        activations: A file written by steering capture.
+        sites: Kinds and site names, separated by commas.
+        every: Look at every N-th noise level only.
+        plot: Picture to write, .png.
     """
     from ..activations.store import Activations
     from ..directions.search import search
@@ -111,17 +131,20 @@ def contrast(
 
 
 def combine(
-    vectors: Annotated[list[str], typer.Argument(help="FILE or FILE:WEIGHT; the first is what the others act on.")],
-    how: Annotated[
-        str, typer.Option(help="add, subtract, average, orthogonalise (the first against the others) or gram-schmidt.")
-    ] = "add",
-    out: Annotated[
-        Path | None, typer.Option(help="Vector to write, .safetensors; only cosines are printed if not given.")
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture of the cosine matrix to write, .png.")] = None,
-    as_json: JsonFlag = False,
+    *vectors: str,
+    how: str = "add",
+    out: Path | None = None,
+    plot: Path | None = None,
+    as_json: Json = False,
 ) -> None:
-    """Vector arithmetic, and how alike vectors are: the cosine matrix is always printed."""
+    """Vector arithmetic, and how alike vectors are: the cosine matrix is always printed.
+
+    Args:
+        vectors: FILE or FILE:WEIGHT; the first is what the others act on.
+        how: add, subtract, average, orthogonalise (the first against the others) or gram-schmidt.
+        out: Vector to write, .safetensors; only cosines are printed if not given.
+        plot: Picture of the cosine matrix to write, .png.
+    """
     from ..vectors.combine import COMBINATIONS
     from ..vectors.combine import combine as run_combine
     from ..vectors.similarity import cosine_table, cosines
@@ -156,51 +179,46 @@ def _rounded(row: list[float]) -> list[float | None]:
 
 
 def export_lora(
-    vector: Annotated[Path, typer.Argument(help="The vector's file.")],
-    model: Annotated[str, typer.Argument(help="The model whose weights it goes into; see generate.")],
-    out: Annotated[Path, typer.Option(help="LoRA to write, .safetensors.")],
-    strength: Annotated[
-        float | None,
-        typer.Option(help="Baked in; loaded at weight w it acts with w times as much. The usual one if not given."),
-    ] = None,
-    format_: Annotated[
-        str, typer.Option("--format", help="comfyui (also Forge; A1111 but for the bias) or diffusers.")
-    ] = "comfyui",
-    preset: Annotated[
-        str, typer.Option(help="What it is to do: lora, or another preset, which has to be approximated.")
-    ] = "lora",
-    reference: Annotated[
-        str | None, typer.Option(help="zero or negative: what strength 1 moves to; the preset's if not given.")
-    ] = None,
-    mode: ModeName = "suppress",
-    target: Target = None,
-    approximate: Annotated[
-        bool, typer.Option("--approximate", help="Export the nearest LoRA where none is exact, and measure the gap.")
-    ] = False,
-    prompt: Annotated[
-        list[str] | None, typer.Option(help="What the gap is measured on; 'a photo of' the concept if not given.")
-    ] = None,
+    vector: Path,
+    model: Model,
+    /,
+    *,
+    out: Path,
+    strength: float | None = None,
+    format_: Annotated[str, Parameter(name="--format")] = "comfyui",
+    preset: str = "lora",
+    reference: str | None = None,
+    does: ModeOptions = ModeOptions(),
+    approximate: bool = False,
+    prompt: list[str] | None = None,
     device: Device = "auto",
-    as_json: JsonFlag = False,
+    as_json: Json = False,
 ) -> None:
     """Write steering as a LoRA: exact and at no cost while sampling, where that is possible.
 
     It is for a vector built constant in time at attn1, attn2 and ff sites (build --time constant). What a LoRA
     cannot hold is refused with the reason, or approximated on request with its measured gap.
+
+    Args:
+        vector: The vector's file.
+        out: LoRA to write, .safetensors.
+        strength: Baked in; loaded at weight w it acts with w times as much. The usual one if not given.
+        format_: comfyui (also Forge; A1111 but for the bias) or diffusers.
+        preset: What it is to do: lora, or another preset, which has to be approximated.
+        reference: zero or negative: what strength 1 moves to; the preset's if not given.
+        approximate: Export the nearest LoRA where none is exact, and measure the gap.
+        prompt: What the gap is measured on; 'a photo of' the concept if not given.
     """
     from ..interventions.engine import Steering
-    from ..interventions.entry import make_entry
     from ..interventions.steer import resolve
     from ..lora.bake import FORMATS, linear_layers
     from ..lora.export import make_lora, save_lora
     from ..models.loading import load_model
-    from ..vectors.vector import SteeringVector
 
     new_file(out, ".safetensors")
     if format_ not in FORMATS:
         raise SteeringError(f"--format {format_!r} is not one of {', '.join(FORMATS)}")
-    second = None if target is None else SteeringVector.load(target)
-    wanted = make_entry(SteeringVector.load(vector), strength=strength, preset=preset, mode=mode, target=second)
+    wanted = does.entry(str(vector), strength, preset)
     if reference:
         wanted = replace(wanted, settings=replace(wanted.settings, reference=reference))
     loaded = load_model(model, device)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steering.directions.methods import CONTRASTS, DIRECTIONS, contrastive, get_direction, mean_difference, principal
+from steering.errors import SteeringError
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)
@@ -179,3 +180,57 @@ def test_no_background_is_the_centred_negatives(name):
     torch.testing.assert_close(method(positive, negative, 1), given, atol=1e-9, rtol=0)
     chosen = get_direction(name, "auto")(positive, negative, 1, background=torch.randn(9, 30, dtype=torch.float64))
     assert chosen.norm() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["mean", "pca", "cpca", "cpca-paired", "cpca-denoised"])
+def test_one_direction_and_alpha_one_unless_told(name):
+    positive, negative = some_pairs()
+    method = DIRECTIONS[name]
+    plain = method(positive, negative)
+    assert plain.shape == (1, positive.shape[1])
+    if name in CONTRASTS:
+        assert torch.equal(plain, method(positive, negative, 1, 1.0))
+        assert not torch.allclose(plain, method(positive, negative, 1, 4.0), atol=1e-3)
+        assert torch.equal(plain, get_direction(name)(positive, negative))
+
+
+@pytest.mark.parametrize("name", ["cpca", "cpca-paired", "cpca-denoised"])
+@pytest.mark.parametrize("alpha", [2.0, "auto"])
+def test_background_and_components_reach_every_contrast(name, alpha):
+    if alpha == "auto":
+        pytest.importorskip("sklearn")
+    positive, negative = some_pairs()
+    background = torch.randn(30, positive.shape[1], generator=torch.Generator().manual_seed(9)).double() * 3
+    plain = get_direction(name, alpha)(positive, negative)
+    two = get_direction(name, alpha, 2)(positive, negative)
+    assert not torch.allclose(plain, two, atol=1e-3)
+    if alpha != "auto":  # which may choose 0, and with it no background
+        other = get_direction(name, alpha)(positive, negative, 1, background=background)
+        assert not torch.allclose(plain, other, atol=1e-3)
+
+
+def test_the_denoising_contrast_is_that_of_paired_differences():
+    positive, negative = some_pairs()
+    shared = torch.randn(20, positive.shape[1], generator=torch.Generator().manual_seed(4)).double() * 5
+    made, moved = (
+        get_direction("cpca-denoised", 0.0, 2)(positive + part, negative + part) for part in (0 * shared, shared)
+    )
+    # What both sides of a pair share is in no difference of theirs.
+    torch.testing.assert_close(made, moved, atol=1e-9, rtol=1e-9)
+
+
+def test_as_many_directions_as_pairs_and_no_more():
+    positive, negative = some_pairs()
+    for name in ("pca", "cpca-paired"):
+        assert len(get_direction(name, 1.0)(positive[:3], negative[:3], 3)) == 3
+        with pytest.raises(SteeringError, match="1 to 3"):
+            get_direction(name, 1.0)(positive[:3], negative[:3], 4)
+
+
+def some_pairs(pairs=20, width=12):
+    generator = torch.Generator().manual_seed(5)
+    positive, negative = torch.randn(2, pairs, width, generator=generator).double()
+    lead = torch.nn.functional.normalize(torch.randn(width, generator=generator), dim=0).double()
+    # The concept varies from pair to pair, beside noise of very different sizes a channel.
+    scale = torch.linspace(0.2, 3, width).double()
+    return positive * scale + 3 * torch.rand(pairs, 1, generator=generator) * lead, negative * scale

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steering.errors import SteeringError
 from steering.evaluate.distances import frechet_distance, kernel_distance, kernel_test, polynomial_kernel
 
 
@@ -79,3 +80,38 @@ def test_sets_that_cannot_be_compared_are_refused():
     x = features(np.random.default_rng(0), 3)
     with pytest.raises(ValueError, match="got 3 and 2"):
         kernel_test(x, x[:2], True)
+
+
+def test_the_kernel_is_the_cubic_one_of_the_literature():
+    x, y = np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[3.0, 1.0]])
+    # (x . y / d + 1)^3 with d = 2 (Binkowski et al. 2018)
+    assert polynomial_kernel(x, y).tolist() == [[(5 / 2 + 1) ** 3], [(1 / 2 + 1) ** 3]]
+
+
+def test_two_pictures_a_side_are_enough_and_one_is_not():
+    two = np.array([[0.0, 1.0], [1.0, 0.0]])
+    assert frechet_distance(two, two) == pytest.approx(0, abs=1e-9)
+    assert np.isfinite(
+        kernel_distance(polynomial_kernel(np.r_[two, two], np.r_[two, two]), np.arange(2), np.arange(2, 4), False)
+    )
+    for few in ((two[:1], two), (two, two[:1])):
+        with pytest.raises(SteeringError):
+            frechet_distance(*few)
+
+
+def test_integer_features_lose_nothing():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 200, (40, 3)).astype(np.uint8), rng.integers(0, 200, (40, 3)).astype(np.uint8)
+    assert frechet_distance(a, b) == pytest.approx(frechet_distance(a.astype(float), b.astype(float)))
+    assert kernel_test(a, b, False, permutations=20) == kernel_test(a, b, False, permutations=20, seed=0)
+
+
+def test_pictures_of_one_prompt_change_sides_together():
+    rng = np.random.default_rng(0)
+    base = np.repeat(rng.normal(0, 1, (6, 4)), 5, axis=0)
+    moved = base + np.repeat(rng.normal(0.6, 0.3, (6, 4)), 5, axis=0)
+    clusters = np.repeat([f"prompt {i}" for i in range(6)], 5)
+    together = kernel_test(base, moved, True, clusters, 400)[1]
+    alone = kernel_test(base, moved, True, None, 400)[1]
+    # Six prompts can be flipped in 64 ways, so no p below 1/64 can be had; thirty free pictures pretend to more.
+    assert together > 1 / 64 > alone

@@ -117,3 +117,72 @@ def test_equivalence_is_the_larger_of_two_one_sided_tests():
     lower, upper = (stats.ttest_1samp(values, m, alternative=a).pvalue for m, a in ((-6, "greater"), (6, "less")))
     assert lower != upper
     assert equivalence_p(values, 6.0) == pytest.approx(max(lower, upper))
+
+
+def test_without_prompts_there_is_no_mean_and_no_interval():
+    for found in (estimate(np.array([])), share(np.array([], bool))):
+        assert found.n == 0
+        assert np.isnan([found.mean, found.low, found.high]).all()
+    assert np.isnan(upper_bound(np.array([])))
+
+
+def test_one_prompt_has_a_mean_and_no_interval():
+    found = estimate(np.array([3.0]))
+    assert (found.mean, found.n) == (3.0, 1)
+    assert np.isnan([found.low, found.high]).all()
+    assert upper_bound(np.array([3.0])) == float("inf")
+    assert np.isnan(upper_bound(np.array([np.nan])))
+
+
+@pytest.mark.parametrize("n", [2, 19])
+def test_few_prompts_get_student_s_interval(n):
+    values = np.arange(n, dtype=float)
+    half = stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / n**0.5
+    found = estimate(values)
+    assert (found.mean, found.n) == (values.mean(), n)
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half))
+    one_sided = values.mean() + stats.t.ppf(0.95, n - 1) * values.std(ddof=1) / n**0.5
+    assert upper_bound(values) == pytest.approx(one_sided)
+
+
+def test_from_twenty_prompts_on_the_bootstrap_and_its_seed_decide():
+    values = np.r_[np.zeros(19), 100.0]
+    found = estimate(values)
+    assert found.n == 20
+    assert found.low == 0  # a draw without the one prompt; Student's interval would reach below 0
+    assert estimate(values) == found and upper_bound(values) == upper_bound(values)
+    values = np.random.default_rng(3).normal(0, 1, 20)
+    assert estimate(values, seed=0) == estimate(values) != estimate(values, seed=1)
+
+
+def test_a_share_has_wilson_s_interval():
+    found = share(np.array([True] * 3 + [False] * 7))
+    z, p, n = stats.norm.ppf(0.975), 0.3, 10
+    centre, half = p + z**2 / (2 * n), z * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
+    expected = [100 * (centre + sign * half) / (1 + z**2 / n) for sign in (-1, 1)]
+    assert (found.mean, found.n) == (30.0, 10)
+    assert [found.low, found.high] == pytest.approx(expected)
+
+
+def test_mcnemar_counts_only_what_changed():
+    before, after = np.array([True] * 5 + [False] * 5), np.array([False] * 4 + [True] * 2 + [False] * 4)
+    assert mcnemar_p(before, after) == pytest.approx(stats.binomtest(4, 5).pvalue)
+    swapped = np.array([True, False])
+    assert mcnemar_p(swapped, ~swapped) == 1.0  # one lost, one gained
+
+
+def test_equivalence_is_the_worse_of_two_one_sided_tests():
+    assert equivalence_p(np.array([4.9, 4.9]), 5.0) == 0.0  # no spread at all, and within the margin
+    assert equivalence_p(np.array([-5.0, -5.0]), 5.0) == 1.0
+    assert equivalence_p(np.array([0.0]), 5.0) == 1.0  # one prompt shows nothing
+    assert equivalence_p(np.array([0.1, -0.1]), 1.0) < 0.1  # two prompts have a variance
+    values = np.random.default_rng(0).normal(0, 1, 30)
+    lower = stats.ttest_1samp(values, -0.5, alternative="greater").pvalue
+    upper = stats.ttest_1samp(values, 0.5, alternative="less").pvalue
+    assert equivalence_p(values, 0.5) == pytest.approx(max(lower, upper))
+
+
+def test_sign_flips_are_the_same_for_the_same_seed():
+    values = np.random.default_rng(2).normal(0.3, 1, 40)
+    assert sign_flip_p(values) == sign_flip_p(values) == sign_flip_p(values, seed=0)
+    assert len({sign_flip_p(values, 99, seed) for seed in range(5)}) > 1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from steering.errors import SteeringError
 from steering.interventions.entry import Entry, make_entry
 from steering.interventions.presets import Settings
 from steering.interventions.steer import steer
@@ -213,3 +214,26 @@ def test_arguments_that_would_be_ignored_are_refused(toy_model, hooks_left):
     with pytest.raises(ValueError, match=r"strength, preset would be ignored beside entries"):
         steer(toy_model, [], strength=1.0, preset="precise")
     assert hooks_left() == 0
+
+
+def test_a_vector_of_another_model_is_refused_with_its_family(toy_model, hooks_left):
+    narrow = SiteVector(torch.eye(1, 8)[None], *(torch.ones(1, 8),) * 2, torch.ones(STEPS, dtype=torch.bool))
+    for name, metadata, words in (
+        ("in4.attn2", {"model": {"family": "sd15"}}, r"in4.attn2 has 64 channels here and 8 .* made for sd15; use a"),
+        ("in4.attn2", {}, r"made for another model; use a vector made for this model$"),
+        ("in4.attn2.1", {}, r"^the vector steers in4.attn2.1, which this model lacks; use a vector made for this"),
+    ):
+        wrong = SteeringVector({Site.parse(name): narrow}, SIGMAS[:1], SIGMAS, metadata)
+        with pytest.raises(SteeringError, match=words), steer(toy_model, wrong):
+            pass
+
+
+def test_a_window_of_which_one_end_is_given_reaches_to_the_other(toy_model, hooks_left):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    for given, full in (
+        ({"start": 0.5}, (0.5, 1.0)),
+        ({"end": 0.5}, (0.0, 0.5)),
+        ({"start": 0.5, "end": 0.5}, (0.5, 0.5)),
+    ):
+        with steer(toy_model, vector, **given) as made:
+            assert made.entries[0].window == tuple(map(toy_model.schedule.percent_to_sigma, full))

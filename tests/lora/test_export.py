@@ -2,15 +2,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from steering.files import read_header
 from steering.interventions.entry import Entry
 from steering.interventions.presets import Settings
 from steering.interventions.steer import steer
 from steering.lora.bake import linear_layers
-from steering.lora.export import gap_prompt, make_lora, measured_gap, save_lora
+from steering.lora.export import gap_prompt, make_lora, measured_gap, model_card, save_lora
 from steering.sites import Site, module_width
 from steering.vectors.vector import SiteVector, SteeringVector
+from steering.version import __version__
 
 NAMES = ("in4.attn1", "in5.attn2", "out5.ff")
 # Float32 noise of a layer (1e-7), carried through the layers behind, three steps and guidance 7.5, as a share of
@@ -117,3 +119,60 @@ def test_the_header_says_what_it_is_for(toy_model, tmp_path):
     assert header["sites"] == list(NAMES)
     assert header["vector"] != header["target_vector"] == target.digest(lengths=True)
     assert gap_prompt(entry) == "a photo of thing"
+
+
+def test_the_header_says_what_the_file_does_and_what_it_was_made_from(toy_model, tmp_path):
+    source, target = vector_for(toy_model), replace(vector_for(toy_model, 1), metadata={"concept": "cat"})
+    entry = Entry(source, 0.5, Settings("negative", "all", half="both"), mode="replace", target=target)
+    lora = make_lora(entry, lambda sites: linear_layers(toy_model.unet, sites), None, "")
+    about = save_lora(tmp_path / "l.safetensors", "comfyui", lora, "abc", "pocket")
+    assert about == {
+        "concept": "thing",
+        "mode": "replace",
+        "target": "cat",
+        "strength": 0.5,
+        "reference": "negative",
+        "format": "comfyui",
+        "vector": source.digest(lengths=True),
+        "target_vector": target.digest(lengths=True),
+        "weights": "abc",
+        "sites": list(NAMES),
+        "approximated": [],
+        "gap": None,
+        "package": __version__,
+    }
+    header = read_header(tmp_path / "l.safetensors")
+    assert header == {"kind": "lora", "version": 1, **about}
+
+
+@pytest.mark.parametrize(
+    ("family", "base", "architecture"),
+    [("sd15", "sd_v1-5", "stable-diffusion-v1/lora"), ("pocket", "pocket", "pocket/lora")],
+)
+def test_programs_that_list_loras_find_what_they_show(toy_model, tmp_path, family, base, architecture):
+    entry = Entry(vector_for(toy_model), 1.5, Settings("negative", "all", half="both"))
+    lora = make_lora(entry, lambda sites: linear_layers(toy_model.unet, sites), None, "")
+    save_lora(tmp_path / "l.safetensors", "comfyui", lora, "abc", family)
+    with safe_open(tmp_path / "l.safetensors", "pt") as file:
+        card = file.metadata()
+    expected = {
+        "ss_base_model_version": base,
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": "1",
+        "ss_network_alpha": "1",
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": architecture,
+        "modelspec.implementation": "activation-steering",
+        "modelspec.title": "suppress thing, strength 1.5",
+    }
+    assert {name: card[name] for name in expected} == expected
+
+
+def test_the_title_names_both_concepts_of_a_replacement(toy_model):
+    target = replace(vector_for(toy_model, 1), metadata={"concept": "cat"})
+    settings = Settings("negative", "all", half="both")
+    entry = Entry(vector_for(toy_model), 1.0, settings, mode="replace", target=target)
+    lora = make_lora(entry, lambda sites: linear_layers(toy_model.unet, sites), None, "")
+    about = {"mode": "replace", "concept": "thing", "target": "cat", "strength": 1.0}
+    title = model_card(about, lora.deltas, "pocket")["modelspec.title"]
+    assert title == "replace thing with cat, strength 1"

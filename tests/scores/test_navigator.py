@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steering.activations.store import Activations
-from steering.scores.navigator import Scores, cross_fitted, in_sample, score
+from steering.scores.navigator import Scores, as_lines, cross_fitted, in_sample, score
 from steering.scores.selection import select
 from steering.sites import SD15_SITES, Site
 
@@ -162,3 +162,46 @@ def test_random_sets_have_the_size_asked_for_and_follow_their_seed():
     assert len(select(scores, "random", 100)) == 20
     with pytest.raises(ValueError, match="random:x"):
         select(scores, "random:x", 5)
+
+
+def many(pairs=20):
+    tensors = {
+        site: planted(s, pairs=pairs, steps=2, seed=i)
+        for i, (site, s) in enumerate(zip(SD15_SITES, (0, 6, 2), strict=False))
+    }
+    return Activations(tensors, torch.tensor([9.0, 1.0]))
+
+
+@pytest.mark.parametrize(("mode", "rule"), [("cross-fitted", cross_fitted), ("paper", in_sample)])
+def test_a_mode_scores_by_its_own_rule(mode, rule):
+    activations = many()
+    made = score(activations, mode)
+    assert made.mode == mode
+    assert made.metadata == {"pairs": 20}
+    for site, tensor in activations.tensors.items():
+        discriminability, consistency = rule(tensor.double())
+        torch.testing.assert_close(made.sites[site].score.double(), discriminability + consistency)
+    site = SD15_SITES[2]
+    assert not torch.allclose(score(activations, "paper").sites[site].score, score(activations).sites[site].score)
+
+
+def test_the_ranking_names_the_best_sites_first(tmp_path):
+    made = score(many())
+    best = made.ranking(2)
+    assert list(best) == [str(SD15_SITES[1]), str(SD15_SITES[2])]
+    assert best[str(SD15_SITES[1])] == float(made.sites[SD15_SITES[1]].score.mean())
+    assert as_lines({"in1.attn2": 1.5, "mid.ff": 0.25}) == "in1.attn2        1.500\nmid.ff           0.250"
+    made.save(tmp_path / "s.json")
+    loaded = Scores.load(tmp_path / "s.json")
+    assert (loaded.mode, loaded.metadata) == (made.mode, made.metadata)
+    assert torch.equal(loaded.sigmas, made.sigmas)
+    assert loaded.ranking(3) == made.ranking(3)
+
+
+def test_ten_pairs_are_cross_fitted_and_two_scored_as_published():
+    assert score(many(10)).mode == "cross-fitted"
+    assert score(many(2), "paper").sites
+    with pytest.raises(ValueError, match="at least 10"):
+        score(many(9))
+    with pytest.raises(ValueError, match="at least 2 pairs, got 1"):
+        score(many(1), "paper")

@@ -3,6 +3,7 @@ import torch
 
 from steering.activations.store import Activations
 from steering.directions.backgrounds import BACKGROUNDS
+from steering.scores.navigator import score
 from steering.sites import SD15_SITES
 from steering.vectors.build import build
 from steering.vectors.calibration import with_thresholds
@@ -127,3 +128,46 @@ def test_the_gap_of_a_concept_is_certain_and_that_of_noise_is_not(tmp_path):
     assert torch.equal(loaded.sites[SD15_SITES[0]].certainty, concept)
     one = build(planted([5], pairs=3), scores=None, top_k=1)
     assert one.sites[SD15_SITES[0]].certainty is not None
+
+
+def test_the_file_says_how_it_was_made():
+    activations = planted([5, 0, 5])
+    activations = Activations(activations.tensors, activations.sigmas, {"concept": "x", "seed": 4, "negatives": ["a"]})
+    scores = score(activations)
+    vector = build(activations, scores, top_k=2, direction="cpca-paired", alpha="2", components=3, background="within")
+    assert vector.metadata == {
+        "concept": "x",
+        "seed": 4,
+        "method": {
+            "direction": "cpca-paired",
+            "rank": 1,
+            "select": "per-step",
+            "top_k": 2,
+            "time": "per-step",
+            "alpha": 2.0,
+            "components": 3,
+            "background": "within",
+            "scores": "cross-fitted",
+        },
+        "scores": {str(site): round(float(scores.sites[site].score.mean()), 4) for site in vector.sites},
+    }
+
+
+@pytest.mark.parametrize(("pairs", "mode"), [(20, "cross-fitted"), (10, "cross-fitted"), (9, "paper"), (2, "paper")])
+def test_scores_are_cross_fitted_where_there_are_pairs_enough(pairs, mode):
+    vector = build(planted([5, 0], pairs=pairs), top_k=1)
+    assert vector.metadata["method"]["scores"] == mode
+
+
+def test_five_sites_a_step_and_alpha_one_unless_told():
+    activations = planted([5] * 8)
+    assert all(sum(part.active[s] for part in build(activations).sites.values()) == 5 for s in range(4))
+    plain, one = (build(activations, direction="cpca-paired", alpha=a) for a in (1.0, "1"))
+    assert plain.digest() == one.digest() == build(activations, direction="cpca-paired").digest()
+    assert plain.digest() != build(activations, direction="cpca-paired", alpha=2.0).digest()
+    assert plain.digest() != build(activations, direction="cpca-paired", components=2).digest()
+
+
+def test_a_constant_vector_lies_at_the_middle_noise_level():
+    vector = build(planted([5, 0], steps=7), top_k=1, time="constant")
+    assert vector.sigmas.tolist() == [planted([5], steps=7).sigmas[3].item()]

@@ -1,15 +1,18 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from steering.activations.capture import capture
 from steering.concepts.pairs import Pair
+from steering.errors import SteeringError
 from steering.interventions.presets import Settings
 from steering.interventions.steer import steer
 from steering.models.recording import record
 from steering.models.sampling import CaptureSettings
 from steering.sites import SD15_SITES, Site
 from steering.vectors.build import build
-from steering.vectors.calibration import calibrate, quantiles, with_thresholds
+from steering.vectors.calibration import calibrate, captured_negatives, quantiles, with_thresholds
 
 PAIRS = [Pair(f"a dog {where}", f"a cat {where}") for where in ("on the beach", "in a room", "at night")]
 
@@ -54,3 +57,40 @@ def test_quantiles_are_over_all_tokens_of_a_step():
     values = torch.arange(200.0).reshape(2, 100, 1)
     result = quantiles({SD15_SITES[0]: [[values[:1], values[1:]], [values]]})
     assert result[SD15_SITES[0]].tolist() == [[189.0], [189.0]]
+
+
+CAPTURED = {"negatives": ["a cat"], "steps": 3, "guidance": 4.0, "seed": 7, "size": 64}
+
+
+def test_the_negatives_come_back_as_they_were_captured(toy_model):
+    about = {**CAPTURED, "model": {"weights": toy_model.weights_hash(), "name": "toy"}}
+    prompts, settings = captured_negatives(toy_model, about)
+    assert prompts == ["a cat"]
+    assert settings == CaptureSettings(steps=3, guidance=4.0, seed=7, size=64)
+
+
+@pytest.mark.parametrize("missing", ["negatives", "model", "steps", "guidance", "seed", "size"])
+def test_a_capture_that_does_not_say_how_it_was_made_gives_no_thresholds(toy_model, missing):
+    about = {**CAPTURED, "model": {"weights": toy_model.weights_hash(), "name": "toy"}}
+    del about[missing]
+    with pytest.raises(SteeringError, match=rf"thresholds need {missing} of the capture, .* capture again"):
+        captured_negatives(toy_model, about)
+
+
+def test_thresholds_need_the_very_model_that_was_captured(toy_model):
+    about = {**CAPTURED, "model": {"weights": "others", "name": "theirs"}}
+    with pytest.raises(SteeringError, match=r"captured \(theirs\), and this is another; give that one"):
+        captured_negatives(toy_model, about)
+
+
+def test_each_prompt_is_drawn_from_its_own_seed_whatever_the_batches(captured, toy_model):
+    vector, prompts = build(captured, select_by="in4.attn2"), [pair.negative for pair in PAIRS]
+    rows = []
+    few = calibrate(toy_model, vector, prompts, SETTINGS, rows.append)
+    many = calibrate(toy_model, vector, prompts, replace(SETTINGS, batch=1))
+    other = calibrate(toy_model, vector, prompts, replace(SETTINGS, seed=5))
+    site = Site.parse("in4.attn2")
+    # The rows of a batch share matrix products, whose order of summation moves float32 a little.
+    torch.testing.assert_close(few[site], many[site], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(few[site], other[site], atol=1e-2)
+    assert sum(rows) == len(PAIRS) * SETTINGS.steps * 2  # both halves of guidance

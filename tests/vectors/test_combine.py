@@ -245,3 +245,38 @@ def test_what_cannot_be_combined_is_refused_with_a_sentence():
     ):
         with pytest.raises(ValueError, match=message):
             combine(*arguments)
+
+
+def test_a_combination_says_what_its_parts_share_and_what_it_was_made_from():
+    drawn = {"sampler": "euler", "scheduler": "normal", "steps": 30, "guidance": 7.5, "size": 128}
+    a, b = made(0, concept="dog"), made(1, concept="")
+    a = replace(a, metadata={**a.metadata, **drawn, "seed": 0, "recommended": {"strength": 2.0}})
+    b = replace(b, metadata={**b.metadata, **drawn, "steps": 20})
+    total = combine([a, b], "add", [1.0, 0.5])
+    assert total.metadata == {
+        "model": {"family": "toy"},
+        **{key: value for key, value in drawn.items() if key != "steps"},
+        "concept": "dog + 0.5 x vector 2",
+        "method": {"combination": "add"},
+        "parts": [
+            {"concept": "dog", "weight": 1.0, "digest": a.digest(lengths=True)},
+            {"concept": "vector 2", "weight": 0.5, "digest": b.digest(lengths=True)},
+        ],
+    }
+
+
+def test_one_vector_scaled_keeps_its_metadata_but_not_the_tuned_setting():
+    a = made(0)
+    a = replace(a, metadata={**a.metadata, "seed": 3, "recommended": {"strength": 2.0}})
+    about = combine([a], "add", [2.0]).metadata
+    assert about["seed"] == 3
+    assert "recommended" not in about
+
+
+def test_a_negative_weight_turns_the_readout_too():
+    a = made(0)
+    parts = {site: replace(part, readout=part.direction.flip(-1)) for site, part in a.sites.items()}
+    a = replace(a, sites=parts)
+    for site, part in scale(a, -2.0).sites.items():
+        assert torch.equal(part.readout, -a.sites[site].readout)
+        assert torch.equal(part.direction, -a.sites[site].direction)

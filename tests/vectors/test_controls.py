@@ -52,3 +52,28 @@ def test_a_control_of_one_row_is_the_plain_unit_vector():
     written = other_concept(build(activations, top_k=1), other).sites[site].direction[:, 0]
     difference = (other.tensors[site][0] - other.tensors[site][1]).mean(0)
     torch.testing.assert_close(written, torch.nn.functional.normalize(difference, dim=-1))
+
+
+def test_flipped_signs_average_the_pairs_with_one_sign_each():
+    activations, site = planted(0), SD15_SITES[0]
+    vector = build(activations, top_k=1)
+    direction = vector.sites[site].direction[:, 0]
+    positive, negative = activations.tensors[site]
+    written = sign_flip(vector, activations, seed=3).sites[site].direction[:, 0]
+    signs = torch.randint(0, 2, (1, 20), generator=torch.Generator().manual_seed(3))[0] * 2.0 - 1
+    assert set(signs.tolist()) == {-1.0, 1.0}
+    sums = torch.einsum("n,nsc->sc", signs, positive - negative)
+    sums = sums - (sums * direction).sum(-1, keepdim=True) * direction
+    torch.testing.assert_close(written, torch.nn.functional.normalize(sums, dim=-1), atol=1e-5, rtol=1e-5)
+
+
+def test_a_seed_draws_the_same_control_again_and_another_seed_another():
+    activations, site = planted(0), SD15_SITES[0]
+    vector = build(activations, top_k=1)
+
+    def rows(control):
+        return control.sites[site].direction
+
+    for make in (lambda seed: isotropic(vector, seed), lambda seed: sign_flip(vector, activations, seed)):
+        assert torch.equal(rows(make(4)), rows(make(4)))
+        assert not torch.allclose(rows(make(4)), rows(make(5)), atol=0.1)

@@ -39,3 +39,12 @@ def test_other_widths_are_refused_and_names_are_concepts_or_numbers():
     with pytest.raises(SteeringError, match="2 channels in one vector and 3"):
         cosines([vector([1.0, 0.0]), vector([1.0, 0.0, 0.0])])
     assert name_of(vector([1.0, 0.0]), 1) == "vector 2"
+
+
+def test_the_table_numbers_its_columns_and_lines_up():
+    matrix = torch.tensor([[1.0, 0.25], [0.25, 1.0]])
+    assert cosine_table(["dog", "a longer name"], matrix).splitlines() == [
+        "                    1       2",
+        "dog             1.000   0.250",
+        "a longer name   0.250   1.000",
+    ]

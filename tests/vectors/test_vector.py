@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from steering.files import write_tensors
-from steering.sites import Site
+from steering.sites import SD15_SITES, Site
 from steering.vectors.vector import SiteVector, SteeringVector, nearest
 
 SITE = Site.parse("in4.attn2")
@@ -104,6 +104,11 @@ def test_a_vector_is_shown_in_one_line_and_says_what_it_is():
     vector = some()
     assert repr(vector) == "SteeringVector(dog, 1 sites: in4.attn2)"
     assert len(repr(vector.sites[SITE])) < 120
+    part = vector.sites[SITE]
+    for count, shown in ((3, "in1.attn2, in2.attn2, in4.attn2"), (4, "in1.attn2, in2.attn2, in4.attn2, ...")):
+        sites = {site: part for site in [s for s in SD15_SITES if s.kind == "attn2"][:count]}
+        unnamed = SteeringVector(sites, vector.sigmas, vector.active_sigmas)
+        assert repr(unnamed) == f"SteeringVector(unnamed, {count} sites: {shown})"
     assert (vector.concept, vector.family, vector.recommended) == ("dog", "", {"preset": "projection"})
     assert replace(vector, metadata={"model": {"family": "pocket"}}).family == "pocket"
 
