@@ -55,19 +55,35 @@ def _steered(
 ) -> ModelPatcher:
     steered = model.clone()
     steered.set_attachments(KEY, entries)
-    for kind in (WrappersMP.DIFFUSION_MODEL, WrappersMP.PREDICT_NOISE):
-        steered.remove_wrappers_with_key(kind, KEY)
     # All entries act in one wrapper, so that their directions are orthonormalised against each other.
-    steered.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, _steering_wrapper(entries, note))
-    steered.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, say_roles)
+    steering = Steering(entries)
+    wrappers = {
+        WrappersMP.OUTER_SAMPLE: _checking_wrapper(steering),
+        WrappersMP.PREDICT_NOISE: say_roles,
+        WrappersMP.DIFFUSION_MODEL: _steering_wrapper(entries, steering, note),
+    }
+    for kind, wrapper in wrappers.items():
+        steered.remove_wrappers_with_key(kind, KEY)
+        steered.add_wrapper_with_key(kind, KEY, wrapper)
     return steered
 
 
+def _checking_wrapper(steering: Steering) -> Callable[..., Any]:
+    """An OUTER_SAMPLE wrapper: a run that never came to a site that is to be steered ends with an error."""
+
+    def wrapper(executor: Any, *args: Any, **kwargs: Any) -> Any:
+        steering.visited.clear()
+        result = executor(*args, **kwargs)
+        steering.check_visited()
+        return result
+
+    return wrapper
+
+
 def _steering_wrapper(
-    entries: tuple[Entry, ...], note: Callable[[list[Pending]], None] | None
+    entries: tuple[Entry, ...], steering: Steering, note: Callable[[list[Pending]], None] | None
 ) -> Callable[..., torch.Tensor]:
     """A DIFFUSION_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
-    steering = Steering(entries)
     masked = any(entry.mask is not None for entry in entries)
     edit = steering.edit if note is None else observing(steering, note)
     acting = set(steering.sites)

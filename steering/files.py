@@ -1,15 +1,18 @@
-"""Writing and reading the two tensor files: whole or not at all, and never pickled."""
+"""Writing and reading files: whole or not at all, never pickled, and refused in a sentence where they are broken."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,26 +25,59 @@ KEY = "activation_steering"
 """Name of the one metadata entry, a JSON object."""
 
 
+STALE = 3600.0
+"""Seconds after which a temporary file is one that a killed run has left."""
+SOUND = (torch.float16, torch.float32, torch.float64, torch.bool)
+"""The types of number that our files hold."""
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well, else vanishes."""
+    """A temporary path beside ``path`` that takes its place when the block ends well, else vanishes.
+
+    What was written has reached the disk before it does.
+
+    Raises:
+        SteeringError: the disk took no more, or the place cannot be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        _sync(temporary)
         os.replace(temporary, path)
+        _sync(path.parent)
+    except (SafetensorError, OSError) as error:
+        said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SteeringError(f"{path} could not be written ({said}); make room or name another place") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of files, is on the disk."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder, on Windows
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):  # some file systems sync no folders
+            raise
+    finally:
+        os.close(handle)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed runs left of the same file."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -74,7 +110,13 @@ def write_tensors(
     """Write tensors as safetensors with a JSON header of kind, version and metadata, whole or not at all.
 
     ``beside`` are further entries next to that header, for programs that look for names of their own.
+
+    Raises:
+        SteeringError: a number that is not finite, or the disk took no more.
     """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise SteeringError(f"{Path(path).name} is not written, since {name} holds a number that is not finite")
     # Cloned, since safetensors refuses tensors that share their memory.
     contiguous = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
@@ -82,6 +124,12 @@ def write_tensors(
     with replacing(path) as temporary:
         header = {**metadata, "kind": kind, "version": version}
         save_file(contiguous, temporary, metadata={KEY: json.dumps(header, ensure_ascii=False), **(beside or {})})
+
+
+def names_in(path: str | Path) -> tuple[list[str], dict[str, str]]:
+    """Names of the tensors and the metadata of any safetensors file."""
+    with _opened(Path(path)) as file:
+        return list(file.keys()), dict(file.metadata() or {})
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -92,12 +140,37 @@ def read_header(path: str | Path) -> dict[str, Any]:
         SteeringError: not safetensors, or not ours.
     """
     with _opened(Path(path)) as file:
-        try:
-            return json.loads((file.metadata() or {})[KEY])
-        except (KeyError, json.JSONDecodeError):
-            raise SteeringError(
-                f"{Path(path).name} was not written by Activation Steering; give a file that it wrote"
-            ) from None
+        text = (file.metadata() or {}).get(KEY)
+    if text is None:
+        raise SteeringError(f"{Path(path).name} was not written by Activation Steering; give a file that it wrote")
+    return parse_object(text, Path(path).name)
+
+
+def parse_object(text: str, name: str) -> dict[str, Any]:
+    """A JSON object, strictly: no key twice, no NaN, no infinity, not nested beyond reason.
+
+    Raises:
+        SteeringError: anything else; ``name`` says of what.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_once_each, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        said = str(error)[:200] or "nested too deeply"
+        raise SteeringError(f"{name} does not hold the JSON that it should ({said}); make it again") from None
+    if not isinstance(value, dict):
+        raise SteeringError(f"{name} holds {type(value).__name__} where a JSON object should be; make it again")
+    return value
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return made
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -119,7 +192,10 @@ def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, T
     with _opened(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        if tensor.dtype not in SOUND:
+            kinds = ", ".join(str(dtype).removeprefix("torch.") for dtype in SOUND)
+            raise SteeringError(f"{path.name}: {name} is of type {tensor.dtype}, not of {kinds}; make the file again")
+        if not tensor.isfinite().all():
             raise SteeringError(f"{path.name}: {name} holds a number that is not finite; make the file again")
     return tensors, metadata
 
@@ -131,7 +207,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
             yield file
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, MemoryError) as error:
         raise SteeringError(
             f"{path.name} is not a safetensors file ({error}); only .safetensors files are read"
         ) from None

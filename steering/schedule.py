@@ -21,11 +21,26 @@ class NoiseSchedule:
 
     sigmas: Tensor
 
+    def __post_init__(self) -> None:
+        sigmas = self.sigmas
+        rising = sigmas.ndim == 1 and len(sigmas) > 1 and bool((sigmas.diff() > 0).all())
+        if not rising or not sigmas.isfinite().all() or sigmas[0] <= 0:
+            raise SteeringError("a noise schedule must be finite noise levels above 0 that rise with the timestep")
+
     @classmethod
     def scaled_linear(cls, start: float = 0.00085, end: float = 0.012, steps: int = 1000) -> NoiseSchedule:
         """Stable Diffusion's schedule: betas linear in their square root."""
-        betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float64) ** 2
-        return cls.from_alphas((1 - betas).cumprod(0))
+        return cls.from_betas(torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float64) ** 2)
+
+    @classmethod
+    def linear(cls, start: float = 0.0001, end: float = 0.02, steps: int = 1000) -> NoiseSchedule:
+        """Betas linear in the timestep (Ho et al. 2020)."""
+        return cls.from_betas(torch.linspace(start, end, steps, dtype=torch.float64))
+
+    @classmethod
+    def from_betas(cls, betas: Tensor) -> NoiseSchedule:
+        """From the shares of noise β that every step adds ``[1000]``."""
+        return cls.from_alphas((1 - betas.double()).cumprod(0))
 
     @classmethod
     def from_alphas(cls, alphas: Tensor) -> NoiseSchedule:

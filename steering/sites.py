@@ -170,7 +170,10 @@ SD15_SITES = _sd15_sites()
 
 
 def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
-    """Every site of a UNet in either layout with its module, in order of execution.
+    """Every site of a UNet in either layout with the module whose output it is, in order of execution.
+
+    Of an attention that is the last linear layer: what replaces the attention around it (IP-Adapter and its kin) calls
+    that layer all the same, and the attention's own forward pass never.
 
     Raises:
         SteeringError: the module has no site, so it is not a UNet of Stable Diffusion's kind.
@@ -179,23 +182,29 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
     for path, module in unet.named_modules():
         site = Site.from_ldm(path) or Site.from_diffusers(path)
         # In the LDM layout input_blocks.0.0 and down-samplers carry no out_channels of a resnet.
-        if site and module_width(module, site.kind):
-            found[site] = module
+        if site and _is_of_kind(module, site.kind):
+            found[site] = module if site.kind in ("ff", "resnet") else module.get_submodule("to_out.0")
     if not found:
         raise SteeringError(f"{type(unet).__name__} has no known site; pass the UNet of a Stable Diffusion model")
     return {site: found[site] for site in sort_sites(found)}
 
 
-def module_width(module: nn.Module, kind: str) -> int:
-    """Number of output channels C of a site's module; 0 where it is not a module of that kind."""
+def _is_of_kind(module: nn.Module, kind: str) -> bool:
     if kind == "resnet":
-        width: Any = getattr(module, "out_channels", 0)
-        return int(width) if not isinstance(module, nn.Conv2d) else 0
+        return hasattr(module, "out_channels") and not isinstance(module, nn.Conv2d)
     layers: Any = getattr(module, "net" if kind == "ff" else "to_out", None)
     if not isinstance(layers, nn.Sequential | nn.ModuleList):
-        return 0
-    widths: list[Any] = [layer.out_features for layer in layers if hasattr(layer, "out_features")]
-    return int(widths[-1]) if widths else 0
+        return False
+    return any(hasattr(layer, "out_features") for layer in layers)
+
+
+def module_width(module: nn.Module, kind: str) -> int:
+    """Number of output channels C of a site's module, as `find_sites` gives it."""
+    width: Any = module
+    if kind == "ff":
+        layers: Any = module.get_submodule("net")
+        width = [layer for layer in layers if hasattr(layer, "out_features")][-1]
+    return int(width.out_channels if kind == "resnet" else width.out_features)
 
 
 def choose_sites(available: Iterable[Site], names: str) -> list[Site]:

@@ -1,8 +1,10 @@
+import json
+
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from steering.files import read_tensors, replacing, write_tensors
+from steering.files import KEY, read_tensors, replacing, write_tensors
 
 
 def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -35,7 +37,8 @@ def test_another_kind_or_version_is_refused(tmp_path, kind, version, message):
 def test_foreign_broken_and_infinite_files_are_refused(tmp_path):
     save_file({"a": torch.ones(1)}, tmp_path / "foreign.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"\x80\x04pickle?")
-    write_tensors(tmp_path / "nan.safetensors", {"a": torch.tensor([torch.nan])}, "k", 1, {})
+    header = {KEY: json.dumps({"kind": "k", "version": 1})}
+    save_file({"a": torch.tensor([torch.nan])}, tmp_path / "nan.safetensors", metadata=header)
     for name, message in (("foreign", "not written by"), ("broken", "not a safetensors"), ("nan", "not finite")):
         with pytest.raises(ValueError, match=message):
             read_tensors(tmp_path / f"{name}.safetensors", "k", 1)

@@ -1,8 +1,10 @@
 import pytest
 import torch
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steering.errors import SteeringError
 from steering.schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule.scaled_linear()
@@ -61,3 +63,19 @@ def test_the_share_of_a_noise_level_is_the_one_it_came_from(share):
 def test_noise_beyond_the_trained_levels_is_the_nearest_end():
     assert SCHEDULE.sigma_to_percent(1000.0) == 0
     assert SCHEDULE.sigma_to_percent(1e-4) == 1
+
+
+def test_betas_that_are_linear_and_betas_that_were_trained():
+    linear = NoiseSchedule.linear(0.00085, 0.012)
+    theirs = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="linear").alphas_cumprod.double()
+    # diffusers keeps alphas in float32.
+    torch.testing.assert_close(linear.sigmas, ((1 - theirs) / theirs).sqrt(), rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(linear.sigmas, NoiseSchedule.scaled_linear().sigmas, rtol=0.1)
+    betas = torch.linspace(0.001, 0.01, 50)
+    assert len(NoiseSchedule.from_betas(betas).sigmas) == 50
+
+
+@pytest.mark.parametrize("sigmas", [[1.0, 1.0], [1.0, 0.5], [0.0, 1.0], [1.0, torch.inf], [1.0, torch.nan], [1.0]])
+def test_a_table_that_does_not_rise_is_refused(sigmas):
+    with pytest.raises(SteeringError, match="that rise with the timestep"):
+        NoiseSchedule(torch.tensor(sigmas))

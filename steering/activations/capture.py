@@ -100,6 +100,19 @@ def _capture_batch(
     prompts = [pair.positive for pair in pairs] + [pair.negative for pair in pairs]
     seeds = [sampling.seed + first + i for i in range(len(pairs))]  # both sides start from the same noise
     steps = model.recorded(sites, prompts, seeds * 2, sampling, token_mean, progress)
+    missed = [str(site) for site in sites if any(site not in step for step in steps)]
+    if missed:
+        raise SteeringError(
+            f"the model never ran {', '.join(missed[:4])}{', ...' * (len(missed) > 4)}, which a capture was to record: "
+            "something else skips or replaces these blocks; take it out, or capture other sites"
+        )
+    for site in sites:
+        broken = next((i for i, step in enumerate(steps) if not step[site].isfinite().all()), None)
+        if broken is not None:
+            raise SteeringError(
+                f"{site} is not finite at step {broken + 1} of {len(steps)}: the model overflows or holds broken "
+                "weights; use another precision or model, or lower guidance"
+            )
     sides = (2, len(pairs))
     return {str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, sides) for site in sites}
 

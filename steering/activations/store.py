@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import check_levels, check_mapping, check_numbers
 from ..errors import SteeringError
 from ..files import read_tensors, write_tensors
 from ..sites import Site, sort_sites
@@ -41,8 +42,13 @@ class Activations:
         for site, tensor in self.tensors.items():
             if tensor.ndim != 4 or tensor.shape[0] != 2 or tensor.shape[:3] != first.shape[:3]:
                 raise SteeringError(f"activations of {site} have shape {tuple(tensor.shape)}, expected [2, N, S, C]")
+            if min(tensor.shape) < 1:
+                raise SteeringError(f"activations of {site} have shape {tuple(tensor.shape)}, in which nothing is left")
+            check_numbers(tensor, f"activations of {site}")
+        check_levels(self.sigmas, "sigmas")
         if self.sigmas.shape != (first.shape[2],):
             raise SteeringError(f"{len(self.sigmas)} sigmas do not match {first.shape[2]} noise levels")
+        check_mapping(self.metadata, "metadata")
         ordered = {site: self.tensors[site] for site in sort_sites(self.tensors)}
         object.__setattr__(self, "tensors", MappingProxyType(ordered))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
@@ -80,4 +86,7 @@ class Activations:
         """
         tensors, metadata = read_tensors(path, KIND, VERSION)
         sigmas = tensors.pop("sigmas", torch.empty(0))
-        return cls({Site.parse(name): tensor for name, tensor in tensors.items()}, sigmas, metadata)
+        try:
+            return cls({Site.parse(name): tensor for name, tensor in tensors.items()}, sigmas, metadata)
+        except SteeringError as error:
+            raise SteeringError(f"{Path(path).name}: {error}") from None

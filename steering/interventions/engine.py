@@ -67,6 +67,7 @@ class Steering:
         self.entries = tuple(entries)
         self._cache: dict[tuple[Site, float, torch.device], list[_Step]] = {}
         self._masks: dict[tuple[int, int, tuple[int, int], torch.device], Tensor] = {}
+        self.visited: set[Site] = set()
 
     @property
     def sites(self) -> list[Site]:
@@ -75,6 +76,7 @@ class Steering:
 
     def edit(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
         """The steered output of a site, or None where nothing acts on it."""
+        self.visited.add(site)
         call.check_rows(site, output)
         result = None
         for sigma in sorted(set(call.sigmas)):
@@ -84,6 +86,17 @@ class Steering:
                     weights = self._weights(step.mask, output, chosen, call)
                     result = _edit_rows(output if result is None else result, chosen, step, weights)
         return result
+
+    def check_visited(self) -> None:
+        """Raise SteeringError where the UNet ran and never came to a site that is to be steered; begin anew."""
+        visited, missed = self.visited, [site for site in self.sites if site not in self.visited]
+        self.visited = set()
+        if visited and missed:
+            names = ", ".join(map(str, missed[:4])) + ", ..." * (len(missed) > 4)
+            raise SteeringError(
+                f"steering reached {len(self.sites) - len(missed)} of {len(self.sites)} sites in this run and never "
+                f"{names}: something else skips or replaces these blocks; take it out, or build the vector at others"
+            )
 
     def _weights(self, mask: Tensor | None, output: Tensor, chosen: Tensor, call: Call) -> Tensor | None:
         """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import check_finite
 from ..errors import SteeringError
 from ..sites import Site
-from ..vectors.vector import SteeringVector
+from ..vectors.vector import MOST_STRENGTH, SteeringVector
 from .operators import INTERVENTIONS, Mode, Rows
 from .presets import Settings, get_preset
 
@@ -51,9 +52,10 @@ class Entry:
         if self.mode not in INTERVENTIONS:
             raise SteeringError(f"mode {self.mode!r} is not one of {', '.join(INTERVENTIONS)}")
         _check_target(self.mode, self.vector, self.target)
-        if not torch.isfinite(torch.tensor(float(self.strength))):
-            raise SteeringError(f"strength {self.strength} must be a finite number")
-        if self.window[0] < self.window[1]:
+        if not any(part.active.any() for part in self.vector.sites.values()):
+            raise SteeringError("the vector is active at no noise level of any site, so it would never act; build anew")
+        check_finite(self.strength, "strength", MOST_STRENGTH)
+        if not self.window[0] >= self.window[1]:  # what is not a number is neither
             raise SteeringError(f"the window {self.window} ends before it starts; noise levels fall from first to last")
         if self.mask is not None and self.mask.ndim != 3:
             raise SteeringError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, overload
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 
 from ..errors import SteeringError
 from ..models.call import Call, SteerableModel, running_call
-from ..models.hooks import site_hooks
+from ..models.hooks import hooked, site_hooks
 from ..schedule import NoiseSchedule
 from ..sites import Site, find_sites, module_width
 from ..vectors.vector import SteeringVector
@@ -104,6 +105,7 @@ def _steered(
         site_hooks(modules, lambda site, output: steering.edit(site, output, describe())),
     ):
         yield steering
+    steering.check_visited()
 
 
 def _window(noise: NoiseSchedule | None, start: float, end: float) -> tuple[float, float]:
@@ -159,8 +161,5 @@ def _describing(
         sigmas = [schedule.sigma(time) for time in times]
         current[:] = [Call(tuple(sigmas * rows if len(sigmas) == 1 else sigmas), (True,) * rows)]
 
-    handle = model.register_forward_pre_hook(note, with_kwargs=True)
-    try:
+    with hooked([(model, note)], partial(nn.Module.register_forward_pre_hook, with_kwargs=True)):
         yield lambda: current[0]
-    finally:
-        handle.remove()

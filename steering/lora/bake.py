@@ -169,8 +169,8 @@ def _delta(entry: Entry, site: Site, weight: Tensor, bias: Tensor) -> Delta:
 
 
 def linear_of(site: Site, module: nn.Module) -> nn.Linear:
-    """The linear layer that a site's module ends in."""
-    layer: Any = module.get_submodule(LINEAR[site.kind])
+    """The linear layer that a site's module, of `find_sites`, ends in."""
+    layer: Any = module.get_submodule(LINEAR["ff"]) if site.kind == "ff" else module
     return layer
 
 
@@ -199,6 +199,7 @@ def merged(unet: nn.Module, deltas: Mapping[Site, Delta], strength: float = 1.0)
     available = find_sites(unet)
     layers = {site: linear_of(site, available[site]) for site in deltas}
     before = [(layer.weight.data, layer.bias.data) for layer in layers.values()]
+    interrupt: KeyboardInterrupt | None = None
     try:
         for (site, layer), (weight, bias) in zip(layers.items(), before, strict=True):
             delta = deltas[site]
@@ -207,8 +208,15 @@ def merged(unet: nn.Module, deltas: Mapping[Site, Delta], strength: float = 1.0)
             layer.bias.data = (bias.cpu().double() + strength * delta.bias.double()).to(bias)
         yield
     finally:
-        for layer, (weight, bias) in zip(layers.values(), before, strict=True):
-            layer.weight.data, layer.bias.data = weight, bias
+        while True:  # an interrupt while the weights are put back waits until they are
+            try:
+                for layer, (weight, bias) in zip(layers.values(), before, strict=True):
+                    layer.weight.data, layer.bias.data = weight, bias
+                break
+            except KeyboardInterrupt as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
 def relative_gap(plain: Tensor, steered: Tensor, baked: Tensor) -> float:

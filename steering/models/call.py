@@ -52,7 +52,11 @@ class SteerableModel(Protocol):
 
     unet: nn.Module
     schedule: NoiseSchedule
-    call: Call | None
+
+    @property
+    def call(self) -> Call | None:
+        """Description of the UNet call that this thread is in, None outside of sampling."""
+        ...
 
 
 def running_call(model: SteerableModel) -> Call:

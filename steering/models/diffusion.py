@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ from ..errors import SteeringError
 from ..pocket.codec import PatchCodec
 from ..schedule import NoiseSchedule
 from ..sites import Site, find_sites
+from . import text
 from .call import Call
 from .families import defaults_of
 from .recording import Reducer, record
-from .sampling import STEPS, Progress, Sampling, draw_noise, silent, weights_digest
+from .sampling import STEPS, Progress, Sampling, check_sampling, draw_noise, silent, weights_digest
 
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
 
@@ -43,7 +45,6 @@ class DiffusionModel:
         family: ``pocket`` or ``sd15``; vectors fit within a family.
         name: where it was loaded from.
         size: pictures' default width and height.
-        call: description of the running UNet call, None outside of sampling.
         sampler: the one it samples with.
         scheduler: its noise levels, by the name that ComfyUI gives them.
     """
@@ -57,9 +58,9 @@ class DiffusionModel:
     family: str
     name: str
     size: int
-    call: Call | None = field(default=None, repr=False)
     sampler: str = "euler"
     scheduler: str = "normal"
+    _calls: dict[int, Call] = field(default_factory=dict, init=False)
 
     def __repr__(self) -> str:
         return f"DiffusionModel({self.name}, {self.family}, {self.dtype} on {self.device})"
@@ -67,6 +68,11 @@ class DiffusionModel:
     def __post_init__(self) -> None:
         if self.prediction not in PREDICTIONS:
             raise SteeringError(f"{self.name}: prediction {self.prediction!r} is not one of {', '.join(PREDICTIONS)}")
+
+    @property
+    def call(self) -> Call | None:
+        """Description of the UNet call that this thread is in, None outside of sampling."""
+        return self._calls.get(get_ident())
 
     @property
     def device(self) -> torch.device:
@@ -95,16 +101,16 @@ class DiffusionModel:
         state = self.vae.state_dict() if isinstance(self.vae, nn.Module) else vars(self.vae)
         parts = (self.weights_hash(), weights_digest(self.text_encoder.state_dict()), weights_digest(state))
         noise = weights_digest({"sigmas": self.schedule.sigmas})
-        text = ":".join((*parts, noise, self.prediction, str(self.dtype)))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        joined = ":".join((*parts, noise, self.prediction, str(self.dtype)))
+        return hashlib.sha256(joined.encode()).hexdigest()[:16]
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str]) -> Tensor:
-        """Text embeddings ``[B, 77, C]`` of prompts; longer prompts are cut at 77 tokens."""
-        tokens = self.tokenizer(
-            list(prompts), padding="max_length", max_length=77, truncation=True, return_tensors="pt"
-        ).input_ids
-        return self.text_encoder(tokens.to(self.device)).last_hidden_state.to(self.dtype)
+        """Text embeddings ``[B, 77 m, C]`` of prompts, in m chunks and with weights as ComfyUI has them; see `text`."""
+        return text.encode(prompts, self.tokenizer, self._text_embeddings).to(self.dtype)
+
+    def _text_embeddings(self, tokens: Tensor) -> Tensor:
+        return self.text_encoder(tokens.to(self.device)).last_hidden_state
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> np.ndarray:
@@ -145,8 +151,8 @@ class DiffusionModel:
         """Latents ``[B, c, h, w]`` by Euler's method with classifier-free guidance.
 
         Args:
-            conditional: embeddings of the prompts ``[B, 77, C]``.
-            unconditional: embeddings of the negative prompt ``[1 or B, 77, C]``; None or guidance 1 runs
+            conditional: embeddings of the prompts ``[B, 77 m, C]``.
+            unconditional: embeddings of the negative prompt ``[1 or B, 77 m, C]``; None or guidance 1 runs
                 without it.
             noise: standard normal ``[B, c, h, w]``.
             steps: UNet calls.
@@ -161,6 +167,11 @@ class DiffusionModel:
             if after_call:
                 after_call(step)
             x = x + (x - clean) / sigma * (following - sigma)
+        if not x.isfinite().all():
+            raise SteeringError(
+                f"the picture is not finite (guidance {guidance:g}, {self.dtype}): use less guidance or strength, "
+                "another precision, or a model whose weights are whole"
+            )
         return x
 
     @torch.no_grad()
@@ -178,20 +189,20 @@ class DiffusionModel:
         Args:
             x: noisy latents.
             sigma: their noise level.
-            conditional: embeddings of the prompts ``[B, 77, C]``.
-            unconditional: embeddings of the negative prompt ``[1 or B, 77, C]``; None or guidance 1 runs without it.
+            conditional: embeddings of the prompts ``[B, 77 m, C]``.
+            unconditional: embeddings of the negative prompt ``[1 or B, 77 m, C]``; None or guidance 1 runs without it.
             guidance: scale of classifier-free guidance.
             progress: called with the number of rows computed.
         """
         count = len(x)
         guided = unconditional is not None and guidance != 1
-        context = torch.cat([conditional, unconditional.expand_as(conditional)]) if guided else conditional  # type: ignore[union-attr]
+        context = _both(conditional, unconditional) if unconditional is not None and guided else conditional
         flags = (True,) * count + ((False,) * count if guided else ())
         try:
-            self.call = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]), count)
+            self._calls[get_ident()] = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]), count)
             clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
         finally:
-            self.call = None
+            self._calls.pop(get_ident(), None)
         progress(len(flags))
         return clean[count:] + guidance * (clean[:count] - clean[count:]) if guided else clean
 
@@ -244,16 +255,20 @@ class DiffusionModel:
         seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
         if not prompts or len(seeds) != len(prompts):
             raise SteeringError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
+        check_sampling(steps, guidance, size, seeds)
         pictures = []
         together = batch or defaults_of(self.family).batch
         guidance = defaults_of(self.family).guidance if guidance is None else guidance
         unconditional = self.encode([negative]) if guidance != 1 else None
         for start in range(0, len(prompts), together):
             part = slice(start, start + together)
-            noise = self.noise(seeds[part], size or self.size)
+            noise = self.noise(seeds[part], self.size if size is None else size)
             latents = self.denoise(self.encode(prompts[part]), unconditional, noise, steps, guidance, progress)
             pictures.append(self.decode(latents))
         return np.concatenate(pictures)
 
 
-# --- loading -------------------------------------------------------------------------------------
+def _both(conditional: Tensor, unconditional: Tensor) -> Tensor:
+    """Embeddings of both halves of guidance, one after the other, at one length."""
+    first, second = text.same_length([conditional, unconditional])
+    return torch.cat([first, second.expand_as(first)])

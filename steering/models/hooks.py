@@ -2,30 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import get_ident
+from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import SteeringError
 from ..sites import Site
+
+React = Callable[[Site, Tensor], Tensor | None]
+"""(site, its output) -> another output, or None, which leaves it as it is."""
 
 
 @contextmanager
-def site_hooks(modules: Mapping[Site, nn.Module], react: Callable[[Site, Tensor], Tensor | None]) -> Iterator[None]:
+def site_hooks(modules: Mapping[Site, nn.Module], react: React) -> Iterator[None]:
     """Call ``react(site, output)`` on every forward pass of the modules; None leaves the output as it is.
 
-    However the block ends, by an exception or an interrupt, even in the middle of installing, no
-    hook stays behind.
+    The hooks are of the thread that installs them.
+
+    Raises:
+        SteeringError: from within a forward pass in another thread, which would be steered or recorded unasked.
     """
-    with ExitStack() as stack:
-        for site, module in modules.items():
-            handle = module.register_forward_hook(_reacting(site, react))
-            stack.callback(handle.remove)
+    owner = [get_ident()]
+    hooks = [(module, _reacting(site, react, owner)) for site, module in modules.items()]
+    try:
+        with hooked(hooks, nn.Module.register_forward_hook):
+            yield
+    finally:
+        owner.clear()  # a copy of the model made inside the block has copies of its hooks, which now do nothing
+        for module, hook in hooks:  # where an interrupt came just before `hooked` could begin with it
+            _remove(module, hook)
+
+
+@contextmanager
+def hooked(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], register: Callable[..., Any]) -> Iterator[None]:
+    """Hooks on modules inside the block, put there by ``register(module, hook)``.
+
+    However the block ends, by an exception or an interrupt, even in the middle of installing or removing, none stays
+    behind.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        for module, hook in hooks:
+            register(module, hook)
         yield
+    finally:
+        # Handles are not kept: an interrupt between a registration and its note would leave a hook that nobody knows.
+        # The hooks themselves are known before, and taking one off twice does no harm.
+        while True:
+            try:
+                for module, hook in hooks:
+                    _remove(module, hook)
+                break
+            except KeyboardInterrupt as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
 
-def _reacting(site: Site, react: Callable[[Site, Tensor], Tensor | None]) -> Callable[..., Tensor | None]:
-    return lambda _module, _args, output: react(site, output)
+def _remove(module: nn.Module, hook: Callable[..., Any]) -> None:
+    """Take a hook off a module; nothing where it is not there."""
+    for kind in ("_forward_hooks", "_forward_pre_hooks"):
+        there = getattr(module, kind, {})
+        for number in [number for number, one in there.items() if one is hook]:
+            getattr(module, f"{kind}_with_kwargs").pop(number, None)
+            there.pop(number, None)
+
+
+def _reacting(site: Site, react: React, owner: list[int]) -> Callable[..., Tensor | None]:
+    def hook(_module: nn.Module, _args: Any, output: Tensor) -> Tensor | None:
+        if not owner:
+            return None
+        if get_ident() != owner[0]:
+            raise SteeringError(
+                "this model is steered or recorded by another thread; load a model for each thread, or wait for it"
+            )
+        return react(site, output)
+
+    return hook
 
 
 def as_tokens(output: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ..checks import check_finite
 from ..errors import SteeringError
 from ..sites import Site
 from .families import defaults_of
@@ -88,15 +89,20 @@ class CaptureSettings:
     batch: int | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or (self.batch is not None and self.batch < 1):
-            raise SteeringError(f"steps {self.steps} and batch {self.batch} must be at least 1")
+        if self.batch is not None and self.batch < 1:
+            raise SteeringError(f"batch {self.batch} must be at least 1")
+        check_sampling(self.steps, self.guidance, self.size, [self.seed])
 
     def on(self, model: CapturableModel) -> Sampling:
         """The same settings with every None filled in for a model."""
         known = defaults_of(model.family)
         guidance = known.guidance if self.guidance is None else self.guidance
         return Sampling(
-            self.steps, guidance, self.seed, self.size or model.size, self.batch or max(1, known.batch // 2)
+            self.steps,
+            guidance,
+            self.seed,
+            model.size if self.size is None else self.size,
+            self.batch or max(1, known.batch // 2),
         )
 
 
@@ -111,11 +117,29 @@ class Sampling:
     batch: int
 
 
+MOST_STEPS, MOST_GUIDANCE, MOST_SIZE = 10_000, 1000.0, 8192
+
+
+def check_sampling(
+    steps: int, guidance: float | None, size: int | tuple[int, int] | None, seeds: Sequence[int] = ()
+) -> None:
+    """Raise SteeringError for what no run can be sampled with; None is left to the model."""
+    if not 1 <= steps <= MOST_STEPS:
+        raise SteeringError(f"steps {steps} must lie between 1 and {MOST_STEPS}")
+    if guidance is not None:
+        check_finite(guidance, "guidance", MOST_GUIDANCE)
+    if size is not None:
+        width, height = (size, size) if isinstance(size, int) else size
+        if not (min(width, height) >= 8 and max(width, height) <= MOST_SIZE) or width % 8 or height % 8:
+            raise SteeringError(f"size {width} x {height} must be multiples of 8 from 8 to {MOST_SIZE}")
+    for seed in seeds:
+        if not 0 <= seed < 2**64:
+            raise SteeringError(f"seed {seed} must lie between 0 and 2^64 - 1")
+
+
 def draw_noise(seeds: Sequence[int], channels: int, size: int | tuple[int, int]) -> Tensor:
     """Standard normal latents ``[B, channels, height / 8, width / 8]``, each drawn on the CPU from its own seed."""
     width, height = (size, size) if isinstance(size, int) else size
-    if min(width, height) < 8 or width % 8 or height % 8:
-        raise SteeringError(f"size {width} x {height} must be multiples of 8")
     shape = (1, channels, height // 8, width // 8)
     return torch.cat([torch.randn(shape, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds])
 

@@ -30,8 +30,9 @@ import torch
 from torch import Tensor
 
 from ..activations.store import Activations
+from ..checks import check_levels, check_mapping, check_numbers
 from ..errors import SteeringError
-from ..files import read_text, write_text
+from ..files import parse_object, read_text, write_text
 from ..folds import FOLDS
 from ..sites import Site, sort_sites
 
@@ -63,6 +64,24 @@ class Scores:
     sites: Mapping[Site, SiteScores]
     active: Mapping[Site, Tensor]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_levels(self.sigmas, "sigmas")
+        if not self.sites or set(self.sites) != set(self.active):
+            raise SteeringError("scores need at least one site, and where each is active; make them again")
+        for site, values in self.sites.items():
+            parts = {"score": values.score, "discriminability": values.discriminability}
+            for name, part in {**parts, "consistency": values.consistency, "active": self.active[site]}.items():
+                if part.shape != self.sigmas.shape:
+                    raise SteeringError(
+                        f"{name} of {site} has shape {tuple(part.shape)}, expected one number for each of the "
+                        f"{len(self.sigmas)} noise levels"
+                    )
+                if name != "active":
+                    check_numbers(part, f"{name} of {site}")
+            if self.active[site].dtype != torch.bool:
+                raise SteeringError(f"active of {site} must be true or false at every noise level")
+        check_mapping(self.metadata, "metadata")
 
     def __repr__(self) -> str:
         return f"Scores({self.mode}, {len(self.sites)} sites, {len(self.sigmas)} noise levels)"
@@ -96,8 +115,8 @@ class Scores:
     @classmethod
     def load(cls, path: str | Path) -> Scores:
         """Read a file written by `save`; raises SteeringError for anything else."""
+        data = parse_object(read_text(path), Path(path).name)
         try:
-            data = json.loads(read_text(path))
             names = ("score", "discriminability", "consistency")
             sites = {
                 Site.parse(name): SiteScores(*(torch.tensor(values[key], dtype=torch.float64) for key in names))
@@ -105,7 +124,9 @@ class Scores:
             }
             active = {Site.parse(name): torch.tensor(values["active"]) for name, values in data["sites"].items()}
             return cls(data["mode"], torch.tensor(data["sigmas"]), sites, active, data.get("metadata", {}))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except SteeringError as error:
+            raise SteeringError(f"{Path(path).name}: {error}") from None
+        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
             raise SteeringError(
                 f"{Path(path).name} is not a scores file ({error}); make it with steering score"
             ) from None

@@ -10,7 +10,7 @@ from typing import Any
 from ..concepts.prompts import Prompt
 from ..errors import SteeringError
 from ..interventions.presets import get_preset
-from ..models.sampling import STEPS
+from ..models.sampling import STEPS, check_sampling
 from ..sites import KINDS
 from .choice import FINALISTS
 from .setting import Recipe, Setting
@@ -110,8 +110,9 @@ class Plan:
         unknown = set(self.questions) - set(QUESTIONS)
         if unknown:
             raise SteeringError(f"questions {', '.join(sorted(unknown))} are not among {', '.join(QUESTIONS)}")
-        if min(self.pairs, self.repeats, self.steps) < 1:
-            raise SteeringError(f"pairs {self.pairs}, repeats {self.repeats} and steps {self.steps} must be at least 1")
+        if min(self.pairs, self.repeats) < 1:
+            raise SteeringError(f"pairs {self.pairs} and repeats {self.repeats} must be at least 1")
+        check_sampling(self.steps, self.guidance, self.size)
 
 
 FULL = Plan()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..activations.store import Activations
+from ..checks import MOST
 from ..directions.backgrounds import get_background
 from ..directions.methods import CONTRASTS, READOUTS, Method, get_direction, mean_difference, parse_alpha
 from ..errors import SteeringError
@@ -196,7 +197,7 @@ def _projected(differences: Tensor, part: SiteVector | None) -> Tensor:
 def _in_errors(moved: Tensor) -> Tensor:
     """Mean over standard error of ``[N, S]``, per noise level ``[S]``."""
     error = moved.std(0) / len(moved) ** 0.5
-    return moved.mean(0) / error.clamp_min(torch.finfo(moved.dtype).tiny)
+    return (moved.mean(0) / error.clamp_min(torch.finfo(moved.dtype).tiny)).clamp(-MOST, MOST)
 
 
 def _of_pairs(activations: Activations, which: Tensor, sites: Iterable[Site]) -> Activations:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..checks import check_finite, check_levels, check_mapping, check_numbers
 from ..errors import SteeringError
 from ..files import read_tensors, write_tensors
 from ..sites import Site, sort_sites
@@ -24,6 +25,8 @@ NOTHING = 1e-5
 """A gap smaller than this share of the negative mean is none."""
 OPTIONAL = ("threshold", "readout", "certainty")
 """Tensors of a site that need not be there."""
+MOST_STRENGTH = 100.0
+"""The largest strength that may be recommended or asked for; the study's is 2.5."""
 ORTHONORMAL = 1e-3
 """How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
 
@@ -109,8 +112,11 @@ class SteeringVector:
     def __post_init__(self) -> None:
         if not self.sites:
             raise SteeringError("a steering vector needs at least one site; choose more layers or other pairs")
+        check_levels(self.sigmas, "sigmas")
+        check_levels(self.active_sigmas, "active_sigmas")
         for site, entry in self.sites.items():
             _check(site, entry, len(self.sigmas), len(self.active_sigmas))
+        _check_metadata(check_mapping(self.metadata, "metadata"), self.active_sigmas)
         object.__setattr__(self, "sites", MappingProxyType({site: self.sites[site] for site in sort_sites(self.sites)}))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
@@ -207,11 +213,13 @@ class SteeringVector:
                 site, _, part = name.partition("/")
                 parts.setdefault(Site.parse(site), {})[part] = tensor
             sites = {site: SiteVector(**values) for site, values in parts.items()}
+            return cls(sites, sigmas, active_sigmas, metadata)
         except (KeyError, TypeError) as error:
             raise SteeringError(
                 f"{Path(path).name} lacks or misnames a tensor ({error}); make the file again"
             ) from None
-        return cls(sites, sigmas, active_sigmas, metadata)
+        except SteeringError as error:
+            raise SteeringError(f"{Path(path).name}: {error}") from None
 
 
 def nearest(sigmas: Tensor, sigma: float) -> int:
@@ -223,6 +231,10 @@ def nearest(sigmas: Tensor, sigma: float) -> int:
 
 def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
     steps, rank, width = entry.direction.shape if entry.direction.ndim == 3 else (0, 0, 0)
+    if not 1 <= rank <= width:
+        raise SteeringError(
+            f"{site}/direction has shape {tuple(entry.direction.shape)}, expected [S, K, C] with 1 to C rows K"
+        )
     expected = {
         "direction": (knots, rank, width),
         "negative_mean": (knots, width),
@@ -240,9 +252,36 @@ def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
             raise SteeringError(
                 f"{site}/{name} has shape {tuple(value.shape)}, expected {shape} for {knots} noise levels"
             )
+        if name == "active":
+            if value.dtype != torch.bool:
+                raise SteeringError(f"{site}/active is of type {value.dtype}, not of truth values; make the file again")
+        else:
+            check_numbers(value, f"{site}/{name}")
     gram = entry.direction.float() @ entry.direction.float().mT
-    if (gram - torch.eye(rank)).abs().max() > ORTHONORMAL:
+    if not (gram - torch.eye(rank)).abs().max() <= ORTHONORMAL:  # what is not a number is not within it
         raise SteeringError(f"{site}/direction has rows that are not orthonormal; normalise them before saving")
+
+
+def _check_metadata(metadata: Mapping[str, Any], active_sigmas: Tensor) -> None:
+    """Refuse metadata that would fail, or steer beyond reason, only when they are used."""
+    check_mapping(metadata.get("model", {}), "model")
+    advice = check_mapping(metadata.get("recommended", {}), "the recommended setting")
+    if not isinstance(advice.get("preset", ""), str):
+        raise SteeringError(f"the recommended preset {advice['preset']!r} must be a name")
+    if "strength" in advice:
+        check_finite(advice["strength"], "the recommended strength", MOST_STRENGTH)
+    if "window" not in advice:
+        return
+    window = advice["window"]
+    if not isinstance(window, list | tuple) or len(window) != 2:
+        raise SteeringError(f"the recommended window {window!r} must be a first and a last noise level")
+    first = float("inf") if window[0] is None else check_finite(window[0], "the recommended window's first noise level")
+    last = check_finite(window[1], "the recommended window's last noise level")
+    if not ((active_sigmas <= first) & (active_sigmas >= last)).any():
+        raise SteeringError(
+            f"the recommended window from {first:g} to {last:g} holds none of the vector's noise levels, "
+            f"{float(active_sigmas[0]):.3g} to {float(active_sigmas[-1]):.3g}; tune it again"
+        )
 
 
 def recommend(vector: SteeringVector, **recommendation: Any) -> SteeringVector:

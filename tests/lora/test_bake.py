@@ -183,7 +183,7 @@ def test_a_gap_counts_from_the_steered_picture_in_steps_of_the_change():
 
 def test_a_layer_without_bias_is_refused(toy_model):
     (site,) = (Site.parse("in5.attn2"),)
-    layer = toy_model.sites()[site].to_out[0]
+    layer = toy_model.sites()[site]
     bias, layer.bias = layer.bias, None
     try:
         with pytest.raises(ValueError, match="without bias"):

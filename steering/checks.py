@@ -1,0 +1,52 @@
+"""What any value of ours must be: numbers that are numbers, noise levels that fall."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import SteeringError
+
+MOST = 1e6
+"""An activation, or a number made of some, beyond any that float16 holds (65,504) by far; a larger one is broken."""
+FLOATS = (torch.float16, torch.float32, torch.float64)
+
+
+def check_numbers(values: Tensor, name: str) -> None:
+    """Raise SteeringError where a tensor is not of floats, or holds one that is not finite or beyond `MOST`."""
+    if values.dtype not in FLOATS:
+        raise SteeringError(f"{name} is of type {values.dtype}, not of float16, float32 or float64; make it again")
+    # Not finite is not at most anything.
+    if values.numel() and not values.abs().amax() <= MOST:
+        raise SteeringError(f"{name} holds a number that is not finite or beyond {MOST:g}; make it again")
+
+
+def check_levels(sigmas: Tensor, name: str) -> None:
+    """Raise SteeringError where a tensor is not noise levels: at least one, above 0, finite and falling."""
+    check_numbers(sigmas, name)
+    if sigmas.ndim != 1 or not len(sigmas) or not bool((sigmas > 0).all()) or not bool((sigmas.diff() < 0).all()):
+        raise SteeringError(f"{name} must be noise levels above 0 that fall from each to the next; make them again")
+
+
+def check_finite(value: Any, name: str, most: float = MOST) -> float:
+    """A number within -most to most; raises SteeringError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > most:
+        raise SteeringError(f"{name} {_short(value)} must be a finite number from -{most:g} to {most:g}")
+    return float(value)
+
+
+def check_mapping(value: Any, name: str) -> Mapping[str, Any]:
+    """An object with names for keys; raises SteeringError for anything else."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise SteeringError(f"{name} {_short(value)} must be an object with names for keys; make the file again")
+    return value
+
+
+def _short(value: Any) -> str:
+    """A value as a message can hold it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,193 @@
+"""A narrow SD 1.5 as a diffusers folder, and what becomes of it when its files say something else."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from steering.errors import SteeringError
+from steering.models.loading import SD15, load_model, schedule_of
+from steering.schedule import NoiseSchedule
+from steering.vectors.vector import SteeringVector
+
+from ..interventions.conftest import vector_for
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    torch.manual_seed(0)
+    text = CLIPTextConfig(
+        hidden_size=768,
+        intermediate_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=8,
+        bos_token_id=0,
+        eos_token_id=2,
+    )
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(4,) * 4,
+            norm_num_groups=4,
+        ),
+        text_encoder=CLIPTextModel(text),
+        tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
+        unet=UNet2DConditionModel(block_out_channels=(32, 32, 32, 32), cross_attention_dim=768, sample_size=8),
+        scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    place = tmp_path_factory.mktemp("models") / "narrow"
+    pipeline.save_pretrained(place)
+    return place
+
+
+@pytest.fixture
+def changed(folder, tmp_path):
+    """A copy of the folder with some of its settings changed."""
+
+    def change(part, **settings):
+        place = tmp_path / "model"
+        shutil.copytree(folder, place)
+        path = next((place / part).glob("*config.json"))
+        path.write_text(json.dumps({**json.loads(path.read_text()), **settings}))
+        return str(place)
+
+    return change
+
+
+def test_the_folder_draws_as_it_is(folder):
+    model = load_model(str(folder), "cpu")
+    assert model.generate("a (dog:1.2)", steps=1).shape == (1, 64, 64, 3)
+    assert torch.equal(model.schedule.sigmas, NoiseSchedule.scaled_linear().sigmas)
+
+
+def test_its_own_noise_schedule_is_honoured(changed):
+    model = load_model(changed("scheduler", beta_schedule="linear"), "cpu")
+    assert torch.equal(model.schedule.sigmas, NoiseSchedule.linear(0.00085, 0.012).sigmas)
+
+
+def test_trained_betas_are_honoured(changed):
+    betas = torch.linspace(0.001, 0.01, 1000).tolist()
+    model = load_model(changed("scheduler", trained_betas=betas), "cpu")
+    torch.testing.assert_close(model.schedule.sigmas, NoiseSchedule.from_betas(torch.tensor(betas)).sigmas)
+
+
+@pytest.mark.parametrize(
+    ("part", "settings", "words"),
+    [
+        ("scheduler", {"rescale_betas_zero_snr": True}, "starts from pure noise"),
+        ("scheduler", {"beta_schedule": "sigmoid"}, "sigmoid"),
+        ("scheduler", {"beta_start": "x"}, "does not load"),
+        ("scheduler", {"prediction_type": "flow"}, "prediction 'flow' is not one of"),
+        ("unet", {"cross_attention_dim": 1024}, "does not load|text width 1024"),
+        ("unet", {"in_channels": 9}, "does not load|9 channels"),
+        ("unet", {"time_cond_proj_dim": 256}, "does not load|time_cond_proj_dim"),
+    ],
+)
+def test_what_would_be_drawn_wrongly_is_refused(changed, part, settings, words):
+    with pytest.raises(SteeringError, match=words):
+        load_model(changed(part, **settings), "cpu")
+
+
+@pytest.mark.parametrize("key", ["class_embed_type", "addition_embed_type", "time_cond_proj_dim"])
+def test_conditions_that_nobody_gives_are_refused(key):
+    from steering.models.loading import _check_unet
+
+    config = {"cross_attention_dim": 768, "in_channels": 4}
+    _check_unet(config, "m")
+    with pytest.raises(SteeringError, match=f"m has {key} set"):
+        _check_unet({**config, key: "x"}, "m")
+    with pytest.raises(SteeringError, match="9 channels, as an inpainting model"):
+        _check_unet({**config, "in_channels": 9}, "m")
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder", "vae"])
+def test_a_cut_file_is_refused_in_one_sentence(folder, tmp_path, part):
+    place = tmp_path / "model"
+    shutil.copytree(folder, place)
+    path = next((place / part).glob("*.safetensors"))
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(SteeringError, match="model does not load as a Stable Diffusion 1 model"):
+        load_model(str(place), "cpu")
+
+
+def test_pickles_are_not_read_even_where_there_is_nothing_else(folder, tmp_path):
+    place = tmp_path / "model"
+    shutil.copytree(folder, place)
+    path = next((place / "unet").glob("*.safetensors"))
+    torch.save(load_file(path), place / "unet" / "diffusion_pytorch_model.bin")
+    path.unlink()
+    with pytest.raises(SteeringError, match="does not load"):
+        load_model(str(place), "cpu")
+    with pytest.raises(SteeringError, match="pickled code"):
+        load_model(str(tmp_path / "evil.CKPT"), "cpu")
+
+
+def test_other_files_in_the_place_of_a_checkpoint_say_what_they_are(toy_model, tmp_path):
+    vector: SteeringVector = vector_for(toy_model, ["in4.attn2"])
+    vector.save(tmp_path / "vector.safetensors")
+    save_file({"lora_unet_x.lora_up.weight": torch.ones(1)}, tmp_path / "lora.safetensors")
+    save_file({"something": torch.ones(1)}, tmp_path / "other.safetensors")
+    for name, words in (("vector", "is no model"), ("lora", "is a LoRA"), ("other", "no checkpoint of Stable")):
+        with pytest.raises(SteeringError, match=words):
+            load_model(str(tmp_path / f"{name}.safetensors"), "cpu")
+
+
+def test_a_mistyped_path_is_no_hub_id(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("models/typo", "../x", "a/b/c", "a b/c", "-x/y"):
+        with pytest.raises(FileNotFoundError, match="neither 'pocket'"):
+            load_model(name)
+
+
+@pytest.mark.parametrize("device", ["xla", "meta", "cuda:99", "nonsense", ""])
+def test_devices_that_are_not_there_are_refused(device):
+    with pytest.raises(SteeringError, match="device"):
+        load_model("pocket", device)
+
+
+def test_a_picture_that_is_not_finite_is_an_error_and_not_black(toy_model):
+    bias = toy_model.unet.conv_out.bias
+    bias.data[0] = torch.nan
+    try:
+        with pytest.raises(SteeringError, match="the picture is not finite"):
+            toy_model.generate("a dog", steps=2)
+    finally:
+        bias.data[0] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"guidance": float("nan")}, "guidance"),
+        ({"guidance": float("inf")}, "guidance"),
+        ({"guidance": 1e308}, "guidance"),
+        ({"steps": 0}, "steps 0"),
+        ({"steps": 10**9}, "steps 1000000000"),
+        ({"size": 0}, "size 0 x 0"),
+        ({"size": 100_000}, "size 100000 x 100000"),
+        ({"seed": -1}, "seed -1"),
+        ({"seed": 2**64}, "seed 18446744073709551616"),
+    ],
+)
+def test_sampling_beyond_reason_is_refused(toy_model, how, words):
+    with pytest.raises(SteeringError, match=words):
+        toy_model.generate("a dog", **{"steps": 1, **how})
+
+
+def test_a_scheduler_that_lacks_a_number_is_refused():
+    for config in ({}, {"beta_start": 0.1}, {"beta_schedule": "sigmoid"}):
+        with pytest.raises(SteeringError, match=r"lacks or misstates|not one of scaled_linear, linear"):
+            schedule_of(config, "m")
