@@ -29,7 +29,8 @@ from ..concepts.prompts import Concept
 from ..errors import SteeringError
 from ..files import write_text
 from .extras import extra
-from .judge_answers import SCHEMA, Answer, understood
+from .judge_answers import SCHEMA, Answer, cached, redacted, understood
+from .judge_transport import capped_transport
 from .metrics import Batch, Columns
 
 OPENAI = "https://api.openai.com/v1"
@@ -67,6 +68,16 @@ class JudgeSettings:
     def __post_init__(self) -> None:
         if not self.model:
             raise SteeringError("the judge needs the name of a model on its server")
+        try:
+            parts = urlsplit(self.base_url)
+            plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            parts, plain = urlsplit(""), False
+        if not plain or parts.username or parts.password or parts.query or parts.fragment:
+            raise SteeringError(
+                "--judge-url must be http://HOST/PATH or https://HOST/PATH, without a name, password or key in it; "
+                f"keys are read from the environment variables {KEY_VARIABLE} (OpenAI) and {OTHER_KEY_VARIABLE}"
+            )
         if not self.local and not self.consent:
             raise SteeringError(
                 f"the judge at {self.base_url} is not on this machine, and pictures may be explicit; "
@@ -102,14 +113,17 @@ class Judge:
             raise SteeringError(
                 f"the judge at {settings.base_url} needs its key in the environment variable {variable}"
             )
-        # A server on this machine is reached without proxies or redirects, or pictures would leave it after all.
-        alone = {"trust_env": False, "follow_redirects": False} if settings.local else {}
+        self._secrets = (key,) if key else ()
         self.client = self.openai.OpenAI(
             base_url=settings.base_url,
             api_key=key or "none",
             max_retries=settings.retries,
             timeout=settings.timeout,
-            http_client=self.openai.DefaultHttpxClient(**alone),
+            # No redirects, which would carry the picture to a host that nobody agreed to.
+            http_client=self.openai.DefaultHttpxClient(
+                transport=capped_transport(settings.base_url, settings.timeout, settings.local), follow_redirects=False
+            ),
+            default_headers={"Accept-Encoding": "identity"},
         )
         self.asked = 0
         self._options: dict[str, Any] = dict(OPTIONAL)
@@ -139,11 +153,12 @@ class Judge:
         """The answer about a picture ``uint8 [H, W, 3]``, from the cache where there is one."""
         encoded, question = png(image), rubric(concept)
         path = self.cache / f"{self._key(encoded, question)}.json"
-        if path.is_file():
-            return Answer(**json.loads(path.read_text(encoding="utf-8")))
+        known = cached(path)
+        if known is not None:
+            return known
         if not self._may_ask():
             return Answer("error", raw="not asked: the limit of this run, or refused logins")
-        answer = self._asked(encoded, question)
+        answer = redacted(self._asked(encoded, question), self._secrets)
         if answer.status == "ok":
             write_text(path, json.dumps(asdict(answer), ensure_ascii=False))
         return answer
@@ -182,6 +197,8 @@ class Judge:
             return Answer("error", raw=f"login refused: {error}")
         except self.openai.OpenAIError as error:
             return Answer("error", raw=f"{type(error).__name__}: {error}")
+        except Exception as error:  # whatever a server sent that the client's own parser did not expect
+            return Answer("error", raw=f"unreadable answer, {type(error).__name__}: {error}")
         with self._lock:
             self._refused_logins = 0
         return understood(completion)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 SCHEMA = {
@@ -39,8 +41,46 @@ class Answer:
     raw: str = ""
 
 
+LONGEST, MOST_OBJECTS = 20_000, 200
+"""Letters of an answer, and opening braces in it, that are looked at: the last ones."""
+KEPT = 2_000
+"""Letters of an answer that are kept."""
+
+
+def redacted(answer: Answer, secrets: Sequence[str]) -> Answer:
+    """An answer as it may be kept: without the keys, without whatever looks like one, short, and legal text."""
+
+    def clean(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, "[key]")
+        text = _LIKE_A_KEY.sub("[key]", text).encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+        return text if len(text) <= KEPT else f"{text[:KEPT]}..."
+
+    return replace(answer, raw=clean(answer.raw), model=clean(answer.model), verdict=clean(answer.verdict))
+
+
+_LIKE_A_KEY = re.compile(r"(?i)\bbearer\s+\S+|\bsk-[\w-]{8,}|(?<=://)[^/\s@]+@")
+
+
+def cached(path: Path) -> Answer | None:
+    """The good answer that a file holds; None where there is none, or a damaged one."""
+    try:
+        found = Answer(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    texts = all(isinstance(text, str) for text in (found.verdict, found.model, found.raw))
+    return found if found.status == "ok" and texts and _is_answer({"score": found.score}) else None
+
+
 def understood(completion: Any) -> Answer:
     """The answer of a completion; anything but a complete JSON answer is an error, a refusal is a refusal."""
+    try:
+        return _understood(completion)
+    except (AttributeError, TypeError, ValueError, LookupError, RecursionError) as error:
+        return Answer("error", raw=f"unreadable answer, {type(error).__name__}: {error}")
+
+
+def _understood(completion: Any) -> Answer:
     choice, model = completion.choices[0] if completion.choices else None, completion.model or ""
     if choice is None:
         return Answer("error", model=model, raw="no answer")
@@ -60,16 +100,17 @@ def parsed(text: str) -> dict[str, Any] | None:
 
     A number is never picked out of prose.
     """
-    text = re.sub(r"<think>.*?(</think>|$)", "", text, flags=re.DOTALL)
-    decoder, found, start = json.JSONDecoder(), None, text.find("{")
-    while start >= 0:
+    text = re.sub(r"<think>.*?(</think>|$)", "", text[-LONGEST:], flags=re.DOTALL)
+    opening = [place for place, letter in enumerate(text) if letter == "{"][-MOST_OBJECTS:]
+    decoder, found, end = json.JSONDecoder(), None, 0
+    for start in opening:
+        if start < end:  # within an object that was read whole
+            continue
         try:
             value, end = decoder.raw_decode(text, start)
-        except json.JSONDecodeError:
-            end = start + 1
-        else:
-            found = value if _is_answer(value) else found
-        start = text.find("{", end)
+        except (ValueError, RecursionError):  # ValueError: also a number of thousands of digits
+            continue
+        found = value if _is_answer(value) else found
     return found
 
 
