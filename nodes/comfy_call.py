@@ -11,7 +11,7 @@ from ..steering.errors import SteeringError
 from ..steering.models.call import Call
 
 WHOLE = "activation_steering_latents"
-"""Key of transformer_options: height and width of the whole latents."""
+"""Key of transformer_options: number, height and width of the whole latents."""
 
 
 ROLES = "activation_steering_roles"
@@ -27,11 +27,11 @@ def say_roles(
 ) -> Any:
     """A PREDICT_NOISE wrapper: tells the UNet's wrapper what it cannot see.
 
-    That is the size of the whole latents, which a mask needs, and which conditions are prompts: the number
+    That is the number and size of the whole latents, which a mask needs, and which conditions are prompts: the number
     in ``cond_or_uncond`` says so only in plain guidance, not in DualCFGGuider or Self-Attention Guidance.
     """
     options = dict(model_options or {})
-    said = {WHOLE: (x.shape[-2], x.shape[-1]), ROLES: roles(getattr(executor.class_obj, "conds", {}))}
+    said = {WHOLE: (len(x), x.shape[-2], x.shape[-1]), ROLES: roles(getattr(executor.class_obj, "conds", {}))}
     options["transformer_options"] = {**options.get("transformer_options", {}), **said}
     return executor(x, timestep, options, seed, *others)
 
@@ -55,8 +55,10 @@ def options_of(args: tuple, kwargs: dict) -> dict[str, Any]:
     return found if found is not None else next((a for a in reversed(args) if isinstance(a, dict)), {})
 
 
-def describe(x: torch.Tensor, options: dict[str, Any], masked: bool = False) -> Call:
+def describe(x: torch.Tensor, options: dict[str, Any], masks: int = 0) -> Call:
     """The call that ComfyUI's transformer_options describe, for the UNet's input ``x [B, c, h, w]``.
+
+    ``masks`` is how many masks steering has: none, one for all latents, or one for each.
 
     ``cond_or_uncond`` has one number a chunk, 0 for the positive prompt in plain guidance, in any order, and
     ``uuids`` the conditions that they stand for; every chunk holds the whole latent batch, whose noise
@@ -68,14 +70,19 @@ def describe(x: torch.Tensor, options: dict[str, Any], masked: bool = False) -> 
             "the sampler does not say which rows belong to the positive prompt or what their noise level is; "
             "steering needs a sampler that goes through ComfyUI's own guidance"
         )
-    size = (x.shape[-2], x.shape[-1])
-    whole = options.get(WHOLE, size) == size
-    if masked and not whole:
+    size, each = (x.shape[-2], x.shape[-1]), len(x) // len(chunks)
+    batch, *whole_size = options.get(WHOLE, (each, *size))
+    whole = tuple(whole_size) == size
+    if masks > 1 and batch != each:
+        raise SteeringError(
+            "steering masks, one for each picture, cannot be placed where the UNet sees only some pictures of the "
+            "batch, as under context windows; use one mask for all, or leave the windows out"
+        )
+    if masks and not whole:
         raise SteeringError(
             "a steering mask cannot be placed under an area condition, where the UNet sees a part of the picture; "
             "use Conditioning (Set Mask) without 'set cond area', or Apply Steering without a mask"
         )
-    each = len(x) // len(chunks)
     levels = sigmas.flatten().tolist()  # the one synchronisation of this call
     if len(levels) not in (1, each):
         raise RuntimeError(f"{len(levels)} noise levels do not fit {each} latents")

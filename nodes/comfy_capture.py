@@ -226,7 +226,8 @@ class StepRecorder:
         missing = sum(not step for step in self.steps)
         if missing:
             raise SteeringError(
-                f"sampler {sampler} left out {missing} of {len(self.steps)} noise levels; capture with euler"
+                f"sampler {sampler} left out {missing} of {len(self.steps)} noise levels, or something did that skips "
+                "steps, as EasyCache and LazyCache do; capture with euler and without those"
             )
         return self.steps
 

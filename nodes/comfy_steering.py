@@ -84,7 +84,7 @@ def _steering_wrapper(
     entries: tuple[Entry, ...], steering: Steering, note: Callable[[list[Pending]], None] | None
 ) -> Callable[..., torch.Tensor]:
     """A DIFFUSION_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
-    masked = any(entry.mask is not None for entry in entries)
+    masks = max((0 if entry.mask is None else len(entry.mask) for entry in entries), default=0)
     edit = steering.edit if note is None else observing(steering, note)
     acting = set(steering.sites)
     # Whoever only steers puts no hook where nothing acts.
@@ -93,7 +93,7 @@ def _steering_wrapper(
     )
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
-        call = describe(args[0], options_of(args, kwargs), masked)
+        call = describe(args[0], options_of(args, kwargs), masks)
         with site_hooks(modules(executor.class_obj), lambda site, output: edit(site, output, call)):
             return executor(*args, **kwargs)
 

@@ -13,6 +13,8 @@ from .errors import SteeringError
 
 MOST = 1e6
 """An activation, or a number made of some, beyond any that float16 holds (65,504) by far; a larger one is broken."""
+MOST_GUIDANCE = 1000.0
+"""The largest scale of classifier-free guidance; 1 to 20 are in use."""
 FLOATS = (torch.float16, torch.float32, torch.float64)
 
 
@@ -35,18 +37,18 @@ def check_levels(sigmas: Tensor, name: str) -> None:
 def check_finite(value: Any, name: str, most: float = MOST) -> float:
     """A number within -most to most; raises SteeringError for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > most:
-        raise SteeringError(f"{name} {_short(value)} must be a finite number from -{most:g} to {most:g}")
+        raise SteeringError(f"{name} {short(value)} must be a finite number from -{most:g} to {most:g}")
     return float(value)
 
 
 def check_mapping(value: Any, name: str) -> Mapping[str, Any]:
     """An object with names for keys; raises SteeringError for anything else."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise SteeringError(f"{name} {_short(value)} must be an object with names for keys; make the file again")
+        raise SteeringError(f"{name} {short(value)} must be an object with names for keys; make the file again")
     return value
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """A value as a message can hold it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

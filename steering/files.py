@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .checks import short
 from .errors import SteeringError
 
 KEY = "activation_steering"
@@ -143,7 +144,10 @@ def read_header(path: str | Path) -> dict[str, Any]:
         text = (file.metadata() or {}).get(KEY)
     if text is None:
         raise SteeringError(f"{Path(path).name} was not written by Activation Steering; give a file that it wrote")
-    return parse_object(text, Path(path).name)
+    header = parse_object(text, Path(path).name)
+    if not isinstance(header.get("kind"), str):
+        raise SteeringError(f"{Path(path).name} does not say what it holds; make the file again")
+    return header
 
 
 def parse_object(text: str, name: str) -> dict[str, Any]:
@@ -184,10 +188,10 @@ def read_tensors(path: str | Path, kind: str, version: int) -> tuple[dict[str, T
     metadata = read_header(path)
     found = metadata.pop("kind", None), metadata.pop("version", None)
     if found[0] != kind:
-        raise SteeringError(f"{path.name} holds {found[0]!r}, expected {kind!r}")
+        raise SteeringError(f"{path.name} holds {short(found[0])}, expected {kind!r}")
     if found[1] != version:
         raise SteeringError(
-            f"{path.name} has format version {found[1]}, this package reads {version}; update the package"
+            f"{path.name} has format version {short(found[1])}, this package reads {version}; update the package"
         )
     with _opened(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -209,8 +213,25 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError, MemoryError) as error:
         raise SteeringError(
-            f"{path.name} is not a safetensors file ({error}); only .safetensors files are read"
+            f"{path.name} is not a safetensors file ({str(error)[:200]}); only .safetensors files are read"
         ) from None
+
+
+SOFTWARE = "Activation Steering"
+"""What our pictures say they were written by."""
+
+
+def is_ours(path: Path, kind: str) -> bool:
+    """Whether a file was written by this package and is of a kind: a tensor file's, ``scores`` or ``picture``."""
+    try:
+        if kind == "picture":
+            with path.open("rb") as file:  # PNG keeps such texts before the pixels
+                return SOFTWARE.encode() in file.read(4096)
+        if kind == "scores":
+            return {"mode", "sigmas", "sites"} <= parse_object(read_text(path), path.name).keys()
+        return read_header(path).get("kind") == kind
+    except (SteeringError, OSError):
+        return False
 
 
 def file_hash(path: str | Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,11 @@ class _Parts:
         path = self.folder / f"{start:06d}.safetensors" if self.folder else None
         if path is None or not path.is_file():
             return None
-        tensors, header = read_tensors(path, "part", 1)
+        try:
+            tensors, header = read_tensors(path, "part", 1)
+        except SteeringError as error:
+            warnings.warn(f"{path} was damaged and is captured again ({error})", stacklevel=2)
+            return None
         return tensors if header.get("key") == self.key else None
 
     def save(self, start: int, tensors: dict[str, Tensor]) -> None:

@@ -11,7 +11,7 @@ from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
 from ..vectors.build import Time
-from .options import SITES, BatchedSampling, Device, Json, Model, answer, new_file, progress
+from .options import SITES, BatchedSampling, Device, Force, Json, Model, answer, new_file, progress
 
 
 def capture(
@@ -24,6 +24,7 @@ def capture(
     seed: int = 0,
     sampling: BatchedSampling = BatchedSampling(),
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Record what every site does on both sides of every pair.
@@ -42,7 +43,7 @@ def capture(
     from ..models.loading import load_model
     from ..models.sampling import CaptureSettings
 
-    new_file(out, ".safetensors")
+    new_file(out, "activations", inputs=[model, concept], force=force)
     loaded = load_model(model, device)
     pairs = load_pairs(concept, loaded.family)
     settings = CaptureSettings(sampling.steps, sampling.guidance, seed, sampling.size, sampling.batch)
@@ -64,6 +65,7 @@ def score(
     mode: str = "cross-fitted",
     out: Path | None = None,
     plot: Path | None = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Score how steerable the concept is at every site and noise level.
@@ -78,9 +80,9 @@ def score(
     from ..scores.navigator import as_lines
     from ..scores.navigator import score as run_score
 
-    for path, suffix, option in ((out, ".json", "--out"), (plot, ".png", "--plot")):
+    for path, kind, option in ((out, "scores", "--out"), (plot, "picture", "--plot")):
         if path:
-            new_file(path, suffix, option=option)
+            new_file(path, kind, option=option, inputs=[activations], force=force)
     scores = run_score(Activations.load(activations), mode)
     if out:
         scores.save(out)
@@ -111,6 +113,7 @@ def build(
     calibrate: str | None = None,
     recommend: str | None = None,
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Build a steering vector.
@@ -136,7 +139,8 @@ def build(
     from ..vectors.build import build as run_build
     from ..vectors.vector import recommend as recommending
 
-    new_file(out, ".safetensors")
+    read = [activations, scores, background, *(protect or []), calibrate]
+    new_file(out, "vector", inputs=filter(None, read), force=force)
     advice = _advice(recommend) if recommend else {}
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)

@@ -34,7 +34,8 @@ def demo(
 
     load_concept(concept)
     plan, folder = QUICK if quick else FULL, out / (f"{concept}_quick" if quick else concept)
-    plan = with_prompts(plan, prompts) if prompts else plan
+    if prompts:
+        plan, folder = with_prompts(plan, prompts), folder.with_name(f"{folder.name}_{prompts}")
     rows = planned_rows(plan)
     console.print(
         f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}"

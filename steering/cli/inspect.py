@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..checks import short
 from ..errors import SteeringError
 from .options import Json, answer
 
@@ -33,7 +34,7 @@ def _described(file: Path) -> dict[str, Any]:
         return {"kind": "scores", "mode": scores.mode, "sites": len(scores.sites), "steps": len(scores.sigmas)}
     kind = read_header(file).get("kind")
     if kind not in _DESCRIBERS:
-        raise SteeringError(f"{file.name} holds {kind!r}; inspect knows scores, {', '.join(_DESCRIBERS)}")
+        raise SteeringError(f"{file.name} holds {short(kind)}; inspect knows scores, {', '.join(_DESCRIBERS)}")
     return {"kind": kind, **_DESCRIBERS[kind](file)}
 
 

@@ -62,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> None:
         console.print("interrupted; run the same command again to go on")
         sys.exit(130)
     except (CycloptsError, SteeringError, OSError) as error:
-        console.print(f"steering: {error}", style="red", highlight=False, markup=False)
+        console.print(f"steering: {error}", style="red", highlight=False)
         sys.exit(2)
 
 

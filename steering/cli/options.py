@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,14 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from ..errors import SteeringError
+from ..files import is_ours
 from ..interventions.operators import Mode
 
 if TYPE_CHECKING:
     from ..interventions.entry import Entry
 
 # Standard output carries results only; progress and talk go to standard error.
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False)
 
 SITES = "attn1,attn2,ff,resnet"
 
@@ -40,6 +41,7 @@ Preset = Annotated[
 ]
 OneVector = Annotated[str, Parameter(help="FILE or FILE:STRENGTH.")]
 OutPicture = Annotated[Path, Parameter(help="Picture to write, .png.")]
+Force = Annotated[bool, Parameter(help="Replace what is there, even a file that is none of ours.")]
 
 
 @Parameter(name="*")
@@ -150,12 +152,35 @@ def answer(values: dict[str, Any], as_json: bool, text: str) -> None:
     print(json.dumps(values) if as_json else text)
 
 
-def new_file(path: Path, *suffixes: str, option: str = "--out") -> Path:
-    """Refuse a wrong ending or a folder before any work is done."""
-    if path.suffix not in suffixes:
-        raise SteeringError(f"{option} {path} must end in {' or '.join(suffixes)}")
+ENDINGS = {"scores": ".json", "picture": ".png"} | dict.fromkeys(("activations", "vector", "lora"), ".safetensors")
+"""What a command writes, and how its name ends."""
+
+
+def new_file(
+    path: Path, kind: str, *, option: str = "--out", inputs: Iterable[str | Path] = (), force: bool = False
+) -> Path:
+    """Refuse a place that cannot or must not be written, before any work is done.
+
+    Args:
+        path: where something is to be written.
+        kind: what, of `ENDINGS`.
+        option: that named it.
+        inputs: files that are read meanwhile, which it must not be.
+        force: whether a file there that is none of ours, of that kind, may be replaced.
+
+    Raises:
+        SteeringError: a wrong ending, a folder, an input, or a stranger's file.
+    """
+    if path.suffix != ENDINGS[kind]:
+        raise SteeringError(f"{option} {path} must end in {ENDINGS[kind]}")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
         raise SteeringError(f"{option} {path} is not a place for a file")
+    if not path.exists():
+        return path
+    if any(Path(one).exists() and path.samefile(one) for one in inputs):
+        raise SteeringError(f"{option} {path} is also read by this command; name another file")
+    if not force and not is_ours(path, kind):
+        raise SteeringError(f"{option} {path} exists and is no {kind} of ours; name another file, or say --force")
     return path
 
 

@@ -12,6 +12,7 @@ from ..errors import SteeringError
 from .options import (
     Device,
     Drawing,
+    Force,
     Json,
     Model,
     ModeOptions,
@@ -37,6 +38,7 @@ def generate(
     preset: Preset = None,
     drawing: Drawing = Drawing(),
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Make one picture, steered or not.
@@ -51,7 +53,7 @@ def generate(
     from ..models.loading import load_model
     from ..plots.pictures import save_picture
 
-    new_file(out, ".png")
+    new_file(out, "picture", force=force)
     entries = [ModeOptions().entry(*file_and_strength(item), preset) for item in vector or []]
     entries += [_replacement(item, preset) for item in replace or []]
     entries += [ModeOptions(mode="add").entry(*file_and_strength(item), preset) for item in add or []]
@@ -76,6 +78,7 @@ def map_(
     columns: PositiveInt = 6,
     rows: PositiveInt = 6,
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Paint over the picture where the model holds a concept, and where steering moves it.
@@ -93,7 +96,7 @@ def map_(
     from ..plots.maps import TITLES, map_figure
     from ..plots.pictures import as_array, save_picture
 
-    new_file(out, ".png")
+    new_file(out, "picture", force=force)
     entry = does.entry(*file_and_strength(vector), preset)
     loaded = load_model(model, device)
     figures, shares = [], {}
@@ -123,6 +126,7 @@ def sweep(
     does: ModeOptions = ModeOptions(),
     drawing: Drawing = Drawing(),
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """The same prompts and seeds at several strengths, with presence and drift under each picture.
@@ -140,7 +144,7 @@ def sweep(
     from ..plots.pictures import save_picture
     from ..plots.strength_sweep import draw_sweep, judge_labels, parse_strengths
 
-    new_file(out, ".png")
+    new_file(out, "picture", force=force)
     values, entry = parse_strengths(strengths), does.entry(*file_and_strength(vector), preset)
     loaded = load_model(model, device)
     labels = judge_labels(str(entry.vector.metadata.get("concept", "")), loaded.family)

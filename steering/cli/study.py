@@ -131,7 +131,7 @@ def study(
     pictures, asked, rows = planned(plan, len(subjects), work.guidance)
     if dry_run:
         return work.estimate(subjects, pictures, asked, rows)
-    return work.run(subjects, rows, lambda made: made.run(subjects))
+    return work.run("study", subjects, rows, lambda made: made.run(subjects))
 
 
 def evaluate(
@@ -155,6 +155,7 @@ def evaluate(
         concept: A built-in concept, or a folder of one.
         targets: A file of target prompts in place of the test set's.
     """
+    from ..files import file_hash
     from ..study.evaluation import evaluation_arms, pictures_drawn
     from ..study.plan import FULL, all_targets
     from ..study.results import Result
@@ -172,7 +173,9 @@ def evaluate(
     text = subjects[0].concept.text
     guided = work.guidance != 1
     arms = evaluation_arms(work.model, plan, text, Path(path), strength, preset, out, guided)
-    return work.run(subjects, rows, lambda made: made.measure([Result(subjects[0], arms, {})]))
+    stages = [Result(subjects[0], arms, {})]
+    steered = {"vector": file_hash(path), "preset": preset, "strength": strength}
+    return work.run("evaluate", subjects, rows, lambda made: made.measure(stages), **steered)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -237,13 +240,15 @@ class _Work:
                 text += f", {values['dollars']:.2f} dollars"
         answer(values, self.as_json, text)
 
-    def run(self, subjects: list[Any], rows: int, stages: Any) -> None:
-        """Do the stages and write the report."""
+    def run(self, command: str, subjects: list[Any], rows: int, stages: Any, **more: Any) -> None:
+        """Do the stages and write the report; the folder is the command's, with ``more`` that decides its pictures."""
         from ..evaluate.measures import metrics_of
+        from ..study.folder import belongs, setting_of
         from ..study.report import write_study
         from ..study.run import Study, check_subjects
 
         check_subjects(subjects)
+        belongs(self.out, setting_of(command, self.model, self.plan, subjects, **more))
         names = [subject.name for subject in subjects]
         metrics = metrics_of(self.measures, self.model.family, names, self.out, str(self.model.device))
         with progress(rows, "study" if self.crew.world == 1 else f"study {self.crew.rank}") as update:

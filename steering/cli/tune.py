@@ -10,7 +10,19 @@ from typing import Any
 from rich.table import Table
 
 from ..errors import SteeringError
-from .options import AtLeastTwo, BatchedSampling, ClipOptions, Device, Json, Model, answer, console, new_file, progress
+from .options import (
+    AtLeastTwo,
+    BatchedSampling,
+    ClipOptions,
+    Device,
+    Force,
+    Json,
+    Model,
+    answer,
+    console,
+    new_file,
+    progress,
+)
 
 SHOWN = 5
 """Settings printed after every round."""
@@ -29,6 +41,7 @@ def tune(
     sampling: BatchedSampling = BatchedSampling(),
     clip: ClipOptions = ClipOptions(),
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Find preset, sites, directions, strength and window that take most of a concept at the least cost.
@@ -48,11 +61,12 @@ def tune(
     from ..evaluate.measures import Measures, metrics_of
     from ..models.loading import load_model
     from ..study.choice import TUNING_RULE
+    from ..study.folder import belongs, setting_of
     from ..study.plan import Plan
     from ..study.subject import load_subject
     from ..tune.search import FULL, QUICK, planned_rows, search_of, write_table
 
-    new_file(out, ".safetensors")
+    new_file(out, "vector", inputs=[model, concept], force=force)
     folder = folder or out.with_name(f"{out.stem}_tune")
     if folder.exists() and not folder.is_dir():
         raise SteeringError(f"--folder {folder} is a file; name a folder")
@@ -62,6 +76,7 @@ def tune(
     subject = load_subject(concept, loaded.family, plan)
     metrics = metrics_of(Measures(**asdict(clip)), loaded.family, [], folder, str(loaded.device))
     search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
+    belongs(folder, setting_of("tune", loaded, plan, [subject], quick=quick, exportable=exportable))
     rows = planned_rows(search)
     console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
     with progress(rows, "tune") as update:

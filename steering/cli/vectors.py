@@ -14,6 +14,7 @@ from ..vectors.build import Time
 from .options import (
     SITES,
     Device,
+    Force,
     Json,
     Model,
     ModeOptions,
@@ -82,6 +83,7 @@ def contrast(
     sites: str = SITES,
     every: PositiveInt = 5,
     plot: Path | None = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Search the alpha and the number of components of direction cpca-paired (build --alpha A --components N).
@@ -101,7 +103,7 @@ def contrast(
     from ..sites import choose_sites
 
     if plot:
-        new_file(plot, ".png", option="--plot")
+        new_file(plot, "picture", option="--plot", inputs=[activations], force=force)
     captured = Activations.load(activations)
     chosen = choose_sites(captured.tensors, sites)
     with progress(len(chosen) * len(range(0, len(captured.sigmas), every)), "search") as update:
@@ -135,6 +137,7 @@ def combine(
     how: str = "add",
     out: Path | None = None,
     plot: Path | None = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Vector arithmetic, and how alike vectors are: the cosine matrix is always printed.
@@ -150,12 +153,12 @@ def combine(
     from ..vectors.similarity import cosine_table, cosines
     from ..vectors.vector import SteeringVector
 
-    for path, suffix, option in ((out, ".safetensors", "--out"), (plot, ".png", "--plot")):
+    named = [file_and_strength(item, "vector") for item in vectors]
+    for path, kind, option in ((out, "vector", "--out"), (plot, "picture", "--plot")):
         if path:
-            new_file(path, suffix, option=option)
+            new_file(path, kind, option=option, inputs=[path for path, _ in named], force=force)
     if how not in COMBINATIONS:
         raise SteeringError(f"--how {how!r} is not one of {', '.join(COMBINATIONS)}")
-    named = [file_and_strength(item, "vector") for item in vectors]
     loaded = [SteeringVector.load(path) for path, _ in named]
     weights = [1.0 if weight is None else weight for _, weight in named]
     matrix, names = cosines(loaded), [Path(path).stem for path, _ in named]
@@ -192,6 +195,7 @@ def export_lora(
     approximate: bool = False,
     prompt: list[str] | None = None,
     device: Device = "auto",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Write steering as a LoRA: exact and at no cost while sampling, where that is possible.
@@ -215,7 +219,7 @@ def export_lora(
     from ..lora.export import make_lora, save_lora
     from ..models.loading import load_model
 
-    new_file(out, ".safetensors")
+    new_file(out, "lora", inputs=[vector, model], force=force)
     if format_ not in FORMATS:
         raise SteeringError(f"--format {format_!r} is not one of {', '.join(FORMATS)}")
     wanted = does.entry(str(vector), strength, preset)

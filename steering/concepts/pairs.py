@@ -6,13 +6,14 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ..checks import short
 from ..errors import SteeringError
-from ..files import read_text
+from ..files import parse_object, read_text
 
 Item = TypeVar("Item")
 
@@ -74,8 +75,10 @@ def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pai
     for line, row in rows:
         sides = [row.get(key) for key in ("positive", "negative")]
         if not all(isinstance(side, str) and side.strip() for side in sides):
-            raise SteeringError(f"{name}, line {line}: a pair needs both a positive and a negative prompt, got {row}")
-        pairs.append(Pair(*(str(side).translate(_CURLY).strip() for side in sides)))
+            raise SteeringError(
+                f"{name}, line {line}: a pair needs both a positive and a negative prompt, got {short(row)}"
+            )
+        pairs.append(_pair([str(side).translate(_CURLY).strip() for side in sides], f"{name}, line {line}"))
     if not pairs:
         raise SteeringError(f"{name} holds no pairs; write one 'positive,negative' row each, fifty work well")
     return pairs
@@ -93,11 +96,32 @@ def parse_lines(text: str, name: str = "pairs") -> list[Pair]:
             continue
         sides = [side.strip() for side in content.translate(_CURLY).split("|")]
         if len(sides) != 2 or not all(sides):
-            raise SteeringError(f"{name}, line {line}: expected 'positive | negative', got {content.strip()!r}")
-        pairs.append(Pair(*sides))
+            raise SteeringError(f"{name}, line {line}: expected 'positive | negative', got {short(content.strip())}")
+        pairs.append(_pair(sides, f"{name}, line {line}"))
     if not pairs:
         raise SteeringError(f"{name} holds no pairs; write one 'positive | negative' a line, fifty work well")
     return pairs
+
+
+LONGEST = 20_000
+"""Letters of a prompt; a text encoder takes some 5,000 in all."""
+
+
+def _pair(sides: Sequence[str], where: str) -> Pair:
+    for side in sides:
+        check_text(side, where)
+    positive, negative = sides
+    if positive == negative:
+        raise SteeringError(f"{where}: both prompts are {short(positive)}, so there is no difference to learn from")
+    return Pair(positive, negative)
+
+
+def check_text(text: str, where: str) -> None:
+    """Raise SteeringError for a prompt that is no text that a tokenizer, a file and a picture can hold."""
+    if len(text) > LONGEST:
+        raise SteeringError(f"{where}: a prompt of {len(text):,} letters is longer than {LONGEST:,}; shorten it")
+    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+        raise SteeringError(f"{where}: the prompt {short(text)} holds characters that are no text; take them out")
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
@@ -122,7 +146,7 @@ def _csv_rows(text: str, name: str) -> list[tuple[int, dict]]:
         )
     reader.fieldnames = header
     rows = []
-    for row in reader:
+    for row in _read(reader, name):
         if not any(isinstance(value, str) and value.strip() for value in row.values()):
             continue
         if None in row:
@@ -133,16 +157,16 @@ def _csv_rows(text: str, name: str) -> list[tuple[int, dict]]:
     return rows
 
 
+def _read(reader: csv.DictReader, name: str) -> Iterator[dict]:
+    """The rows of a CSV reader; what it cannot read is refused with its line."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise SteeringError(
+            f"{name}, line {reader.line_num + 1}: not CSV ({error}); a quote may be left open"
+        ) from None
+
+
 def _jsonl_rows(text: str, name: str) -> list[tuple[int, dict]]:
-    rows = []
-    for line, content in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
-        if not content.strip():
-            continue
-        try:
-            row = json.loads(content)
-        except json.JSONDecodeError as error:
-            raise SteeringError(f"{name}, line {line}: not JSON ({error.msg})") from None
-        if not isinstance(row, dict):
-            raise SteeringError(f"{name}, line {line}: expected an object with the keys positive and negative")
-        rows.append((line, row))
-    return rows
+    lines = enumerate(text.lstrip("\ufeff").splitlines(), start=1)
+    return [(line, parse_object(content, f"{name}, line {line},")) for line, content in lines if content.strip()]

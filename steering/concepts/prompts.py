@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..checks import MOST_GUIDANCE, short
 from ..errors import SteeringError
-from ..files import read_text
-from .pairs import CONCEPTS, built_in, spread
+from ..files import parse_object, read_text
+from .pairs import CONCEPTS, built_in, check_text, spread
 
 ROLES = ("target", "sibling", "unrelated")
 SEED_COLUMNS = ("seed", "sd_seed", "evaluation_seed")
@@ -91,17 +91,33 @@ def load_concept(name: str, family: str = "pocket") -> Concept:
     """
     path = concept_folder(name, family) / "concept.json"
     try:
-        about = json.loads(read_text(path))
+        about = parse_object(read_text(path), str(path))
         known: dict[str, Any] = {"name": str(about["name"]), "text": str(about["text"])}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except KeyError as error:
         raise SteeringError(f"{path} must be a JSON object with at least 'name' and 'text' ({error!r})") from None
-    if not known["name"].replace("_", "").replace("-", "").isalnum():
-        raise SteeringError(f"{path}: name {known['name']!r} may hold letters, digits, - and _ only; it names folders")
+    check_text(known["text"], str(path))
+    _check_name(known["name"], path)
+    rubric = about.get("rubric", {})
+    if not isinstance(rubric, dict) or not all(isinstance(part, str) for part in rubric.values()):
+        raise SteeringError(f'{path}: \'rubric\' must be an object of texts, as {{"0": "nothing of it"}}')
     for key in ("judge", "contrasts"):
         if key in about and not (isinstance(about[key], list) and all(isinstance(text, str) for text in about[key])):
             raise SteeringError(f"{path}: {key!r} must be a list of texts, got {about[key]!r}")
     known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if key in about}
-    return Concept(**known, rubric=about.get("rubric", {}), explicit=bool(about.get("explicit", False)))
+    return Concept(**known, rubric=rubric, explicit=bool(about.get("explicit", False)))
+
+
+LONGEST_NAME = 64
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
+"""Names that Windows gives to no folder."""
+
+
+def _check_name(name: str, path: Path) -> None:
+    if not name.replace("_", "").replace("-", "").isalnum() or name.lower() in RESERVED or len(name) > LONGEST_NAME:
+        raise SteeringError(
+            f"{path}: name {short(name)} may hold letters, digits, - and _ only, at most {LONGEST_NAME}, and be no "
+            "name that Windows reserves; it names folders"
+        )
 
 
 def load_prompts(name: str, which: str, family: str = "pocket") -> list[Prompt]:
@@ -126,31 +142,33 @@ def read_prompts(path: str | Path) -> list[Prompt]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file of prompts {path}")
     rows = _READERS[path.suffix](read_text(path), path.name)
-    prompts = [_prompt(row, f"{path.name}, row {i}") for i, row in enumerate(rows, start=1)]
+    numbered = [(i, row) for i, row in enumerate(rows, start=1) if str(row.get("prompt") or "").strip()]
+    prompts = [_prompt(row, f"{path.name}, row {i}") for i, row in numbered]
     if not prompts:
         raise SteeringError(f"{path.name} holds no prompts")
+    if len(prompts) < len(rows):  # as the I2P list has some
+        warnings.warn(
+            f"{path.name}: {len(rows) - len(prompts)} of {len(rows)} rows hold no prompt and are left out", stacklevel=2
+        )
     return prompts
 
 
 def _csv_rows(text: str, name: str) -> list[dict[str, Any]]:
     reader = csv.DictReader(io.StringIO(text))
-    if "prompt" not in (reader.fieldnames or ()):
-        raise SteeringError(f"{name}: the header must hold the column prompt, got {','.join(reader.fieldnames or ())}")
-    return list(reader)
+    try:
+        if "prompt" not in (reader.fieldnames or ()):
+            got = short(",".join(reader.fieldnames or ()))
+            raise SteeringError(f"{name}: the header must hold the column prompt, got {got}")
+        return list(reader)
+    except csv.Error as error:
+        raise SteeringError(
+            f"{name}, line {reader.line_num + 1}: not CSV ({error}); a quote may be left open"
+        ) from None
 
 
 def _json_rows(text: str, name: str) -> list[dict[str, Any]]:
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise SteeringError(f"{name}, line {number}: not JSON ({error.msg})") from None
-            if not isinstance(row, dict):
-                raise SteeringError(f"{name}, line {number}: expected an object with the key prompt")
-            rows.append(row)
-    return rows
+    lines = enumerate(text.splitlines(), start=1)
+    return [parse_object(line, f"{name}, line {number},") for number, line in lines if line.strip()]
 
 
 def _text_rows(text: str, name: str) -> list[dict[str, Any]]:
@@ -162,10 +180,10 @@ _READERS = {".csv": _csv_rows, ".jsonl": _json_rows, ".txt": _text_rows}
 
 def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
     text, role = str(row.get("prompt") or "").strip(), str(row.get("role") or "target")
-    if not text:
-        raise SteeringError(f"{where}: the prompt is empty")
+    for part in (text, str(row.get("rest") or "")):
+        check_text(part, where)
     if role not in ROLES:
-        raise SteeringError(f"{where}: role {role!r} is not one of {', '.join(ROLES)}")
+        raise SteeringError(f"{where}: role {short(role)} is not one of {', '.join(ROLES)}")
     shows = tuple(str(row.get("shows") or "").split())
     return Prompt(role, text, shows, str(row.get("rest") or ""), _seed(row, where), _guidance(row, where))
 
@@ -180,7 +198,7 @@ def _seed(row: Mapping[str, Any], where: str) -> int | None:
         return None
     text = str(given).removesuffix(".0")  # as spreadsheets write whole numbers
     if not text.isdecimal() or int(text) >= 2**63:
-        raise SteeringError(f"{where}: seed must be a whole number from 0, got {given!r}")
+        raise SteeringError(f"{where}: seed must be a whole number from 0, got {short(given)}")
     return int(text)
 
 
@@ -192,8 +210,8 @@ def _guidance(row: Mapping[str, Any], where: str) -> float | None:
         number = float(given)
     except (TypeError, ValueError):
         number = float("nan")
-    if not math.isfinite(number):
-        raise SteeringError(f"{where}: guidance must be a number, got {given!r}")
+    if not abs(number) <= MOST_GUIDANCE:  # what is not a number is not either
+        raise SteeringError(f"{where}: guidance must be a number up to {MOST_GUIDANCE:g}, got {short(given)}")
     return number
 
 

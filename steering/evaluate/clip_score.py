@@ -7,9 +7,7 @@ prompt without the concept (must not fall; in-prompt CLIP score of Six-CD, arXiv
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +15,7 @@ import numpy as np
 
 from ..concepts.prompts import Concept, Prompt
 from ..errors import SteeringError
-from ..files import file_hash
+from ..files import file_hash, names_in
 from ..pocket import clip as pocket
 from ..pocket.scenes import SIZE
 
@@ -165,11 +163,16 @@ def _load(model: str, weights: str | None, device: str, random: bool) -> tuple[A
 
     if not weights and not random:
         raise SteeringError(f"CLIP model {model} needs weights: a tag such as {DEFAULT_WEIGHTS}, or a file")
+    if weights and Path(weights).suffix == ".safetensors" and Path(weights).is_file():
+        names, _ = names_in(weights)
+        if any(name.startswith("text_model.") for name in names):
+            raise SteeringError(
+                f"{Path(weights).name} is a CLIP in the format of transformers; give one in that of open_clip"
+            )
     # Without require_pretrained open_clip goes on with random weights and a log line.
     arguments: dict[str, Any] = {"pretrained": weights, "require_pretrained": not random, "device": device}
     try:
-        with _offline(bool(weights) and Path(str(weights)).is_file()):
-            network: Any = open_clip.create_model(model, weights_only=True, **arguments)
+        network: Any = open_clip.create_model(model, weights_only=True, **arguments)
     except (RuntimeError, OSError, ValueError, AssertionError) as error:
         raise SteeringError(
             f"CLIP model {model} does not load from {weights!r} ({str(error).splitlines()[0]})"
@@ -177,21 +180,6 @@ def _load(model: str, weights: str | None, device: str, random: bool) -> tuple[A
     network.eval().requires_grad_(False)
     preprocess = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     return network, preprocess, open_clip.get_tokenizer(model)
-
-
-@contextmanager
-def _offline(on: bool) -> Iterator[None]:
-    """Keep the hub out of it while loading from a file."""
-    before = os.environ.get("HF_HUB_OFFLINE")
-    if on:
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    try:
-        yield
-    finally:
-        if on and before is None:
-            os.environ.pop("HF_HUB_OFFLINE", None)
-        elif on and before is not None:
-            os.environ["HF_HUB_OFFLINE"] = before
 
 
 def clip_columns(

@@ -96,10 +96,12 @@ def load_state(path: Path) -> dict[str, Tensor]:
     Raises:
         SteeringError: it is something else, such as TorchScript.
     """
-    if path.suffix == ".safetensors":
-        return load_file(path)
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
     except Exception as error:  # torch raises whatever unpickling does
         kind = type(error).__name__
         raise SteeringError(f"{path.name} is not a plain state dict ({kind}); TorchScript is not read") from None

@@ -50,6 +50,10 @@ def orthonormalise(entries: list[Rows], minimum: float = LEAST_RESIDUAL) -> tupl
     return kept, sources
 
 
+MOST_CACHED = 4096
+"""Sites and noise levels whose rows are kept: 50 steps at 70 sites, and some."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Step:
     """Rows applied together at a site and noise level, and how."""
@@ -114,6 +118,8 @@ class Steering:
     def _steps(self, site: Site, sigma: float, device: torch.device) -> list[_Step]:
         key = (site, sigma, device)
         if key not in self._cache:
+            if len(self._cache) >= MOST_CACHED:  # as samplers with steps of their own come to ever new noise levels
+                self._cache.clear()
             acting = [entry for entry in self.entries if entry.acts(site, sigma)]
             steps = [
                 _Step(_join(group, site, sigma).to(device), group[0].settings, group[0].mode, group[0].mask)

@@ -24,10 +24,14 @@ def token_grid(tokens: int, latent: tuple[int, int]) -> tuple[int, int]:
         SteeringError: no level of the UNet has that many tokens.
     """
     height, width = latent
-    while height * width > tokens:
+    while height * width > max(tokens, 1):
         height, width = (height + 1) // 2, (width + 1) // 2
     if height * width != tokens:
-        raise SteeringError(f"{tokens} tokens are no level of a UNet on latents of {latent[0]} x {latent[1]}")
+        raise SteeringError(
+            f"{tokens} tokens are no level of a UNet on latents of {latent[0]} x {latent[1]}, so the mask cannot be "
+            "placed: something merges tokens or rescales the picture there (ToMe, Deep Shrink); take it out, or leave "
+            "the mask out"
+        )
     return height, width
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..checks import check_finite
+from ..checks import MOST_GUIDANCE, check_finite
 from ..errors import SteeringError
 from ..sites import Site
 from .families import defaults_of
@@ -117,7 +117,7 @@ class Sampling:
     batch: int
 
 
-MOST_STEPS, MOST_GUIDANCE, MOST_SIZE = 10_000, 1000.0, 8192
+MOST_STEPS, MOST_SIZE = 10_000, 8192
 
 
 def check_sampling(

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
-from ..files import replacing
+from ..files import SOFTWARE, replacing
 
 DPI = 110
 
@@ -20,13 +21,16 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG, whole or not at all."""
     FigureCanvasAgg(figure)
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight")
+        about = {"Software": SOFTWARE}
+        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", metadata=about)
 
 
 def save_picture(picture: np.ndarray, path: Path) -> None:
     """Write a picture ``uint8 [H, W, 3]`` as a PNG, whole or not at all."""
+    about = PngInfo()
+    about.add_text("Software", SOFTWARE)
     with replacing(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG")
+        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=about)
 
 
 def as_array(figure: Figure) -> np.ndarray:

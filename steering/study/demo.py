@@ -12,6 +12,7 @@ from ..models.families import defaults_of
 from ..models.loading import load_model
 from ..models.sampling import Progress, silent
 from . import plan
+from .folder import belongs, setting_of
 from .plan import Plan, planned
 from .report import write_study
 from .run import Study
@@ -56,5 +57,7 @@ def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = si
     """Run the demo, or go on where it stopped; returns what ``results.json`` holds."""
     model = load_model("pocket")
     metrics = metrics_of(Measures(), model.family, [concept], out, str(model.device))
+    subjects = [load_subject(concept, model.family, demo)]
+    belongs(out, setting_of("demo", model, demo, subjects))
     study = Study(model, demo, out, metrics, progress=progress)
-    return write_study(study, study.run([load_subject(concept, model.family, demo)]))
+    return write_study(study, study.run(subjects))

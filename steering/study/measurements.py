@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +87,7 @@ class Evaluator:
     def finished(self, key: str) -> bool:
         """Whether a measurement is there; one with failures counts if this run has tried it."""
         partial = self._partial(key)
-        return self._path(key).is_file() or (partial.is_file() and partial.stat().st_mtime >= self.since)
+        return _is_whole(self._path(key)) or (_is_whole(partial) and partial.stat().st_mtime >= self.since)
 
     def measure(self, metric: Metric, unit: Unit, concept: Concept) -> None:
         """Measure a unit's pictures and write the raw values."""
@@ -122,6 +124,21 @@ class Evaluator:
 
     def _partial(self, key: str) -> Path:
         return self.folder / f"{key}.partial.npz"
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file of arrays is there; a damaged one is removed, to be measured again."""
+    if not path.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(path) as stored:
+            whole = stored.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError):
+        whole = False
+    if not whole:
+        warnings.warn(f"{path} was damaged and is measured again", stacklevel=2)
+        path.unlink(missing_ok=True)
+    return whole
 
 
 def presence(measurements: Measurements) -> np.ndarray:

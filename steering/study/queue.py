@@ -46,11 +46,13 @@ class Crew:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Crew:
-        """As ``torchrun`` (RANK, WORLD_SIZE) or a SLURM array (numbered from 0) says; alone where neither does."""
+        """As ``torchrun`` (RANK, WORLD_SIZE) or a SLURM array says; alone where neither does."""
         for rank, world in _VARIABLES:
             if environment.get(rank) and environment.get(world):
                 try:
-                    return cls(int(environment[rank]), int(environment[world]))
+                    # A SLURM array may be numbered from 1, or be one task that is done again.
+                    first = int(environment.get("SLURM_ARRAY_TASK_MIN", "0")) if rank.startswith("SLURM") else 0
+                    return cls(int(environment[rank]) - first, int(environment[world]))
                 except ValueError as error:
                     given = f"{rank}={environment[rank]}, {world}={environment[world]}"
                     raise SteeringError(f"{given} is no place among processes ({error})") from None

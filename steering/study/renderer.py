@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,7 +19,8 @@ from PIL import Image
 
 from ..concepts.pairs import spread
 from ..concepts.prompts import ROLES, Prompt
-from ..files import replacing, write_text
+from ..errors import SteeringError
+from ..files import parse_object, read_text, replacing, write_text
 from ..interventions.presets import get_preset
 from ..interventions.steer import steer
 from ..models.diffusion import DiffusionModel
@@ -133,8 +136,19 @@ class Renderer:
         return defaults_of(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
 
     def finished(self, key: str) -> bool:
-        """Whether a unit's pictures are all there; its list is written last."""
-        return (self.folder / key / "unit.json").is_file()
+        """Whether a unit's pictures are all there and whole; its list is written last."""
+        path = self.folder / key / "unit.json"
+        if not path.is_file():
+            return False
+        try:
+            count = len(self._record(key)["sha256"])
+            whole = count > 0 and all(_is_whole(self.path(key, i)) for i in range(count))
+        except (SteeringError, OSError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            warnings.warn(f"{path.parent} was damaged and is drawn again", stacklevel=2)
+            path.unlink(missing_ok=True)
+        return whole
 
     def draw(self, unit: Unit, progress: Progress = silent) -> None:
         """Draw a unit and write its pictures."""
@@ -177,7 +191,11 @@ class Renderer:
 
     def record(self, unit: Unit) -> Mapping:
         """What was written about a unit: the pictures' SHA-256 and the seconds they took."""
-        return json.loads((self.folder / unit.key / "unit.json").read_text(encoding="utf-8"))
+        return self._record(unit.key)
+
+    def _record(self, key: str) -> Mapping:
+        path = self.folder / key / "unit.json"
+        return parse_object(read_text(path), f"{key}/{path.name}")
 
     def rows(self, unit: Unit) -> int:
         """UNet rows that a unit costs."""
@@ -191,6 +209,17 @@ def _steering(setting: Setting | None, vector: SteeringVector | None) -> list[An
     settings = get_preset(setting.preset).settings
     mark = vector.digest(thresholds=settings.gate == "threshold")
     return [mark, asdict(settings), setting.strength, setting.window]
+
+
+PNG_END = b"IEND\xaeB`\x82"
+"""The last eight bytes of every PNG."""
+
+
+def _is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - len(PNG_END)))
+        return file.read() == PNG_END
 
 
 def read_picture(path: Path) -> np.ndarray:

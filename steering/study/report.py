@@ -13,7 +13,7 @@ import numpy as np
 
 from ..concepts.prompts import ROLES
 from ..evaluate.metrics import percent_change
-from ..files import write_text
+from ..files import parse_object, read_text, write_text
 from ..models.families import defaults_of
 from ..plots import comparisons
 from ..plots import figures as plots
@@ -53,7 +53,7 @@ def write_study(study: Study, measured: Sequence[Result]) -> dict[str, Any]:
 def timing(study: Study) -> dict[str, Any]:
     """How long the pictures took and what they weigh; apart from the results, which are the same on every machine."""
     units = list(study.renderer.folder.glob("*/unit.json"))
-    records = {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in units}
+    records = {path.parent: parse_object(read_text(path), str(path)) for path in units}
     files = [file for folder in records for file in folder.glob("*.png")]
     return {
         "pictures": len(files),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor
 from ..activations.capture import capture, capture_rows
 from ..activations.store import Activations
 from ..concepts.pairs import Pair
+from ..errors import SteeringError
 from ..files import read_header, read_tensors, write_tensors
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
@@ -61,8 +63,15 @@ def capture_key(model: CapturableModel, pairs: Sequence[Pair], settings: Capture
 
 
 def has_key(path: Path, key: str) -> bool:
-    """Whether a file of ours is there and was made with a key."""
-    return path.is_file() and read_header(path).get("key") == key
+    """Whether a file of ours is there, whole, and was made with a key; a damaged one is removed, to be made again."""
+    if not path.is_file():
+        return False
+    try:
+        return read_header(path).get("key") == key
+    except SteeringError as error:
+        warnings.warn(f"{path} was damaged and is made again ({error})", stacklevel=2)
+        path.unlink(missing_ok=True)
+        return False
 
 
 def thresholds_of(

@@ -1,8 +1,13 @@
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from steering.cli.options import answer, file_and_strength, new_file, progress
+from steering.errors import SteeringError
+
+from ..conftest import steering
 
 
 def test_a_vector_may_carry_its_strength(tmp_path):
@@ -16,11 +21,11 @@ def test_a_vector_may_carry_its_strength(tmp_path):
 
 
 def test_places_that_cannot_take_a_file_are_refused(tmp_path):
-    assert new_file(tmp_path / "a.png", ".png") == tmp_path / "a.png"
+    assert new_file(tmp_path / "a.png", "picture") == tmp_path / "a.png"
     for path, words in ((tmp_path / "a.jpg", "must end in .png"), (tmp_path / "d.png", "not a place")):
         (tmp_path / "d.png").mkdir(exist_ok=True)
         with pytest.raises(ValueError, match=words):
-            new_file(Path(path), ".png")
+            new_file(Path(path), "picture")
 
 
 def test_answers_go_to_standard_output_and_progress_does_not(capsys):
@@ -29,3 +34,41 @@ def test_answers_go_to_standard_output_and_progress_does_not(capsys):
     answer({"a": 1}, True, "text")
     answer({"a": 1}, False, "text")
     assert capsys.readouterr().out == '{"a": 1}\ntext\n'
+
+
+def test_an_input_and_a_stranger_s_file_are_not_replaced(tmp_path):
+    from steering.plots.pictures import save_picture
+
+    stranger, ours = tmp_path / "a.png", tmp_path / "b.png"
+    stranger.write_bytes(b"a holiday")
+    save_picture(np.zeros((8, 8, 3), np.uint8), ours)
+    with pytest.raises(SteeringError, match=r"exists and is no picture of ours; .* --force"):
+        new_file(stranger, "picture")
+    assert new_file(stranger, "picture", force=True) == stranger
+    assert new_file(ours, "picture") == ours
+    for force in (False, True):
+        with pytest.raises(SteeringError, match="is also read by this command"):
+            new_file(ours, "picture", inputs=["pocket", ours], force=force)
+
+
+def test_no_command_replaces_what_it_reads_or_what_is_not_its_own(made, tmp_path):
+    acts, vector = tmp_path / "acts.safetensors", tmp_path / "v.safetensors"
+    shutil.copy(made / "acts.safetensors", acts)
+    shutil.copy(made / "v.safetensors", vector)
+    before = {path: path.read_bytes() for path in (acts, vector)}
+    for words in (
+        ("build", acts, "--out", acts),
+        ("build", acts, "--out", vector, "--background", vector),
+        ("combine", vector, vector, "--out", vector),
+        ("export-lora", vector, "pocket", "--out", vector),
+        ("capture", "pocket", "dog", "--out", vector),
+        ("export-lora", vector, "pocket", "--out", acts),
+        ("tune", "pocket", "dog", "--out", acts),
+    ):
+        done = steering(*words, check=False)
+        assert done.returncode == 2, words
+        assert "name another file" in " ".join(done.stderr.split())
+    assert before == {path: path.read_bytes() for path in (acts, vector)}
+    assert sorted(tmp_path.iterdir()) == [acts, vector]
+    assert steering("build", acts, "--out", vector, "--top-k", 2).returncode == 0  # a vector of ours, made anew
+    assert vector.read_bytes() != before[vector]

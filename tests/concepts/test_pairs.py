@@ -14,15 +14,17 @@ PROMPTS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), m
     lambda text: not set(text) & set("\u2018\u2019\u201c\u201d\ufeff")
 )
 
+ROWS = st.lists(st.tuples(PROMPTS, PROMPTS).filter(lambda row: row[0] != row[1]), min_size=1, max_size=5)
 
-@given(st.lists(st.tuples(PROMPTS, PROMPTS), min_size=1, max_size=5))
+
+@given(ROWS)
 def test_whatever_csv_writes_is_read_back(rows):
     text = io.StringIO()
     csv.writer(text).writerows([["positive", "negative"], *rows])
     assert parse_pairs(text.getvalue()) == [Pair(*row) for row in rows]
 
 
-@given(st.lists(st.tuples(PROMPTS, PROMPTS), min_size=1, max_size=5))
+@given(ROWS)
 def test_whatever_json_lines_hold_is_read_back(rows):
     text = "\n".join(json.dumps({"positive": p, "negative": n}) for p, n in rows)
     assert parse_pairs(text, jsonl=True) == [Pair(*row) for row in rows]
@@ -104,3 +106,30 @@ def test_lines_of_text_are_pairs():
 def test_lines_that_are_no_pairs_are_refused(bad):
     with pytest.raises(ValueError, match=r"positive \| negative"):
         parse_lines(bad)
+
+
+@pytest.mark.parametrize(
+    ("text", "jsonl", "words"),
+    [
+        ("positive,negative\na,a\n", False, "line 2: both prompts are 'a'"),
+        ("positive,negative\n‘a’,'a'\n", False, "both prompts are"),
+        (f"positive,negative\na,{'b' * 140_000}\n", False, "line 2: not CSV"),
+        (f'{{"positive": "{"b" * 30_000}", "negative": "a"}}', True, "30,000 letters is longer than 20,000"),
+        ('{"positive": "\\ud800", "negative": "a"}', True, "characters that are no text"),
+        ('{"positive": "a\\u0000", "negative": "a"}', True, "characters that are no text"),
+        ('{"positive": "a", "positive": "b", "negative": "c"}', True, "stands there twice"),
+        ('{"a":' * 3000, True, "line 1, does not hold the JSON"),
+        ("[1]", True, "line 1, holds list"),
+    ],
+)
+def test_pairs_that_nothing_could_be_learned_from_are_refused_shortly(text, jsonl, words):
+    with pytest.raises(SteeringError, match=words) as found:
+        parse_pairs(text, jsonl)
+    assert len(str(found.value)) < 300
+
+
+def test_files_of_other_encodings_are_refused_by_name(tmp_path):
+    for encoding in ("latin-1", "utf-16"):
+        (tmp_path / "p.csv").write_bytes("positive,negative\nä,b\n".encode(encoding))
+        with pytest.raises(SteeringError, match=r"p\.csv is not UTF-8"):
+            load_pairs(tmp_path / "p.csv")

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from steering.concepts.prompts import Prompt, load_concept, load_prompts, read_prompts, take
+from steering.errors import SteeringError
 
 
 def test_a_concept_and_its_prompts_load():
@@ -52,10 +53,10 @@ def test_json_lines_and_plain_text_are_read_too(tmp_path):
         ("p.csv", "prompt,seed\na,-1\n", "whole number"),
         ("p.csv", "prompt,guidance\na,nan\n", "must be a number"),
         ("p.csv", "prompt,role\na,hero\n", "'hero'"),
-        ("p.csv", "prompt\n  \n", "row 1: the prompt is empty"),
+        ("p.csv", "prompt\n  \n", "holds no prompts"),
         ("p.csv", "prompt\n", "holds no prompts"),
-        ("p.jsonl", "{", "line 1: not JSON"),
-        ("p.jsonl", "[1]", "expected an object"),
+        ("p.jsonl", "{", "line 1, does not hold the JSON"),
+        ("p.jsonl", "[1]", "where a JSON object should be"),
         ("p.xlsx", "", r"\.csv, \.jsonl, \.txt"),
     ],
 )
@@ -91,3 +92,29 @@ def test_built_in_targets_know_what_is_left_without_the_concept(family):
         assert set(concept.rubric) == {"0", "25", "50", "75", "100"}
         assert all(bool(prompt.rest) == (prompt.role == "target") for prompt in prompts)
         assert all(prompt.rest != prompt.text for prompt in prompts)
+
+
+def test_empty_rows_are_left_out_and_counted(tmp_path):
+    (tmp_path / "i2p.csv").write_text("prompt,sd_seed\na dog,3\n,4\n  ,5\na cat,6\n")
+    with pytest.warns(UserWarning, match="2 of 4 rows hold no prompt"):
+        prompts = read_prompts(tmp_path / "i2p.csv")
+    assert [(prompt.text, prompt.seed) for prompt in prompts] == [("a dog", 3), ("a cat", 6)]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"name": "CON", "text": "x"},
+        {"name": "a" * 5000, "text": "x"},
+        {"name": "a\nb", "text": "x"},
+        {"name": "../a", "text": "x"},
+        {"name": "a", "text": "x", "rubric": ["0"]},
+        {"name": "a", "text": "x", "rubric": {"0": 1}},
+        {"name": "a", "text": "\0"},
+    ],
+)
+def test_concepts_that_no_folder_or_question_can_hold_are_refused(tmp_path, about):
+    (tmp_path / "concept.json").write_text(json.dumps(about))
+    with pytest.raises(SteeringError) as found:
+        load_concept(str(tmp_path))
+    assert len(str(found.value)) < 400

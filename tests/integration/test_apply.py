@@ -175,3 +175,42 @@ def test_a_vector_of_another_model_is_refused_at_once(graph, vector):
     other = replace(vector, sites={site: replace(part, difference=wide["negative_mean"] + 1, **wide)})
     with pytest.raises(ValueError, match="use a vector made for this model"):
         graph.apply(other, 1.0)
+
+
+def plain_attention(q, k, v, extra_options, mask=None):
+    """What ComfyUI's attention does, as a pack that replaces it would write it."""
+    from comfy.ldm.modules.attention import optimized_attention
+
+    return optimized_attention(q, k, v, extra_options["n_heads"])
+
+
+def replaced(model):
+    """A model whose cross-attention another pack computes in every block, to no effect."""
+    other = model.clone()
+    for place, blocks in (("input", range(12)), ("output", range(12)), ("middle", range(2))):
+        for block in blocks:
+            for layer in range(2):
+                other.set_model_attn2_replace(plain_attention, place, block, layer)
+    return other
+
+
+def test_steering_reaches_attention_that_another_pack_replaces(graph, vector, plain):
+    assert any(site.kind == "attn2" for site in vector.sites)
+    assert gap(graph.sample(replaced(graph.model)), plain) < SAME
+    steered = graph.sample(graph.apply(vector, 2.5))
+    assert gap(steered, plain) > 10 * SAME
+    assert gap(graph.sample(graph.apply(vector, 2.5, model=replaced(graph.model))), steered) < SAME
+
+
+def test_a_run_that_never_comes_to_a_steered_site_says_so(graph, vector):
+    site = next(site for site in vector.sites if site.kind != "resnet")
+    unet = graph.model.model.diffusion_model
+    transformer = unet.get_submodule(site.ldm_path.split(".transformer_blocks")[0])
+    steered = graph.apply(vector, 1.0)
+    transformer.forward = lambda x, *rest, **more: x  # as packs do that skip blocks
+    try:
+        with pytest.raises(ValueError, match=rf"steering reached \d+ of {len(vector.sites)} sites .* never .*{site}"):
+            graph.sample(steered)
+    finally:
+        del transformer.forward
+    assert torch.isfinite(graph.sample(steered)).all()

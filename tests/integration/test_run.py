@@ -213,8 +213,8 @@ def spied(graph, monkeypatch):
     module = internals(graph.comfy)
     seen, real = [], module.describe
 
-    def describe(x, options, masked=False):
-        call = real(x, options, masked)
+    def describe(x, options, masks=0):
+        call = real(x, options, masks)
         seen.append((list(options["cond_or_uncond"]), call.conditional))
         return call
 

@@ -18,6 +18,10 @@ def test_a_process_learns_its_place_from_torchrun_or_slurm():
     assert Crew.from_environment({}) == Crew(0, 1)
     assert Crew.from_environment({"RANK": "2", "WORLD_SIZE": "3"}) == Crew(2, 3)
     assert Crew.from_environment({"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "4"}) == Crew(1, 4)
+    array = {"SLURM_ARRAY_TASK_ID": "8", "SLURM_ARRAY_TASK_COUNT": "8", "SLURM_ARRAY_TASK_MIN": "1"}
+    assert Crew.from_environment(array) == Crew(7, 8)
+    alone = {"SLURM_ARRAY_TASK_ID": "5", "SLURM_ARRAY_TASK_COUNT": "1", "SLURM_ARRAY_TASK_MIN": "5"}
+    assert Crew.from_environment(alone) == Crew(0, 1)
     with pytest.raises(ValueError, match=r"RANK=3.*no place"):
         Crew.from_environment({"RANK": "3", "WORLD_SIZE": "3"})
     with pytest.raises(ValueError, match="RANK=x"):

@@ -1,0 +1,71 @@
+"""A work folder belongs to one setting: another one's pictures would be mixed into its report without a word."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from ..checks import short
+from ..errors import SteeringError
+from ..files import parse_object, read_text
+from ..models.diffusion import DiffusionModel
+from .plan import Plan
+from .subject import Subject
+from .vectors import digest
+
+NAME = "setting.json"
+
+
+def setting_of(command: str, model: DiffusionModel, plan: Plan, subjects: Sequence[Subject], **more: Any) -> dict:
+    """What of a command decides its pictures, as JSON values.
+
+    How many are computed together, what measures them and on how many machines may change when work goes on.
+    """
+    kept = {part.name: getattr(plan, part.name) for part in fields(plan) if part.name != "batch"}
+    about = {f"plan.{name}": dict(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
+    for subject in subjects:
+        prompts = {split: [asdict(prompt) for prompt in some] for split, some in subject.prompts.items()}
+        about[f"concept.{subject.name}"] = digest(asdict(subject.concept), [asdict(p) for p in subject.pairs], prompts)
+    made = {"command": command, "model": model.digest(), **about, **more}
+    return json.loads(json.dumps(made))
+
+
+def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
+    """Make a folder a setting's, or find that it is.
+
+    Raises:
+        SteeringError: it is another setting's; the message says in what they differ.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NAME
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(setting, indent=1))
+        return
+    except FileExistsError:
+        known = _known(path)
+    if known is None:
+        warnings.warn(f"{path} was damaged and is made again", stacklevel=2)
+        path.unlink(missing_ok=True)
+        return belongs(folder, setting)
+    other = [key for key in {**known, **setting} if known.get(key) != setting.get(key)]
+    if other:
+        first = other[0]
+        raise SteeringError(
+            f"{folder} holds the work of another setting ({first} is {short(known.get(first))} there and "
+            f"{short(setting.get(first))} here); name another folder, or remove that one"
+        )
+
+
+def _known(path: Path) -> dict[str, Any] | None:
+    for _ in range(5):  # another process may be about to write it
+        try:
+            return parse_object(read_text(path), path.name)
+        except (SteeringError, FileNotFoundError):
+            time.sleep(0.1)
+    return None

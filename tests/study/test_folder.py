@@ -1,0 +1,50 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from steering.errors import SteeringError
+from steering.study.folder import NAME, belongs, setting_of
+from steering.study.subject import load_subject
+
+from .conftest import TINY
+
+
+@pytest.fixture
+def setting(toy_model):
+    def make(plan=TINY, command="study", concept="dog", **more):
+        return setting_of(command, toy_model, plan, [load_subject(concept, "pocket", plan)], **more)
+
+    return make
+
+
+def test_the_same_setting_goes_on_and_may_be_computed_in_other_batches(setting, tmp_path):
+    belongs(tmp_path / "work", setting())
+    belongs(tmp_path / "work", setting())
+    belongs(tmp_path / "work", setting(replace(TINY, batch=1)))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"plan": replace(TINY, steps=4)}, "plan.steps is 3 there and 4 here"),
+        ({"plan": replace(TINY, test=(4, 4, 4))}, "plan.test"),
+        ({"command": "demo"}, "command is 'study' there and 'demo' here"),
+        ({"concept": "violence"}, "concept.dog"),
+        ({"vector": "x"}, "vector is None there and 'x' here"),
+    ],
+)
+def test_another_setting_is_refused_in_one_sentence(setting, tmp_path, change, word):
+    belongs(tmp_path, setting())
+    before = (tmp_path / NAME).read_text()
+    with pytest.raises(SteeringError, match=f"holds the work of another setting .*{word}"):
+        belongs(tmp_path, setting(**change))
+    assert (tmp_path / NAME).read_text() == before
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{", '{"a": NaN}'])
+def test_a_damaged_mark_is_made_again(setting, tmp_path, damage):
+    (tmp_path / NAME).write_text(damage)
+    with pytest.warns(UserWarning, match="was damaged"):
+        belongs(tmp_path, setting())
+    assert json.loads((tmp_path / NAME).read_text()) == setting()
