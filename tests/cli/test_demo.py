@@ -24,11 +24,11 @@ def test_the_demo_says_what_it_will_do_and_what_came_out(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "run_demo", run)
     done = steering("demo", "--quick", "--out", tmp_path, "--prompts", 4, "--json")
     assert asked["concept"] == "dog"
-    assert asked["out"] == tmp_path / "dog_quick"
+    assert asked["out"] == tmp_path / "dog_quick_4"
     assert asked["plan"].test == (4, 4, 4)
     said = json.loads(done.stdout)
     assert said["presence"] == {"original": 50.0, "chosen": 12.3}
-    assert said["report"] == str(tmp_path / "dog_quick" / "report.html")
+    assert said["report"] == str(tmp_path / "dog_quick_4" / "report.html")
     assert "12.3 [40.0, 60.0]" in done.stderr
     assert "chosen on dev: precise, k = 5" in done.stderr
 
