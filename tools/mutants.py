@@ -1,4 +1,4 @@
-"""The mutants that no test notices, by reason: ``uv run python tools/mutants.py > docs/mutants.md``, after ``mutmut run``.
+"""The mutants that no test notices, by reason: ``uv run python tools/mutants.py > docs/mutants.md``, after mutmut.
 
 Reads what mutmut left in ``mutants/``. A survivor whose change fits no reason below stands under the last heading: what
 it changes is not tested yet.

@@ -1,14 +1,18 @@
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from steering.activations.capture import capture
+from steering.concepts.pairs import Pair
 from steering.errors import SteeringError
 from steering.interventions.entry import Entry, make_entry
 from steering.interventions.presets import Settings
 from steering.interventions.steer import steer
 from steering.models.recording import record
+from steering.models.sampling import CaptureSettings
 from steering.sites import SD15_SITES, Site
 from steering.vectors.vector import SiteVector, SteeringVector
 
@@ -88,11 +92,20 @@ def test_a_window_outside_the_run_changes_nothing(toy_model, hooks_left):
 
 
 def test_inactive_steps_are_left_alone(toy_model, hooks_left):
-    vector = vector_for(toy_model, ["in4.attn2"])
-    vector.sites[Site.parse("in4.attn2")].active[:] = False
-    plain = pictures(toy_model)
-    with steer(toy_model, vector, strength=2.5):
-        assert torch.equal(plain, pictures(toy_model))
+    vector, found = vector_for(toy_model, ["in4.attn2"]), []
+    vector.sites[Site.parse("in4.attn2")].active[:-1] = False
+    unet = toy_model.unet
+    for on in (False, True):
+        outputs = []
+        handle = unet.register_forward_hook(lambda _m, _a, output, kept=outputs: kept.append(output[0]))
+        try:
+            with steer(toy_model, vector, strength=2.5 * on, preset="projection"):
+                pictures(toy_model)
+        finally:
+            handle.remove()
+        found.append(outputs)
+    same = [torch.equal(plain, steered) for plain, steered in zip(*found, strict=True)]
+    assert same == [True] * (STEPS - 1) + [False]
 
 
 def test_nested_and_repeated_steering_leaves_nothing(toy_model, hooks_left):
@@ -237,3 +250,41 @@ def test_a_window_of_which_one_end_is_given_reaches_to_the_other(toy_model, hook
     ):
         with steer(toy_model, vector, **given) as made:
             assert made.entries[0].window == tuple(map(toy_model.schedule.percent_to_sigma, full))
+
+
+def test_a_run_that_never_comes_to_a_steered_site_says_so(toy_model, hooks_left):
+    vector = vector_for(toy_model, ["in4.attn2", "mid.attn1", "out5.ff"])
+    block = toy_model.unet.mid_block.attentions[0]
+    kept = block.forward
+    block.forward = lambda x, **_: (x,)  # as packs do that skip blocks
+    try:
+        with pytest.raises(SteeringError, match=r"reached 2 of 3 sites in this run and never mid\.attn1"):
+            with steer(toy_model, vector, strength=1.0):
+                pictures(toy_model)
+        with pytest.raises(SteeringError, match=r"never ran mid\.attn1"):
+            capture(toy_model, [Pair("a", "b")], sites="mid.attn1,out5.ff", settings=CaptureSettings(2, 1.0))
+    finally:
+        block.forward = kept
+    with steer(toy_model, vector, strength=1.0):
+        pass  # nothing ran, so nothing was missed
+    with steer(toy_model, vector, strength=1.0):
+        pictures(toy_model)
+
+
+def test_attention_that_something_else_computes_is_steered_all_the_same(toy_model, hooks_left):
+    """A replaced attention calls the projections itself, and the attention's own forward pass never."""
+    vector = vector_for(toy_model, ["in4.attn2", "mid.attn1"])
+    plain = pictures(toy_model)
+    with steer(toy_model, vector, strength=2.0):
+        expected = pictures(toy_model)
+    attentions = [m for m in toy_model.unet.modules() if m.__class__.__name__ == "Attention"]
+    for attention in attentions:
+        attention.forward = partial(attention.processor, attention)
+    try:
+        assert torch.equal(pictures(toy_model), plain)
+        with steer(toy_model, vector, strength=2.0):
+            assert torch.equal(pictures(toy_model), expected)
+    finally:
+        for attention in attentions:
+            del attention.forward
+    assert not torch.equal(expected, plain)

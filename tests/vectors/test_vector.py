@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from steering.errors import SteeringError
 from steering.files import write_tensors
 from steering.sites import SD15_SITES, Site
-from steering.vectors.vector import SiteVector, SteeringVector, nearest
+from steering.vectors.vector import SiteVector, SteeringVector, nearest, recommend
 
 SITE = Site.parse("in4.attn2")
 
@@ -118,3 +119,57 @@ def test_a_vector_makes_its_own_entry():
     assert (entry.strength, entry.mode, entry.settings.gate) == (0.5, "add", "all")
     with pytest.raises(TypeError, match="strenght"):
         some().entry(strenght=1.0)
+
+
+def bent(**parts):
+    """A good vector with some of its site's tensors replaced."""
+    vector = some()
+    return replace(vector, sites={SITE: replace(vector.sites[SITE], **parts)})
+
+
+def test_whatever_is_no_vector_is_refused_by_the_constructor_itself():
+    good = some()
+    part = good.sites[SITE]
+    levels, _, width = part.direction.shape
+    nan = part.direction.clone()
+    nan[0, 0, 0] = torch.nan
+    huge = torch.zeros(levels, 2, width)
+    huge[:, 0, :2], huge[:, 1, :2] = 1e30, torch.tensor([1e30, -1e30])
+    falling = good.sigmas
+    cases = [
+        (lambda: bent(direction=nan), "not finite"),
+        (lambda: bent(direction=huge, threshold=None, readout=None), "beyond"),
+        (lambda: bent(direction=part.direction[:, :0]), "1 to C rows"),
+        (lambda: bent(direction=part.direction[:, :, :0]), "1 to C rows"),
+        (lambda: bent(direction=part.direction[0]), r"\[S, K, C\]"),
+        (lambda: bent(direction=2 * part.direction), "orthonormal"),
+        (lambda: bent(direction=part.direction.to(torch.complex64)), "type torch.complex64"),
+        (lambda: bent(negative_mean=part.negative_mean.bfloat16()), "type torch.bfloat16"),
+        (lambda: bent(negative_mean=part.negative_mean + 1e38), "beyond"),
+        (lambda: bent(difference=part.difference * torch.inf), "not finite"),
+        (lambda: bent(active=part.active.float()), "truth values"),
+        (lambda: bent(certainty=torch.ones(levels, dtype=torch.int64)), "type torch.int64"),
+        (lambda: replace(good, sigmas=falling.flip(0)), "fall from each to the next"),
+        (lambda: replace(good, sigmas=torch.full_like(falling, 2.0)), "fall from each to the next"),
+        (lambda: replace(good, active_sigmas=-good.active_sigmas), "above 0"),
+        (lambda: replace(good, metadata={"model": "sd15"}), "model 'sd15' must be an object"),
+        (lambda: replace(good, metadata={"recommended": ["precise"]}), "must be an object"),
+        (lambda: recommend(good, preset=7), "must be a name"),
+        (lambda: recommend(good, strength="x"), "must be a finite number"),
+        (lambda: recommend(good, strength=float("nan")), "must be a finite number"),
+        (lambda: recommend(good, strength=1e9), "from -100 to 100"),
+        (lambda: recommend(good, window=[1.0]), "a first and a last"),
+        (lambda: recommend(good, window=[float("nan"), 0.0]), "finite"),
+        (lambda: recommend(good, window=[0.1, 5.0]), "holds none of the vector's noise levels"),
+        (lambda: recommend(good, window=[1e5, 1e4]), "holds none of the vector's noise levels"),
+    ]
+    for make, words in cases:
+        with pytest.raises(SteeringError, match=words):
+            make()
+    assert recommend(good, preset="precise", strength=-3, window=[None, 0.0]).recommended["strength"] == -3
+
+
+def test_a_vector_that_never_acts_is_not_applied():
+    part = some().sites[SITE]
+    with pytest.raises(SteeringError, match="would never act"):
+        bent(active=torch.zeros_like(part.active)).entry()
