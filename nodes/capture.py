@@ -11,7 +11,7 @@ from ..steering.activations.capture import capture, capture_rows
 from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.concepts.pairs import pairs_hash
 from ..steering.models.sampling import STEPS, CaptureSettings
-from ..steering.sites import KINDS
+from ..steering.sites import KINDS, choose_sites
 from ..steering.version import __version__
 from .cache import CaptureCache, key_of
 from .comfy_capture import DETERMINISTIC, EVALUATIONS, Bar, GraphModel
@@ -43,8 +43,8 @@ def captured(
     literals = [__version__, named.concept, pairs_hash(pairs), sites, sampler, scheduler, graph.weights_hash()]
     how = [sampling.steps, sampling.guidance, sampling.seed, sampling.size]
     entry = cache.entry(key_of({"literals": literals, "how": how}), graph.probe(pairs, sampling))
-    done = cache.load(entry)
-    if done is None:
+    done, wanted = cache.load(entry), choose_sites(graph.sites(), sites)
+    if done is None or list(done.tensors) != wanted:  # what lies there may be another's
         done = capture(
             graph,
             pairs,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import folder_paths
 
+from ..steering.checks import short
 from ..steering.concepts.pairs import CONCEPTS, every_built_in
 from ..steering.errors import SteeringError
 
@@ -116,7 +117,9 @@ def cache_folder() -> Path:
 
 def _refuse_paths(folder: str, name: str) -> None:
     parts = name.replace("\\", "/").split("/")  # on every system: graphs travel between them
-    if ":" in name or any(part.strip() in ("", ".", "..") for part in parts):
+    odd = any(letter in ':<>|"?*' or ord(letter) < 32 for letter in name)
+    if odd or any(part.strip() in ("", ".", "..") for part in parts):
         raise SteeringError(
-            f"{name!r} must be the name of a file in models/{folder}, without '..', ':' or a leading '/'"
+            f"{short(name)} must be the name of a file in models/{folder}, without '..', any of :<>|\"?* or a leading "
+            "'/'"
         )

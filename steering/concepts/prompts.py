@@ -102,7 +102,7 @@ def load_concept(name: str, family: str = "pocket") -> Concept:
         raise SteeringError(f'{path}: \'rubric\' must be an object of texts, as {{"0": "nothing of it"}}')
     for key in ("judge", "contrasts"):
         if key in about and not (isinstance(about[key], list) and all(isinstance(text, str) for text in about[key])):
-            raise SteeringError(f"{path}: {key!r} must be a list of texts, got {about[key]!r}")
+            raise SteeringError(f"{path}: {key!r} must be a list of texts, got {short(about[key])}")
     known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if key in about}
     return Concept(**known, rubric=rubric, explicit=bool(about.get("explicit", False)))
 

@@ -63,9 +63,11 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
 
 
 def _known(path: Path) -> dict[str, Any] | None:
-    for _ in range(5):  # another process may be about to write it
+    for _ in range(20):
         try:
             return parse_object(read_text(path), path.name)
         except (SteeringError, FileNotFoundError):
-            time.sleep(0.1)
+            if path.is_file() and path.stat().st_size:
+                return None
+            time.sleep(0.05)  # another process may be about to write it
     return None

@@ -135,7 +135,7 @@ def test_a_saved_vector_steers_as_before_and_never_overwrites(comfy, graph, vect
     loaded = comfy.SteeringLoadVector.execute("dogs/mine_00002.safetensors").args[0]
     steered = comfy.SteeringApply.execute(graph.model, loaded, 1.5, "projection", "suppress", 0.0, 1.0).args[0]
     assert torch.equal(graph.sample(steered), graph.sample(graph.apply(vector, 1.5)))
-    for bad in ("../mine", "/tmp/mine", "\\tmp\\mine", "a/b:c", ".", "dogs/.", "", "dogs/"):
+    for bad in ("../mine", "/tmp/mine", "\\tmp\\mine", "a/b:c", ".", "dogs/.", "", "dogs/", "a|b", "<x>", "a\nb"):
         with pytest.raises(ValueError, match="must be the name of a file"):
             comfy.SteeringSaveVector.execute(mine, bad)
     assert len(list(tmp_path.rglob("*"))) == 3
