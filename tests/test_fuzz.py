@@ -8,6 +8,7 @@ import json
 import os
 import random
 import struct
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -164,6 +165,7 @@ READERS = {
 def test_a_damaged_file_is_refused_or_harmless(files, tmp_path, name):
     good, rng, refused, slowest = (files / name).read_bytes(), random.Random(f"{SEED} {name}"), 0, 0.0
     READERS[name](copy(good, tmp_path / "good" / name))
+    before = peak()
     for number in range(COUNT):
         path = copy(mutant(good, Path(name).suffix, rng), tmp_path / name)
         started = time.monotonic()
@@ -179,6 +181,16 @@ def test_a_damaged_file_is_refused_or_harmless(files, tmp_path, name):
         slowest = max(slowest, time.monotonic() - started)
     assert refused > COUNT / 20 or name == "answer.json"  # the mutants do damage; there it is a miss
     assert slowest < 10
+    assert peak() < before + 2**30
+
+
+def peak():
+    """The most memory that this process has held, in bytes; 0 where that is not known."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def copy(content, path):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import SteeringError
@@ -75,7 +76,7 @@ def _reacting(site: Site, react: React, owner: list[int]) -> Callable[..., Tenso
     def hook(_module: nn.Module, _args: Any, output: Tensor) -> Tensor | None:
         if not owner:
             return None
-        if get_ident() != owner[0]:
+        if not torch.compiler.is_compiling() and get_ident() != owner[0]:  # which a compiler cannot see through
             raise SteeringError(
                 "this model is steered or recorded by another thread; load a model for each thread, or wait for it"
             )
