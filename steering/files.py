@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -157,7 +158,7 @@ def parse_object(text: str, name: str) -> dict[str, Any]:
         SteeringError: anything else; ``name`` says of what.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_once_each, parse_constant=_refused)
+        value = json.loads(text, object_pairs_hook=_once_each, parse_constant=_refused, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         said = str(error)[:200] or "nested too deeply"
         raise SteeringError(f"{name} does not hold the JSON that it should ({said}); make it again") from None
@@ -171,6 +172,13 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         raise ValueError("a key stands there twice")
     return made
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no finite number")
+    return value
 
 
 def _refused(constant: str) -> float:
