@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors import safe_open
 
 from steering.files import read_header
 
@@ -57,12 +58,18 @@ def start(tmp_path_factory):
 
 def results(folder):
     """Everything that a reader would look at, by name."""
-    found = {path.name: path.read_bytes() for path in folder.glob("out.safetensors")}
+    found = {path.name: contents(path) for path in folder.glob("out.safetensors")}
     for path in folder.glob("work/results.json"):
         found[path.name] = json.loads(path.read_text())
     found |= {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("work/**/*.png")}
     found |= {path.name: json.loads(path.read_text()) for path in folder.glob("work/tune.json")}
     return found
+
+
+def contents(path):
+    """What a tensor file holds; safetensors writes several entries beside the tensors in any order."""
+    with safe_open(path, "pt") as file:
+        return file.metadata(), {name: file.get_tensor(name).numpy().tobytes() for name in file.keys()}  # noqa: SIM118
 
 
 @pytest.mark.parametrize("name", COMMANDS)
