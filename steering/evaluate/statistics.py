@@ -44,6 +44,8 @@ def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
     n, mean = len(values), float(np.mean(values)) if len(values) else float("nan")
     if n < 2:
         return Estimate(mean, float("nan"), float("nan"), n)
+    if np.ptp(values) == 0:  # scipy says so with a warning
+        return Estimate(mean, mean, mean, n)
     if n < FEW:
         interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
         return Estimate(mean, float(interval.low), float(interval.high), n)
@@ -57,6 +59,8 @@ def upper_bound(values: np.ndarray, seed: int = 0) -> float:
     n = len(values)
     if n < 2:
         return float("nan") if not n or np.isnan(values).any() else float("inf")
+    if np.ptp(values) == 0:  # scipy says so with a warning
+        return float(values[0])
     if n < FEW:
         return float(stats.ttest_1samp(values, 0, alternative="less").confidence_interval(0.95).high)
     return float(np.quantile(_resampled(values, seed), 0.95))

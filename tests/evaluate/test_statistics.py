@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -153,6 +155,14 @@ def test_from_twenty_prompts_on_the_bootstrap_and_its_seed_decide():
     assert estimate(values) == found and upper_bound(values) == upper_bound(values)
     values = np.random.default_rng(3).normal(0, 1, 20)
     assert estimate(values, seed=0) == estimate(values) != estimate(values, seed=1)
+
+
+def test_values_that_are_all_equal_have_that_bound_and_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        for n in (4, 40):
+            found = estimate(np.full(n, 2.0))
+            assert upper_bound(np.full(n, 2.0)) == found.low == found.high == found.mean == 2.0
 
 
 def test_a_share_has_wilson_s_interval():
