@@ -2,6 +2,7 @@ import json
 import shutil
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,29 +148,24 @@ def test_concepts_must_differ():
         check_subjects([])
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "gone"])
-def test_whatever_is_damaged_is_made_again_and_the_rest_is_not(finished, tmp_path, damage):
-    """One file of every kind in a finished folder is spoilt; the next run heals it and says so."""
+def test_whatever_is_damaged_is_made_again_and_the_rest_is_not(finished, tmp_path):
+    """Files of every kind in a finished folder are cut, emptied and removed; the next run heals it and says so."""
     out = tmp_path / "copy"
     shutil.copytree(finished.study.out, out)
+    ways = (lambda path: path.write_bytes(path.read_bytes()[:-20]), lambda path: path.write_bytes(b""), Path.unlink)
     kinds = ("pictures/*/unit.json", "pictures/*/00.png", "measured/*.npz", "*/activations.safetensors")
-    spoilt = [sorted(out.glob(kind))[0] for kind in (*kinds, "*/thresholds1.safetensors")]
-    whole = {path: path.read_bytes() for path in spoilt}
-    for path, content in whole.items():
-        {
-            "cut": lambda p=path, c=content: p.write_bytes(c[: len(c) // 2]),
-            "empty": lambda p=path: p.write_bytes(b""),
-            "gone": path.unlink,
-        }[damage]()
-    untouched = {p: p.stat().st_mtime_ns for p in out.glob("pictures/*/01.png")}
+    damaged = 0
+    for kind in (*kinds, "*/thresholds1.safetensors"):
+        found = sorted(out.glob(kind))
+        for path, way in zip(found[:: max(1, len(found) // 3)], ways, strict=False):
+            way(path)
+            damaged += path.is_file() or path.suffix == ".png"  # what is gone is only missed in a finished unit
+    untouched = {path: path.stat().st_mtime_ns for path in out.glob("pictures/*/01.png")}
     study = new_study(out)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         results = write_study(study, study.run(subjects()))
     assert results["concepts"] == finished.results["concepts"]
-    if damage != "gone":
-        assert (
-            sum("was damaged" in str(one.message) for one in said) >= len(spoilt) - 1
-        )  # one unit may hold two of them
-    redrawn = [p for p, made in untouched.items() if p.stat().st_mtime_ns != made]
-    assert len(redrawn) <= 2
+    # A unit may hold two of them.
+    assert damaged >= sum("was damaged" in str(one.message) for one in said) >= damaged - 3
+    assert sum(path.stat().st_mtime_ns != made for path, made in untouched.items()) <= 6
