@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from ..conftest import steering
+
 SMALL = ["--quick", "--steps", "2", "--size", "64", "--pairs", "4", "--prompts", "4", "--k", "1,2", "--batch", "4"]
 
 
@@ -49,7 +51,7 @@ def test_a_study_that_is_killed_goes_on_and_evaluates_its_vector(tmp_path):
 
 def test_a_dry_run_draws_nothing_and_estimates_the_judge(tmp_path):
     words = ["study", "pocket", "--out", tmp_path / "x", "--dry-run", "--json", "--judge", "m", "--judge-consent"]
-    answer = json.loads(run(*words, "--judge-price", "1,10").stdout)
+    answer = json.loads(steering(*words, "--judge-price", "1,10").stdout)
     assert answer["pictures"] > answer["questions"] > 1000
     assert answer["dollars"] == pytest.approx((answer["input_tokens"] + 10 * answer["output_tokens"]) / 1e6, abs=0.01)
     assert not (tmp_path / "x").exists()
@@ -74,7 +76,7 @@ def test_a_dry_run_draws_nothing_and_estimates_the_judge(tmp_path):
     ],
 )
 def test_bad_input_ends_with_one_sentence_and_status_2(words, message, tmp_path):
-    done = run(*words, "--out", tmp_path / "out", check=False)
+    done = steering(*words, "--out", tmp_path / "out", check=False)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
