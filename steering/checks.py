@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -22,8 +22,10 @@ def check_numbers(values: Tensor, name: str) -> None:
     """Raise SteeringError where a tensor is not of floats, or holds one that is not finite or beyond `MOST`."""
     if values.dtype not in FLOATS:
         raise SteeringError(f"{name} is of type {values.dtype}, not of float16, float32 or float64; make it again")
-    # Not finite is not at most anything.
-    if values.numel() and not values.abs().amax() <= MOST:
+    if not values.numel():
+        return
+    low, high = values.aminmax()
+    if not (low >= -MOST and high <= MOST):  # what is not a number is neither
         raise SteeringError(f"{name} holds a number that is not finite or beyond {MOST:g}; make it again")
 
 
@@ -46,6 +48,26 @@ def check_mapping(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise SteeringError(f"{name} {short(value)} must be an object with names for keys; make the file again")
     return value
+
+
+LONGEST = 20_000
+"""Letters of a prompt; a text encoder takes some 5,000 in all."""
+
+
+def check_text(text: str, where: str) -> None:
+    """Raise SteeringError for a prompt that is no text that a tokenizer, a file and a picture can hold."""
+    if len(text) > LONGEST:
+        raise SteeringError(f"{where}: a prompt of {len(text):,} letters is longer than {LONGEST:,}; shorten it")
+    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
+        raise SteeringError(
+            f"{where}: the prompt {short(text)} holds characters that are no text, such as NUL; take them out"
+        )
+
+
+def some_of(names: Iterable[Any], most: int = 4) -> str:
+    """The first few of some names, as a message can hold them."""
+    every = list(map(str, names))
+    return ", ".join(every[:most]) + ", ..." * (len(every) > most)
 
 
 def short(value: Any) -> str:

@@ -8,9 +8,10 @@ import json
 import math
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from glob import escape
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -76,10 +77,36 @@ def _sync(path: Path) -> None:
 
 def _sweep(path: Path) -> None:
     """Remove what killed runs left of the same file."""
-    for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+    for left in _left_behind(path.parent):
+        if left.name.startswith(f".{path.name}."):
+            left.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1024)
+def _left_behind(folder: Path) -> tuple[Path, ...]:
+    """Temporary files of killed runs; looked for once a folder, since some hold files by the ten thousand."""
+    found = []
+    for path in folder.glob(".*.tmp"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > STALE:
-                left.unlink()
+            if time.time() - path.stat().st_mtime > STALE:
+                found.append(path)
+    return tuple(found)
+
+
+def discard_damaged(path: Path, again: str, error: object = None) -> None:
+    """Remove a damaged file of a work folder, and say that what it held is ``drawn``, ``measured`` ... again."""
+    why = "" if error is None else f" ({error})"
+    warnings.warn(f"{path} was damaged and is {again} again{why}", stacklevel=3)
+    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: str | Path) -> Iterator[None]:
+    """Whatever is refused inside the block is refused with the name of the file that it came from."""
+    try:
+        yield
+    except SteeringError as error:
+        raise SteeringError(f"{Path(path).name}: {error}") from None
 
 
 def write_text(path: str | Path, text: str) -> None:

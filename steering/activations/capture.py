@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import some_of
 from ..concepts.pairs import Pair, load_pairs, pairs_hash
 from ..errors import SteeringError
-from ..files import read_tensors, write_tensors
+from ..files import discard_damaged, read_tensors, write_tensors
 from ..models.recording import token_mean
-from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, silent
+from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, rows_of, silent
 from ..sites import Site, choose_sites
 from .store import Activations
 
@@ -86,7 +86,7 @@ def capture(
 
 def capture_rows(pairs: int, settings: CaptureSettings | Sampling) -> int:
     """Number of UNet rows that a capture computes."""
-    return 2 * pairs * settings.steps * (2 if settings.guidance != 1 else 1)
+    return rows_of(2 * pairs, settings.steps, settings.guidance)
 
 
 def _capture_batch(
@@ -101,10 +101,10 @@ def _capture_batch(
     prompts = [pair.positive for pair in pairs] + [pair.negative for pair in pairs]
     seeds = [sampling.seed + first + i for i in range(len(pairs))]  # both sides start from the same noise
     steps = model.recorded(sites, prompts, seeds * 2, sampling, token_mean, progress)
-    missed = [str(site) for site in sites if any(site not in step for step in steps)]
+    missed = [site for site in sites if any(site not in step for step in steps)]
     if missed:
         raise SteeringError(
-            f"the model never ran {', '.join(missed[:4])}{', ...' * (len(missed) > 4)}, which a capture was to record: "
+            f"the model never ran {some_of(missed)}, which a capture was to record: "
             "something else skips or replaces these blocks; take it out, or capture other sites"
         )
     for site in sites:
@@ -132,7 +132,7 @@ class _Parts:
         try:
             tensors, header = read_tensors(path, "part", 1)
         except SteeringError as error:
-            warnings.warn(f"{path} was damaged and is captured again ({error})", stacklevel=2)
+            discard_damaged(path, "captured", error)
             return None
         return tensors if header.get("key") == self.key else None
 

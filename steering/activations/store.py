@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..checks import check_levels, check_mapping, check_numbers
 from ..errors import SteeringError
-from ..files import read_tensors, write_tensors
+from ..files import named, read_tensors, write_tensors
 from ..sites import Site, sort_sites
 
 KIND, VERSION = "activations", 1
@@ -86,7 +86,5 @@ class Activations:
         """
         tensors, metadata = read_tensors(path, KIND, VERSION)
         sigmas = tensors.pop("sigmas", torch.empty(0))
-        try:
+        with named(path):
             return cls({Site.parse(name): tensor for name, tensor in tensors.items()}, sigmas, metadata)
-        except SteeringError as error:
-            raise SteeringError(f"{Path(path).name}: {error}") from None

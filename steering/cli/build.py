@@ -80,9 +80,8 @@ def score(
     from ..scores.navigator import as_lines
     from ..scores.navigator import score as run_score
 
-    for path, kind, option in ((out, "scores", "--out"), (plot, "picture", "--plot")):
-        if path:
-            new_file(path, kind, option=option, inputs=[activations], force=force)
+    new_file(out, "scores", inputs=[activations], force=force)
+    new_file(plot, "picture", option="--plot", inputs=[activations], force=force)
     scores = run_score(Activations.load(activations), mode)
     if out:
         scores.save(out)

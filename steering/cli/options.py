@@ -23,6 +23,7 @@ from rich.console import Console
 from ..errors import SteeringError
 from ..files import is_ours
 from ..interventions.operators import Mode
+from ..models.sampling import rows_of
 
 if TYPE_CHECKING:
     from ..interventions.entry import Entry
@@ -61,7 +62,7 @@ class Sampling:
 
     def rows(self, pictures: int) -> int:
         """UNet rows that some pictures cost."""
-        return pictures * self.steps * (2 if self.guidance != 1 else 1)
+        return rows_of(pictures, self.steps, self.guidance)
 
 
 @Parameter(name="*")
@@ -157,12 +158,12 @@ ENDINGS = {"scores": ".json", "picture": ".png"} | dict.fromkeys(("activations",
 
 
 def new_file(
-    path: Path, kind: str, *, option: str = "--out", inputs: Iterable[str | Path] = (), force: bool = False
-) -> Path:
+    path: Path | None, kind: str, *, option: str = "--out", inputs: Iterable[str | Path] = (), force: bool = False
+) -> Path | None:
     """Refuse a place that cannot or must not be written, before any work is done.
 
     Args:
-        path: where something is to be written.
+        path: where something is to be written; None where nothing is.
         kind: what, of `ENDINGS`.
         option: that named it.
         inputs: files that are read meanwhile, which it must not be.
@@ -171,6 +172,8 @@ def new_file(
     Raises:
         SteeringError: a wrong ending, a folder, an input, or a stranger's file.
     """
+    if path is None:
+        return None
     if path.suffix != ENDINGS[kind]:
         raise SteeringError(f"{option} {path} must end in {ENDINGS[kind]}")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):

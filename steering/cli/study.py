@@ -156,6 +156,7 @@ def evaluate(
         targets: A file of target prompts in place of the test set's.
     """
     from ..files import file_hash
+    from ..models.sampling import rows_of
     from ..study.evaluation import evaluation_arms, pictures_drawn
     from ..study.plan import FULL, all_targets
     from ..study.results import Result
@@ -167,7 +168,7 @@ def evaluate(
     if targets and not amount.prompts:
         plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
     pictures = pictures_drawn(plan)
-    rows = pictures * plan.steps * (2 if work.guidance != 1 else 1)
+    rows = rows_of(pictures, plan.steps, work.guidance)
     if dry_run:
         return work.estimate(subjects, pictures, pictures, rows)
     text = subjects[0].concept.text

@@ -102,8 +102,7 @@ def contrast(
     from ..directions.search import search
     from ..sites import choose_sites
 
-    if plot:
-        new_file(plot, "picture", option="--plot", inputs=[activations], force=force)
+    new_file(plot, "picture", option="--plot", inputs=[activations], force=force)
     captured = Activations.load(activations)
     chosen = choose_sites(captured.tensors, sites)
     with progress(len(chosen) * len(range(0, len(captured.sigmas), every)), "search") as update:
@@ -154,9 +153,9 @@ def combine(
     from ..vectors.vector import SteeringVector
 
     named = [file_and_strength(item, "vector") for item in vectors]
-    for path, kind, option in ((out, "vector", "--out"), (plot, "picture", "--plot")):
-        if path:
-            new_file(path, kind, option=option, inputs=[path for path, _ in named], force=force)
+    read = [path for path, _ in named]
+    new_file(out, "vector", inputs=read, force=force)
+    new_file(plot, "picture", option="--plot", inputs=read, force=force)
     if how not in COMBINATIONS:
         raise SteeringError(f"--how {how!r} is not one of {', '.join(COMBINATIONS)}")
     loaded = [SteeringVector.load(path) for path, _ in named]

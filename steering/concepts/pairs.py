@@ -7,11 +7,12 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..checks import short
+from ..checks import check_text, short
 from ..errors import SteeringError
 from ..files import parse_object, read_text
 
@@ -70,7 +71,7 @@ def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pai
     Raises:
         SteeringError: no pair, a missing column, or a row without one of its two sides.
     """
-    rows = _jsonl_rows(text, name) if jsonl else _csv_rows(text, name)
+    rows = jsonl_rows(text, name) if jsonl else _csv_rows(text, name)
     pairs = []
     for line, row in rows:
         sides = [row.get(key) for key in ("positive", "negative")]
@@ -103,10 +104,6 @@ def parse_lines(text: str, name: str = "pairs") -> list[Pair]:
     return pairs
 
 
-LONGEST = 20_000
-"""Letters of a prompt; a text encoder takes some 5,000 in all."""
-
-
 def _pair(sides: Sequence[str], where: str) -> Pair:
     for side in sides:
         check_text(side, where)
@@ -114,14 +111,6 @@ def _pair(sides: Sequence[str], where: str) -> Pair:
     if positive == negative:
         raise SteeringError(f"{where}: both prompts are {short(positive)}, so there is no difference to learn from")
     return Pair(positive, negative)
-
-
-def check_text(text: str, where: str) -> None:
-    """Raise SteeringError for a prompt that is no text that a tokenizer, a file and a picture can hold."""
-    if len(text) > LONGEST:
-        raise SteeringError(f"{where}: a prompt of {len(text):,} letters is longer than {LONGEST:,}; shorten it")
-    if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text):
-        raise SteeringError(f"{where}: the prompt {short(text)} holds characters that are no text; take them out")
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
@@ -139,34 +128,37 @@ def pairs_hash(pairs: Sequence[Pair]) -> str:
 def _csv_rows(text: str, name: str) -> list[tuple[int, dict]]:
     # Quotes that enclose a field must be straight before the csv module sees them.
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff").translate(_CURLY)), skipinitialspace=True)
-    header = [(column or "").strip() for column in reader.fieldnames or []]
+    with reading_csv(reader, name):
+        header = [(column or "").strip() for column in reader.fieldnames or []]
     if not {"positive", "negative"} <= set(header):
         raise SteeringError(
             f"{name}: the first line must be the header positive,negative, got {','.join(header) or 'nothing'}"
         )
     reader.fieldnames = header
+    with reading_csv(reader, name):
+        read = [(reader.line_num, row) for row in reader]
     rows = []
-    for row in _read(reader, name):
+    for line, row in read:
         if not any(isinstance(value, str) and value.strip() for value in row.values()):
             continue
         if None in row:
-            raise SteeringError(
-                f"{name}, line {reader.line_num}: more columns than the header; quote prompts with commas"
-            )
-        rows.append((reader.line_num, row))
+            raise SteeringError(f"{name}, line {line}: more columns than the header; quote prompts with commas")
+        rows.append((line, row))
     return rows
 
 
-def _read(reader: csv.DictReader, name: str) -> Iterator[dict]:
-    """The rows of a CSV reader; what it cannot read is refused with its line."""
+@contextmanager
+def reading_csv(reader: csv.DictReader, name: str) -> Iterator[None]:
+    """What a CSV reader cannot read is refused with its line."""
     try:
-        yield from reader
+        yield
     except csv.Error as error:
         raise SteeringError(
             f"{name}, line {reader.line_num + 1}: not CSV ({error}); a quote may be left open"
         ) from None
 
 
-def _jsonl_rows(text: str, name: str) -> list[tuple[int, dict]]:
+def jsonl_rows(text: str, name: str) -> list[tuple[int, dict]]:
+    """The objects of JSON lines with the numbers of their lines."""
     lines = enumerate(text.lstrip("\ufeff").splitlines(), start=1)
     return [(line, parse_object(content, f"{name}, line {line},")) for line, content in lines if content.strip()]

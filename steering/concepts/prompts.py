@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..checks import MOST_GUIDANCE, short
+from ..checks import MOST_GUIDANCE, check_text, short
 from ..errors import SteeringError
 from ..files import parse_object, read_text
-from .pairs import CONCEPTS, built_in, check_text, spread
+from .pairs import CONCEPTS, built_in, jsonl_rows, reading_csv, spread
 
 ROLES = ("target", "sibling", "unrelated")
 SEED_COLUMNS = ("seed", "sd_seed", "evaluation_seed")
@@ -155,20 +155,15 @@ def read_prompts(path: str | Path) -> list[Prompt]:
 
 def _csv_rows(text: str, name: str) -> list[dict[str, Any]]:
     reader = csv.DictReader(io.StringIO(text))
-    try:
+    with reading_csv(reader, name):
         if "prompt" not in (reader.fieldnames or ()):
             got = short(",".join(reader.fieldnames or ()))
             raise SteeringError(f"{name}: the header must hold the column prompt, got {got}")
         return list(reader)
-    except csv.Error as error:
-        raise SteeringError(
-            f"{name}, line {reader.line_num + 1}: not CSV ({error}); a quote may be left open"
-        ) from None
 
 
 def _json_rows(text: str, name: str) -> list[dict[str, Any]]:
-    lines = enumerate(text.splitlines(), start=1)
-    return [parse_object(line, f"{name}, line {number},") for number, line in lines if line.strip()]
+    return [row for _, row in jsonl_rows(text, name)]
 
 
 def _text_rows(text: str, name: str) -> list[dict[str, Any]]:

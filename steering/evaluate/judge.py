@@ -191,17 +191,15 @@ class Judge:
         }  # fmt: skip
         try:
             completion = self._completed(request)
+            with self._lock:
+                self._refused_logins = 0
+            return understood(completion)
         except self.openai.AuthenticationError as error:
             with self._lock:
                 self._refused_logins += 1
             return Answer("error", raw=f"login refused: {error}")
-        except self.openai.OpenAIError as error:
+        except Exception as error:  # the client's own, and whatever a server sent that no parser expected
             return Answer("error", raw=f"{type(error).__name__}: {error}")
-        except Exception as error:  # whatever a server sent that the client's own parser did not expect
-            return Answer("error", raw=f"unreadable answer, {type(error).__name__}: {error}")
-        with self._lock:
-            self._refused_logins = 0
-        return understood(completion)
 
     def _completed(self, request: Mapping[str, Any]) -> Any:
         """The completion; options that the server names as unknown are left out from then on."""

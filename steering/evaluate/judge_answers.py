@@ -74,13 +74,6 @@ def cached(path: Path) -> Answer | None:
 
 def understood(completion: Any) -> Answer:
     """The answer of a completion; anything but a complete JSON answer is an error, a refusal is a refusal."""
-    try:
-        return _understood(completion)
-    except (AttributeError, TypeError, ValueError, LookupError, RecursionError) as error:
-        return Answer("error", raw=f"unreadable answer, {type(error).__name__}: {error}")
-
-
-def _understood(completion: Any) -> Answer:
     choice, model = completion.choices[0] if completion.choices else None, completion.model or ""
     if choice is None:
         return Answer("error", model=model, raw="no answer")

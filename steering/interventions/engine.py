@@ -10,6 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from ..checks import some_of
 from ..errors import SteeringError
 from ..linalg import LEAST_RESIDUAL
 from ..models.call import Call
@@ -93,13 +94,13 @@ class Steering:
 
     def check_visited(self) -> None:
         """Raise SteeringError where the UNet ran and never came to a site that is to be steered; begin anew."""
-        visited, missed = self.visited, [site for site in self.sites if site not in self.visited]
-        self.visited = set()
+        wanted, visited = self.sites, self.visited
+        missed, self.visited = [site for site in wanted if site not in visited], set()
         if visited and missed:
-            names = ", ".join(map(str, missed[:4])) + ", ..." * (len(missed) > 4)
             raise SteeringError(
-                f"steering reached {len(self.sites) - len(missed)} of {len(self.sites)} sites in this run and never "
-                f"{names}: something else skips or replaces these blocks; take it out, or build the vector at others"
+                f"steering reached {len(wanted) - len(missed)} of {len(wanted)} sites in this run and never "
+                f"{some_of(missed)}: something else skips or replaces these blocks; take it out, or build the vector "
+                "at others"
             )
 
     def _weights(self, mask: Tensor | None, output: Tensor, chosen: Tensor, call: Call) -> Tensor | None:

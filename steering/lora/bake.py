@@ -33,6 +33,7 @@ from ..errors import SteeringError
 from ..interventions.entry import ALWAYS, Entry
 from ..interventions.presets import Settings
 from ..linalg import lead_first
+from ..models.hooks import undone
 from ..sites import Site, find_sites
 from ..vectors.vector import SiteVector, SteeringVector
 
@@ -199,24 +200,18 @@ def merged(unet: nn.Module, deltas: Mapping[Site, Delta], strength: float = 1.0)
     available = find_sites(unet)
     layers = {site: linear_of(site, available[site]) for site in deltas}
     before = [(layer.weight.data, layer.bias.data) for layer in layers.values()]
-    interrupt: KeyboardInterrupt | None = None
-    try:
+
+    def put_back() -> None:
+        for layer, (weight, bias) in zip(layers.values(), before, strict=True):
+            layer.weight.data, layer.bias.data = weight, bias
+
+    with undone(put_back):
         for (site, layer), (weight, bias) in zip(layers.items(), before, strict=True):
             delta = deltas[site]
             change = delta.up.double() @ delta.down.double()
             layer.weight.data = (weight.cpu().double() + strength * change).to(weight)
             layer.bias.data = (bias.cpu().double() + strength * delta.bias.double()).to(bias)
         yield
-    finally:
-        while True:  # an interrupt while the weights are put back waits until they are
-            try:
-                for layer, (weight, bias) in zip(layers.values(), before, strict=True):
-                    layer.weight.data, layer.bias.data = weight, bias
-                break
-            except KeyboardInterrupt as error:
-                interrupt = error
-        if interrupt is not None:
-            raise interrupt
 
 
 def relative_gap(plain: Tensor, steered: Tensor, baked: Tensor) -> float:

@@ -33,8 +33,7 @@ def site_hooks(modules: Mapping[Site, nn.Module], react: React) -> Iterator[None
             yield
     finally:
         owner.clear()  # a copy of the model made inside the block has copies of its hooks, which now do nothing
-        for module, hook in hooks:  # where an interrupt came just before `hooked` could begin with it
-            _remove(module, hook)
+        _remove(hooks)  # where an interrupt came just before `hooked` could begin with it
 
 
 @contextmanager
@@ -44,18 +43,27 @@ def hooked(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], register: Call
     However the block ends, by an exception or an interrupt, even in the middle of installing or removing, none stays
     behind.
     """
-    interrupt: KeyboardInterrupt | None = None
-    try:
+    # Handles are not kept: an interrupt between a registration and its note would leave a hook that nobody knows.
+    # The hooks themselves are known before, and taking one off twice does no harm.
+    with undone(lambda: _remove(hooks)):
         for module, hook in hooks:
             register(module, hook)
         yield
+
+
+@contextmanager
+def undone(undo: Callable[[], None]) -> Iterator[None]:
+    """What ``undo`` takes back, whatever ends the block; an interrupt meanwhile waits until all of it is.
+
+    ``undo`` may be called again before it has come to its end.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        yield
     finally:
-        # Handles are not kept: an interrupt between a registration and its note would leave a hook that nobody knows.
-        # The hooks themselves are known before, and taking one off twice does no harm.
         while True:
             try:
-                for module, hook in hooks:
-                    _remove(module, hook)
+                undo()
                 break
             except KeyboardInterrupt as error:
                 interrupt = error
@@ -63,13 +71,14 @@ def hooked(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], register: Call
             raise interrupt
 
 
-def _remove(module: nn.Module, hook: Callable[..., Any]) -> None:
-    """Take a hook off a module; nothing where it is not there."""
-    for kind in ("_forward_hooks", "_forward_pre_hooks"):
-        there = getattr(module, kind, {})
-        for number in [number for number, one in there.items() if one is hook]:
-            getattr(module, f"{kind}_with_kwargs").pop(number, None)
-            there.pop(number, None)
+def _remove(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]]) -> None:
+    """Take hooks off their modules; nothing where one is not there."""
+    for module, hook in hooks:
+        for kind in ("_forward_hooks", "_forward_pre_hooks"):
+            there = getattr(module, kind, {})
+            for number in [number for number, one in there.items() if one is hook]:
+                getattr(module, f"{kind}_with_kwargs").pop(number, None)
+                there.pop(number, None)
 
 
 def _reacting(site: Site, react: React, owner: list[int]) -> Callable[..., Tensor | None]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import check_text
 from ..errors import SteeringError
 
 EMPHASIS = 1.1
@@ -32,10 +33,9 @@ def weighted(prompt: str) -> list[Weighted]:
     """A prompt as segments of equal weight, in order.
 
     Raises:
-        SteeringError: a weight that is not finite, or a NUL character.
+        SteeringError: a weight that is not finite, or characters that are no text.
     """
-    if "\0" in prompt:
-        raise SteeringError("a prompt holds a NUL character; take it out")
+    check_text(prompt, "prompt")
     # Escaped parentheses wait as characters that no prompt may hold.
     hidden = prompt.replace("\\(", "\0\1").replace("\\)", "\0\2")
     return [(text.replace("\0\1", "(").replace("\0\2", ")"), weight) for text, weight in _weighted(hidden, 1.0)]
@@ -104,7 +104,7 @@ def chunks(prompt: str, tokenizer: Any) -> list[Chunk]:
     room = LENGTH - 2
     filled: list[list[tuple[int, float]]] = [[]]
     for text, weight in weighted(prompt):
-        left = [(number, weight) for number in _numbers(text, tokenizer)]
+        left = [(number, weight) for number in tokenizer(text, add_special_tokens=False, verbose=False).input_ids]
         is_long = len(left) >= LONG
         while left:
             free = room - len(filled[-1])
@@ -123,13 +123,6 @@ def chunks(prompt: str, tokenizer: Any) -> list[Chunk]:
         padding = LENGTH - len(tokens)
         made.append(Chunk((*tokens, *[end] * padding), (*weights, *[1.0] * padding)))
     return made
-
-
-def _numbers(text: str, tokenizer: Any) -> list[int]:
-    try:
-        return tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-    except (UnicodeError, TypeError):
-        raise SteeringError(f"the prompt {text[:60]!r} holds characters that are no text; take them out") from None
 
 
 def encode(prompts: Sequence[str], tokenizer: Any, encoder: Callable[[Tensor], Tensor]) -> Tensor:

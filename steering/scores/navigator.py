@@ -32,7 +32,7 @@ from torch import Tensor
 from ..activations.store import Activations
 from ..checks import check_levels, check_mapping, check_numbers
 from ..errors import SteeringError
-from ..files import parse_object, read_text, write_text
+from ..files import named, parse_object, read_text, write_text
 from ..folds import FOLDS
 from ..sites import Site, sort_sites
 
@@ -70,15 +70,15 @@ class Scores:
         if not self.sites or set(self.sites) != set(self.active):
             raise SteeringError("scores need at least one site, and where each is active; make them again")
         for site, values in self.sites.items():
-            parts = {"score": values.score, "discriminability": values.discriminability}
-            for name, part in {**parts, "consistency": values.consistency, "active": self.active[site]}.items():
+            numbers = {key: getattr(values, key) for key in ("score", "discriminability", "consistency")}
+            for name, part in {**numbers, "active": self.active[site]}.items():
                 if part.shape != self.sigmas.shape:
                     raise SteeringError(
                         f"{name} of {site} has shape {tuple(part.shape)}, expected one number for each of the "
                         f"{len(self.sigmas)} noise levels"
                     )
-                if name != "active":
-                    check_numbers(part, f"{name} of {site}")
+            for name, part in numbers.items():
+                check_numbers(part, f"{name} of {site}")
             if self.active[site].dtype != torch.bool:
                 raise SteeringError(f"active of {site} must be true or false at every noise level")
         check_mapping(self.metadata, "metadata")
@@ -116,20 +116,23 @@ class Scores:
     def load(cls, path: str | Path) -> Scores:
         """Read a file written by `save`; raises SteeringError for anything else."""
         data = parse_object(read_text(path), Path(path).name)
+        with named(path):
+            return cls._of_json(data)
+
+    @classmethod
+    def _of_json(cls, data: Mapping[str, Any]) -> Scores:
+        names = ("score", "discriminability", "consistency")
         try:
-            names = ("score", "discriminability", "consistency")
             sites = {
                 Site.parse(name): SiteScores(*(torch.tensor(values[key], dtype=torch.float64) for key in names))
                 for name, values in data["sites"].items()
             }
             active = {Site.parse(name): torch.tensor(values["active"]) for name, values in data["sites"].items()}
             return cls(data["mode"], torch.tensor(data["sigmas"]), sites, active, data.get("metadata", {}))
-        except SteeringError as error:
-            raise SteeringError(f"{Path(path).name}: {error}") from None
+        except SteeringError:
+            raise
         except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
-            raise SteeringError(
-                f"{Path(path).name} is not a scores file ({error}); make it with steering score"
-            ) from None
+            raise SteeringError(f"this is not a scores file ({error}); make it with steering score") from None
 
 
 def as_lines(ranking: Mapping[str, float]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from ..checks import short
 from ..errors import SteeringError
-from ..files import parse_object, read_text
+from ..files import discard_damaged, parse_object, read_text
 from ..models.diffusion import DiffusionModel
 from .plan import Plan
 from .subject import Subject
@@ -50,8 +49,7 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
     except FileExistsError:
         known = _known(path)
     if known is None:
-        warnings.warn(f"{path} was damaged and is made again", stacklevel=2)
-        path.unlink(missing_ok=True)
+        discard_damaged(path, "made")
         return belongs(folder, setting)
     other = [key for key in {**known, **setting} if known.get(key) != setting.get(key)]
     if other:

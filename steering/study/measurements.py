@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 
 from ..concepts.prompts import Concept
 from ..evaluate.metrics import Batch, Metric
-from ..files import replacing
+from ..files import discard_damaged, replacing
 from .renderer import Item, Renderer, Unit, read_picture
 from .vectors import digest
 
@@ -136,8 +135,7 @@ def _is_whole(path: Path) -> bool:
     except (zipfile.BadZipFile, OSError, EOFError):
         whole = False
     if not whole:
-        warnings.warn(f"{path} was damaged and is measured again", stacklevel=2)
-        path.unlink(missing_ok=True)
+        discard_damaged(path, "measured")
     return whole
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..concepts.prompts import Prompt
 from ..errors import SteeringError
 from ..interventions.presets import get_preset
-from ..models.sampling import STEPS, check_sampling
+from ..models.sampling import STEPS, check_sampling, rows_of
 from ..sites import KINDS
 from .choice import FINALISTS
 from .setting import Recipe, Setting
@@ -235,4 +235,4 @@ def planned(plan: Plan, concepts: int, guidance: float) -> tuple[int, int, int]:
     tests, devs = (concepts * plan.repeats * sum(sum(arm.counts) for arm in arms) for arms in (reported, dev))
     calibrations = (1 + len(plan.ranks)) * any(map(needs_thresholds, plan.presets))
     captures = plan.pairs * (concepts * (2 + calibrations) + 2 * (concepts == 1))
-    return tests + devs, tests, (tests + devs + captures) * plan.steps * (2 if guidance != 1 else 1)
+    return tests + devs, tests, rows_of(tests + devs + captures, plan.steps, guidance)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,12 +19,12 @@ from PIL import Image
 from ..concepts.pairs import spread
 from ..concepts.prompts import ROLES, Prompt
 from ..errors import SteeringError
-from ..files import parse_object, read_text, replacing, write_text
+from ..files import discard_damaged, parse_object, read_text, replacing, write_text
 from ..interventions.presets import get_preset
 from ..interventions.steer import steer
 from ..models.diffusion import DiffusionModel
 from ..models.families import defaults_of
-from ..models.sampling import Progress, silent
+from ..models.sampling import Progress, rows_of, silent
 from ..vectors.vector import SteeringVector
 from .plan import Arm, Counts, Plan
 from .setting import Setting
@@ -146,8 +145,7 @@ class Renderer:
         except (SteeringError, OSError, KeyError, TypeError):
             whole = False
         if not whole:
-            warnings.warn(f"{path.parent} was damaged and is drawn again", stacklevel=2)
-            path.unlink(missing_ok=True)
+            discard_damaged(path, "drawn")
         return whole
 
     def draw(self, unit: Unit, progress: Progress = silent) -> None:
@@ -199,7 +197,7 @@ class Renderer:
 
     def rows(self, unit: Unit) -> int:
         """UNet rows that a unit costs."""
-        return len(unit.items) * self.plan.steps * (2 if unit.guidance != 1 else 1)
+        return rows_of(len(unit.items), self.plan.steps, unit.guidance)
 
 
 def _steering(setting: Setting | None, vector: SteeringVector | None) -> list[Any] | None:

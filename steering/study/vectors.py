@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..activations.capture import capture, capture_rows
 from ..activations.store import Activations
 from ..concepts.pairs import Pair
 from ..errors import SteeringError
-from ..files import read_header, read_tensors, write_tensors
+from ..files import discard_damaged, read_header, read_tensors, write_tensors
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
 from ..scores.navigator import Scores
@@ -69,8 +68,7 @@ def has_key(path: Path, key: str) -> bool:
     try:
         return read_header(path).get("key") == key
     except SteeringError as error:
-        warnings.warn(f"{path} was damaged and is made again ({error})", stacklevel=2)
-        path.unlink(missing_ok=True)
+        discard_damaged(path, "made", error)
         return False
 
 

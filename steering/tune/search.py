@@ -12,7 +12,7 @@ from ..activations.capture import capture_rows
 from ..evaluate.metrics import Metric
 from ..files import write_text
 from ..models.diffusion import DiffusionModel
-from ..models.sampling import Progress, silent
+from ..models.sampling import Progress, rows_of, silent
 from ..study.choice import Outcome, knee, pareto, promising
 from ..study.plan import Counts, Plan
 from ..study.results import Prepared
@@ -179,9 +179,8 @@ def planned_rows(search: Search) -> int:
     calibrations = 0 if search.exportable else len(RANKS) * capture // 2
     rough = 1 + len(first_round(search.exportable)) + budget.rounds * (1 + budget.most)
     pictures = (rough * sum(budget.few), (2 + budget.finals) * sum(budget.all))
-    per_picture = 2 if settings.guidance != 1 else 1
-    drawn = pictures[0] * budget.steps + pictures[1] * search.study.plan.steps
-    return capture + calibrations + drawn * per_picture
+    steps = budget.steps, search.study.plan.steps
+    return capture + calibrations + sum(map(rows_of, pictures, steps, (settings.guidance,) * 2))
 
 
 def write_table(path: Path, search: Search, found: Found) -> None:

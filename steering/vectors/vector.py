@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_levels, check_mapping, check_numbers
+from ..checks import check_finite, check_levels, check_mapping, check_numbers, some_of
 from ..errors import SteeringError
-from ..files import read_tensors, write_tensors
+from ..files import named, read_tensors, write_tensors
 from ..sites import Site, sort_sites
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ class SteeringVector:
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
     def __repr__(self) -> str:
-        names = ", ".join(map(str, list(self.sites)[:3])) + ", ..." * (len(self.sites) > 3)
-        return f"SteeringVector({self.concept or 'unnamed'}, {len(self.sites)} sites: {names})"
+        return f"SteeringVector({self.concept or 'unnamed'}, {len(self.sites)} sites: {some_of(self.sites, 3)})"
 
     @property
     def concept(self) -> str:
@@ -206,6 +205,11 @@ class SteeringVector:
             FileNotFoundError, SteeringError: with a sentence that says what was found and what to do.
         """
         tensors, metadata = read_tensors(path, KIND, VERSION)
+        with named(path):
+            return cls._of_tensors(tensors, metadata)
+
+    @classmethod
+    def _of_tensors(cls, tensors: dict[str, Tensor], metadata: Mapping[str, Any]) -> SteeringVector:
         try:
             sigmas, active_sigmas = tensors.pop("sigmas"), tensors.pop("active_sigmas")
             parts: dict[Site, dict[str, Tensor]] = {}
@@ -215,11 +219,7 @@ class SteeringVector:
             sites = {site: SiteVector(**values) for site, values in parts.items()}
             return cls(sites, sigmas, active_sigmas, metadata)
         except (KeyError, TypeError) as error:
-            raise SteeringError(
-                f"{Path(path).name} lacks or misnames a tensor ({error}); make the file again"
-            ) from None
-        except SteeringError as error:
-            raise SteeringError(f"{Path(path).name}: {error}") from None
+            raise SteeringError(f"the file lacks or misnames a tensor ({error}); make it again") from None
 
 
 def nearest(sigmas: Tensor, sigma: float) -> int:
