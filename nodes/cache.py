@@ -18,6 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..steering.activations.capture import remove_parts
 from ..steering.activations.store import Activations
 from ..steering.files import read_tensors, write_tensors
 
@@ -72,7 +73,7 @@ class CaptureCache:
     def store(self, entry: Path, activations: Activations) -> None:
         """Finish an entry, and make room."""
         activations.save(entry / "activations.safetensors")
-        shutil.rmtree(entry / "parts", ignore_errors=True)
+        remove_parts(entry / "parts")
         self.prune(entry)
 
     def prune(self, keep: Path) -> None:

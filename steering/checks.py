@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -38,7 +37,7 @@ def check_levels(sigmas: Tensor, name: str) -> None:
 
 def check_finite(value: Any, name: str, most: float = MOST) -> float:
     """A number within -most to most; raises SteeringError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > most:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= most:
         raise SteeringError(f"{name} {short(value)} must be a finite number from -{most:g} to {most:g}")
     return float(value)
 

@@ -261,9 +261,10 @@ def is_ours(path: Path, kind: str) -> bool:
     try:
         if kind == "picture":
             with path.open("rb") as file:  # PNG keeps such texts before the pixels
-                return SOFTWARE.encode() in file.read(4096)
+                start = file.read(4096)
+            return start.startswith(b"\x89PNG") and b"tEXtSoftware\0" + SOFTWARE.encode() in start
         if kind == "scores":
-            return {"mode", "sigmas", "sites"} <= parse_object(read_text(path), path.name).keys()
+            return parse_object(read_text(path), path.name).keys() == {"mode", "sigmas", "sites", "metadata"}
         return read_header(path).get("kind") == kind
     except (SteeringError, OSError):
         return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,14 @@ def _capture_batch(
             )
     sides = (2, len(pairs))
     return {str(site): torch.stack([step[site] for step in steps], dim=1).unflatten(0, sides) for site in sites}
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the batches of a finished capture, and their folder where nothing else lies in it."""
+    for path in folder.glob("[0-9]" * 6 + ".safetensors"):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 class _Parts:

@@ -35,10 +35,8 @@ def capture(
         sites: Kinds and site names, separated by commas.
         seed: Pair i starts from the noise of seed + i.
     """
-    import shutil
-
     from ..activations.capture import capture as run_capture
-    from ..activations.capture import capture_rows
+    from ..activations.capture import capture_rows, remove_parts
     from ..concepts.pairs import load_pairs
     from ..models.loading import load_model
     from ..models.sampling import CaptureSettings
@@ -53,7 +51,7 @@ def capture(
             loaded, pairs, sites=sites, settings=settings, concept=Path(concept).stem, parts=parts, progress=update
         )
     made.save(out)
-    shutil.rmtree(parts, ignore_errors=True)
+    remove_parts(parts)
     values = {"out": str(out), "pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)}
     answer(values, as_json, f"{made.pairs} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
 

@@ -157,7 +157,7 @@ def evaluate(
     """
     from ..files import file_hash
     from ..models.sampling import rows_of
-    from ..study.evaluation import evaluation_arms, pictures_drawn
+    from ..study.evaluation import evaluation_arms, pictures_drawn, write_control
     from ..study.plan import FULL, all_targets
     from ..study.results import Result
 
@@ -173,10 +173,17 @@ def evaluate(
         return work.estimate(subjects, pictures, pictures, rows)
     text = subjects[0].concept.text
     guided = work.guidance != 1
-    arms = evaluation_arms(work.model, plan, text, Path(path), strength, preset, out, guided)
-    stages = [Result(subjects[0], arms, {})]
+    control = out / "isotropic.safetensors"
+    if control.exists() and control.samefile(path):
+        raise SteeringError(f"--vector {path} lies where the control is written; copy it to another place")
+    arms = evaluation_arms(work.model, plan, text, Path(path), strength, preset, control, guided)
+
+    def stages(made: Any) -> Any:
+        write_control(Path(path), control)
+        return made.measure([Result(subjects[0], arms, {})])
+
     steered = {"vector": file_hash(path), "preset": preset, "strength": strength}
-    return work.run("evaluate", subjects, rows, lambda made: made.measure(stages), **steered)
+    return work.run("evaluate", subjects, rows, stages, **steered)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

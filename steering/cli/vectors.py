@@ -153,6 +153,8 @@ def combine(
     from ..vectors.vector import SteeringVector
 
     named = [file_and_strength(item, "vector") for item in vectors]
+    if not named:
+        raise SteeringError("combine takes the FILEs of at least one vector")
     read = [path for path, _ in named]
     new_file(out, "vector", inputs=read, force=force)
     new_file(plot, "picture", option="--plot", inputs=read, force=force)

@@ -80,7 +80,7 @@ def sign_flip_p(differences: np.ndarray, permutations: int = RESAMPLES, seed: in
     being 1 / (permutations + 1).
     """
     differences = np.asarray(differences, np.float64)
-    if not len(differences):
+    if len(differences) < 2:  # one prompt's difference is as far from 0 with either sign
         return 1.0
     result = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=permutations, vectorized=True, rng=seed

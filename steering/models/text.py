@@ -38,7 +38,11 @@ def weighted(prompt: str) -> list[Weighted]:
     check_text(prompt, "prompt")
     # Escaped parentheses wait as characters that no prompt may hold.
     hidden = prompt.replace("\\(", "\0\1").replace("\\)", "\0\2")
-    return [(text.replace("\0\1", "(").replace("\0\2", ")"), weight) for text, weight in _weighted(hidden, 1.0)]
+    try:
+        segments = _weighted(hidden, 1.0)
+    except RecursionError:
+        raise SteeringError("a prompt holds parentheses within parentheses beyond reason; take some out") from None
+    return [(text.replace("\0\1", "(").replace("\0\2", ")"), weight) for text, weight in segments]
 
 
 def _weighted(text: str, weight: float) -> list[Weighted]:

@@ -22,7 +22,7 @@ def evaluation_arms(
     path: Path,
     strength: float | None,
     preset: str | None,
-    out: Path,
+    control: Path,
     guided: bool = True,
 ) -> list[Arm]:
     """The arms that one vector is judged by.
@@ -34,7 +34,7 @@ def evaluation_arms(
         path: the vector's file.
         strength: None takes the file's recommendation, else the preset's usual one.
         preset: None takes the file's recommendation.
-        out: folder into which the control vector is written.
+        control: where the control vector will be, see `write_control`.
         guided: whether there is classifier-free guidance, without which a negative prompt does nothing.
 
     Raises:
@@ -44,8 +44,6 @@ def evaluation_arms(
     entry = vector.entry(strength=strength, preset=preset)
     resolve(model.unet, Steering([entry]))
     name = preset or vector.recommended.get("preset", DEFAULT_PRESET)
-    control = out / "isotropic.safetensors"
-    controls.isotropic(vector).save(control)
     first, last = (model.schedule.sigma_to_percent(sigma) for sigma in entry.window)
     setting = Setting(str(path), name, entry.strength, (first, last))
     targets = (plan.test[0], 0, 0)
@@ -57,6 +55,11 @@ def evaluation_arms(
         *([Arm("negative_prompt", "negative", plan.test, negative=text)] if guided else []),
         Arm("other_seed", "floor", plan.test, repeat=OTHER_SEED),
     ]
+
+
+def write_control(path: Path, control: Path) -> None:
+    """Write the control of a vector's file: random directions in place of its own."""
+    controls.isotropic(SteeringVector.load(path)).save(control)
 
 
 def pictures_drawn(plan: Plan) -> int:

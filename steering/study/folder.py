@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from ..checks import short
+from ..checks import short, some_of
 from ..errors import SteeringError
 from ..files import discard_damaged, parse_object, read_text
 from ..models.diffusion import DiffusionModel
@@ -38,10 +38,17 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
     """Make a folder a setting's, or find that it is.
 
     Raises:
-        SteeringError: it is another setting's; the message says in what they differ.
+        SteeringError: it is another setting's, and the message says in what they differ; or it holds files and no
+            setting, so they are a stranger's.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
+    strange = [there.name for there in folder.iterdir() if there.name != NAME]
+    if strange and not path.exists():
+        raise SteeringError(
+            f"{folder} holds {some_of(sorted(strange))} and no {NAME} of ours, so it is somebody else's; name another "
+            "folder"
+        )
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(setting, indent=1))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +17,6 @@ from PIL import Image
 
 from ..concepts.pairs import spread
 from ..concepts.prompts import ROLES, Prompt
-from ..errors import SteeringError
 from ..files import discard_damaged, parse_object, read_text, replacing, write_text
 from ..interventions.presets import get_preset
 from ..interventions.steer import steer
@@ -104,6 +102,7 @@ class Renderer:
     model: DiffusionModel
     plan: Plan
     folder: Path
+    _whole: set[str] = field(default_factory=set, init=False)
 
     @cached_property
     def mark(self) -> list[Any]:
@@ -135,16 +134,19 @@ class Renderer:
         return defaults_of(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
 
     def finished(self, key: str) -> bool:
-        """Whether a unit's pictures are all there and whole; its list is written last."""
+        """Whether a unit's pictures are all there as they were drawn; its list is written last."""
         path = self.folder / key / "unit.json"
-        if not path.is_file():
-            return False
+        if key in self._whole or not path.is_file():
+            return key in self._whole
         try:
-            count = len(self._record(key)["sha256"])
-            whole = count > 0 and all(_is_whole(self.path(key, i)) for i in range(count))
-        except (SteeringError, OSError, KeyError, TypeError):
+            marks = self._record(key)["sha256"]
+            pictures = sorted((self.folder / key).glob("*.png"))
+            whole = len(marks) == len(pictures) > 0 and all(map(_has_mark, pictures, marks))
+        except Exception:  # whatever JSON and PNG make of damage
             whole = False
-        if not whole:
+        if whole:
+            self._whole.add(key)
+        else:
             discard_damaged(path, "drawn")
         return whole
 
@@ -209,15 +211,9 @@ def _steering(setting: Setting | None, vector: SteeringVector | None) -> list[An
     return [mark, asdict(settings), setting.strength, setting.window]
 
 
-PNG_END = b"IEND\xaeB`\x82"
-"""The last eight bytes of every PNG."""
-
-
-def _is_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - len(PNG_END)))
-        return file.read() == PNG_END
+def _has_mark(path: Path, mark: str) -> bool:
+    """Whether a picture's pixels are those that were drawn."""
+    return hashlib.sha256(read_picture(path).tobytes()).hexdigest() == mark
 
 
 def read_picture(path: Path) -> np.ndarray:

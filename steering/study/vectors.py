@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
-from ..activations.capture import capture, capture_rows
+from ..activations.capture import capture, capture_rows, remove_parts
 from ..activations.store import Activations
 from ..concepts.pairs import Pair
 from ..errors import SteeringError
@@ -27,6 +26,8 @@ from ..vectors.calibration import calibrate, with_thresholds
 from ..vectors.vector import SteeringVector
 from ..version import __version__
 from .setting import Recipe
+
+Value = TypeVar("Value")
 
 
 def digest(*parts: Any) -> str:
@@ -44,14 +45,15 @@ def captured(
 ) -> Activations:
     """Activations of pairs, from the file of an earlier run where it was made alike; an interrupted one goes on."""
     key = capture_key(model, pairs, settings)
-    if has_key(path, key):
+    known = _kept(path, key, Activations.load)
+    if known is not None:
         progress(capture_rows(len(pairs), settings.on(model)))
-        return Activations.load(path)
+        return known
     parts = path.with_name(f".{path.stem}_parts")
     made = capture(model, pairs, settings=settings, concept=concept, parts=parts, progress=progress)
     made = Activations(made.tensors, made.sigmas, {**made.metadata, "key": key})
     made.save(path)
-    shutil.rmtree(parts, ignore_errors=True)
+    remove_parts(parts)
     return made
 
 
@@ -62,14 +64,22 @@ def capture_key(model: CapturableModel, pairs: Sequence[Pair], settings: Capture
 
 
 def has_key(path: Path, key: str) -> bool:
-    """Whether a file of ours is there, whole, and was made with a key; a damaged one is removed, to be made again."""
-    if not path.is_file():
-        return False
+    """Whether a file of ours is there and was made with a key; a damaged one is removed, to be made again."""
+    return _kept(path, key, lambda _path: True) is not None
+
+
+def _kept(path: Path, key: str, load: Callable[[Path], Value]) -> Value | None:
+    """What a file made with a key holds; None where there is none, or a damaged one, which is removed."""
     try:
-        return read_header(path).get("key") == key
+        return load(path) if path.is_file() and read_header(path).get("key") == key else None
     except SteeringError as error:
         discard_damaged(path, "made", error)
-        return False
+        return None
+
+
+def _read_thresholds(path: Path) -> Thresholds:
+    tensors, _ = read_tensors(path, "thresholds", 1)
+    return {Site.parse(name): value for name, value in tensors.items()}
 
 
 def thresholds_of(
@@ -82,10 +92,10 @@ def thresholds_of(
 ) -> Thresholds:
     """Gate thresholds of a vector's sites, from the file of an earlier run where it was made alike."""
     key = thresholds_key(model, vector, negatives, settings)
-    if has_key(path, key):
+    known = _kept(path, key, _read_thresholds)
+    if known is not None:
         progress(capture_rows(len(negatives), settings.on(model)) // 2)
-        tensors, _ = read_tensors(path, "thresholds", 1)
-        return {Site.parse(name): value for name, value in tensors.items()}
+        return known
     made = calibrate(model, vector, negatives, settings, progress)
     write_tensors(path, {str(site): value for site, value in made.items()}, "thresholds", 1, {"key": key})
     return made

@@ -72,3 +72,28 @@ def test_no_command_replaces_what_it_reads_or_what_is_not_its_own(made, tmp_path
     assert sorted(tmp_path.iterdir()) == [acts, vector]
     assert steering("build", acts, "--out", vector, "--top-k", 2).returncode == 0  # a vector of ours, made anew
     assert vector.read_bytes() != before[vector]
+
+
+def test_foreign_files_that_look_a_little_like_ours_are_not_ours(tmp_path):
+    notes, music = tmp_path / "notes.png", tmp_path / "music.json"
+    notes.write_bytes(b"\x89PNG about Activation Steering: my notes")
+    music.write_text('{"mode": "dorian", "sigmas": 1, "sites": 2, "mine": 3}')
+    for path, kind in ((notes, "picture"), (music, "scores")):
+        with pytest.raises(SteeringError, match="of ours"):
+            new_file(path, kind)
+
+
+def test_combine_takes_at_least_one_vector():
+    done = steering("combine", check=False)
+    assert done.returncode == 2
+    assert "at least one" in done.stderr
+
+
+def test_evaluate_writes_its_control_over_nothing_that_it_reads(made, tmp_path):
+    vector = tmp_path / "isotropic.safetensors"
+    shutil.copy(made / "v.safetensors", vector)
+    before = vector.read_bytes()
+    small = ("--size", 64, "--steps", 2, "--prompts", 2)
+    done = steering("evaluate", "pocket", "dog", "--vector", vector, "--out", tmp_path, *small, check=False)
+    assert (done.returncode, vector.read_bytes()) == (2, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["isotropic.safetensors"]

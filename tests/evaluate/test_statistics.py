@@ -196,3 +196,7 @@ def test_sign_flips_are_the_same_for_the_same_seed():
     values = np.random.default_rng(2).normal(0.3, 1, 40)
     assert sign_flip_p(values) == sign_flip_p(values) == sign_flip_p(values, seed=0)
     assert len({sign_flip_p(values, 99, seed) for seed in range(5)}) > 1
+
+
+def test_one_difference_shows_nothing_either_way():
+    assert sign_flip_p(np.array([40.0])) == 1.0

@@ -116,3 +116,9 @@ def test_repeating_a_context_changes_no_picture(toy_model):
     assert not torch.allclose(
         once, toy_model.denoise(toy_model.encode(["a (dog:1.8)"]), empty, noise, 2, 7.5), atol=1e-3
     )
+
+
+def test_parentheses_within_parentheses_end_somewhere():
+    assert weighted("(" * 20 + "x" + ")" * 20)[0][1] == pytest.approx(1.1**20)
+    with pytest.raises(SteeringError, match="beyond reason"):
+        weighted("(" * 3000 + "x" + ")" * 3000)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steering.study.evaluation import evaluation_arms, pictures_drawn
+from steering.study.evaluation import evaluation_arms, pictures_drawn, write_control
 from steering.study.report import write_study
 from steering.study.results import Result
 from steering.vectors.vector import SteeringVector, recommend
@@ -24,7 +24,10 @@ def vector(finished, tmp_path_factory):
 
 def test_one_vector_is_measured_with_its_control(finished, vector, tmp_path):
     study = new_study(tmp_path)
-    made = evaluation_arms(study.model, TINY, "a dog", vector, None, None, tmp_path)
+    drawn = tmp_path / "isotropic.safetensors"
+    made = evaluation_arms(study.model, TINY, "a dog", vector, None, None, drawn)
+    assert not drawn.exists()  # nothing is written before the folder is known to be ours
+    write_control(vector, drawn)
     results = write_study(study, study.measure([Result(subjects()[0], made, {})]))
     arms = results["concepts"]["dog"]["arms"]
     assert list(arms) == ["original", "steered", "isotropic", "strength_0", "negative_prompt", "other_seed"]

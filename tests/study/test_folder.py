@@ -48,3 +48,10 @@ def test_a_damaged_mark_is_made_again(setting, tmp_path, damage):
     with pytest.warns(UserWarning, match="was damaged"):
         belongs(tmp_path, setting())
     assert json.loads((tmp_path / NAME).read_text()) == setting()
+
+
+def test_a_stranger_s_folder_is_not_taken_over(setting, tmp_path):
+    (tmp_path / "report.html").write_text("my own thesis")
+    with pytest.raises(SteeringError, match=r"holds report\.html and no setting\.json of ours"):
+        belongs(tmp_path, setting())
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

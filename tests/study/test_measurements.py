@@ -1,4 +1,6 @@
 import time
+import warnings
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +8,7 @@ import numpy as np
 import pytest
 
 from steering.concepts.prompts import Prompt
-from steering.study.measurements import UNFINISHED, Evaluator, Measurements, by_prompt, kept, lost, presence
+from steering.study.measurements import UNFINISHED, Evaluator, Measurements, _is_whole, by_prompt, kept, lost, presence
 from steering.study.renderer import Item
 
 
@@ -106,3 +108,22 @@ def test_a_measurement_is_known_by_metric_pictures_prompts_and_concept(finished)
     keys = {evaluator.key(metric, unit, subject.concept) for metric in study.metrics for unit in units}
     assert len(keys) == len(study.metrics) * len(units)
     assert evaluator.key(study.metrics[0], units[0], other.concept) not in keys
+
+
+def test_every_flipped_byte_of_a_measurement_is_read_as_it_was_or_measured_again(tmp_path):
+    path = tmp_path / "m.npz"
+    arrays = {"presence": np.arange(6.0), "features": np.ones((6, 3))}
+    np.savez_compressed(path, **arrays)
+    whole, discarded = path.read_bytes(), 0
+    assert _is_whole(path)
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            discarded += not _is_whole(path)
+    assert discarded > len(whole) / 10
+    with zipfile.ZipFile(path, "w"):
+        pass
+    with pytest.warns(UserWarning, match="measured again"):
+        assert not _is_whole(path)
+    assert not path.exists()

@@ -1,14 +1,16 @@
 import copy
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from steering.concepts.prompts import ROLES, Prompt
 from steering.study.plan import Arm, Plan
-from steering.study.renderer import Renderer, items_of, seed_of
+from steering.study.renderer import Renderer, items_of, read_picture, seed_of
 
 PROMPTS = [Prompt(role, f"{role} {i}") for role in ROLES for i in range(30)]
 PLAN = Plan(steps=2, batch=3, size=64)
@@ -101,3 +103,17 @@ def test_pictures_come_back_as_they_were_drawn_and_units_are_whole_or_not_there(
     assert renderer.finished(unit.key)
     np.testing.assert_array_equal(renderer.load(unit), expected)
     assert not list(tmp_path.glob("**/*.tmp"))
+
+
+def test_a_picture_that_is_not_the_one_drawn_is_drawn_again(finished, tmp_path):
+    shutil.copytree(finished.study.renderer.folder, tmp_path / "pictures")
+    fresh = Renderer(finished.study.model, finished.study.plan, tmp_path / "pictures")
+    key, other = [path.parent.name for path in sorted((tmp_path / "pictures").glob("*/unit.json"))][:2]
+    assert fresh.finished(key) and fresh.finished(key)
+    fresh = Renderer(finished.study.model, finished.study.plan, tmp_path / "pictures")
+    picture = read_picture(fresh.path(key, 0)).copy()
+    picture[0, 0] ^= 255
+    Image.fromarray(picture).save(fresh.path(key, 0))
+    with pytest.warns(UserWarning, match="was damaged and is drawn again"):
+        assert not fresh.finished(key)
+    assert fresh.finished(other)

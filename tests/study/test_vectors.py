@@ -1,5 +1,7 @@
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from steering.activations.store import Activations
 from steering.concepts.pairs import Pair
@@ -71,3 +73,29 @@ def test_thresholds_go_into_the_vectors_whose_directions_they_were_measured_alon
 def test_hashes_depend_on_values_and_order():
     assert digest(1, "a") == digest(1, "a") != digest("a", 1)
     assert len(digest()) == 20
+
+
+@pytest.mark.parametrize("damage", ["nan", "name"])
+def test_a_capture_whose_numbers_are_damaged_is_made_again(toy_model, tmp_path, damage):
+    pairs, settings = [Pair("a dog", "a cat"), Pair("two dogs", "two cats")], CaptureSettings(1, 1.0)
+    path = tmp_path / "a.safetensors"
+    made = captured(toy_model, pairs, settings, path, "dog")
+    with safe_open(path, "pt") as file:
+        about, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if damage == "nan":
+        tensors["in4.attn2"][0, 0, 0, 0] = torch.nan
+    else:
+        tensors["in4.attn9"] = tensors.pop("in4.attn2")
+    save_file(tensors, path, metadata=about)
+    with pytest.warns(UserWarning, match="was damaged and is made again"):
+        again = captured(toy_model, pairs, settings, path, "dog")
+    assert all(torch.equal(again.tensors[site], made.tensors[site]) for site in made.tensors)
+    assert Activations.load(path).metadata["key"] == capture_key(toy_model, pairs, settings)
+
+
+def test_what_a_stranger_keeps_beside_the_batches_stays(toy_model, tmp_path):
+    diary = tmp_path / ".a_parts" / "diary.txt"
+    diary.parent.mkdir()
+    diary.write_text("dear")
+    captured(toy_model, [Pair("a dog", "a cat")], CaptureSettings(1, 1.0), tmp_path / "a.safetensors", "dog")
+    assert [path.name for path in diary.parent.iterdir()] == ["diary.txt"]

@@ -158,6 +158,8 @@ def test_whatever_is_no_vector_is_refused_by_the_constructor_itself():
         (lambda: recommend(good, strength="x"), "must be a finite number"),
         (lambda: recommend(good, strength=float("nan")), "must be a finite number"),
         (lambda: recommend(good, strength=1e9), "from -100 to 100"),
+        (lambda: recommend(good, strength=10**400), "from -100 to 100"),
+        (lambda: replace(good, metadata={"concept": "\ud800"}), "no text"),
         (lambda: recommend(good, window=[1.0]), "a first and a last"),
         (lambda: recommend(good, window=[float("nan"), 0.0]), "finite"),
         (lambda: recommend(good, window=[0.1, 5.0]), "holds none of the vector's noise levels"),
