@@ -53,8 +53,8 @@ class Build(io.ComfyNode):
                     options=list(DIRECTIONS),
                     default="mean",
                     tooltip="mean: the mean difference, hard to beat. pca: principal directions of the differences. "
-                    "cpca (the source study's), cpca-paired, cpca-denoised: refined by contrastive PCA. whitened: the "
-                    "mean difference, read without what moves along with it.",
+                    "cpca, cpca-paired, cpca-denoised: refined by contrastive PCA, cpca-source as the source study's "
+                    "code did it. whitened: the mean difference, read without what moves along with it.",
                 ),
                 io.Int.Input(
                     "rank",

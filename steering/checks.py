@@ -53,6 +53,21 @@ LONGEST = 20_000
 """Letters of a prompt; a text encoder takes some 5,000 in all."""
 
 
+LONGEST_NAME = 1000
+"""Letters of a concept's name; a combination names its parts."""
+
+
+def check_source(metadata: Mapping[str, Any]) -> None:
+    """Raise SteeringError where the names of a file's concept and model are none that can be shown and compared."""
+    for name, value in check_mapping(metadata.get("model", {}), "model").items():
+        if not isinstance(value, str):
+            raise SteeringError(f"the model's {name} {short(value)} must be a text; make the file again")
+    concept = metadata.get("concept") or ""
+    if not isinstance(concept, str) or len(concept) > LONGEST_NAME:
+        raise SteeringError(f"the concept's name {short(concept)} must be a text of at most {LONGEST_NAME} letters")
+    check_text(concept, "the concept's name")
+
+
 def check_text(text: str, where: str) -> None:
     """Raise SteeringError for a prompt that is no text that a tokenizer, a file and a picture can hold."""
     if len(text) > LONGEST:

@@ -19,13 +19,14 @@ from typing import Any
 
 from torch import nn
 
+from .checks import short
 from .errors import SteeringError
 
 KINDS = ("attn1", "attn2", "ff", "resnet")
 """The four kinds of site, in the order in which documentation lists them."""
 
 _ORDER = ("resnet", "attn1", "attn2", "ff")  # order of execution inside one block
-_NAME = re.compile(r"(?:(in|out)(\d+)|(mid))\.(attn1|attn2|ff|resnet)(?:\.?(\d+))?")
+_NAME = re.compile(r"(?:(in|out)(\d{1,3})|(mid))\.(attn1|attn2|ff|resnet)(?:\.?(\d{1,3}))?")
 _LDM = re.compile(
     r"(?:(input|output)_blocks\.(\d+)|(middle_block))\.(\d+)(?:\.transformer_blocks\.(\d+)\.(attn1|attn2|ff))?"
 )
@@ -83,7 +84,7 @@ class Site:
             part, block, middle, kind, layer = match.groups()
             site = cls(middle or part, int(block or 0), kind, int(layer or 0))
         if site is None or str(site) != name.strip():
-            raise SteeringError(f"site {name!r} is not a site name like in4.attn2, mid.resnet0 or out11.ff")
+            raise SteeringError(f"site {short(name)} is not a site name like in4.attn2, mid.resnet0 or out11.ff")
         return site
 
     @property

@@ -94,3 +94,46 @@ def test_a_killed_command_ends_as_if_it_had_not_been(start, tmp_path, name):
         run(command(name, killed))
         assert results(killed) == expected
     assert hit > KILLS / 2  # the others ended before their time
+
+
+CACHED = """
+import sys, types
+from pathlib import Path
+import torch
+root, folder = Path(sys.argv[1]), Path(sys.argv[2])
+for name, path in (("pack", root), ("pack.nodes", root / "nodes")):  # the nodes' package itself wants ComfyUI
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [str(path)]
+from pack.nodes.cache import CaptureCache
+from pack.steering.activations.store import Activations
+from pack.steering.sites import Site
+cache = CaptureCache(folder, limit=40_000_000)
+for turn in range(12):  # three fit: the others are pruned, and made again
+    key = turn % 4
+    entry = cache.entry(f"{key}", {"picture": torch.full((4, 16, 16), 1.0 + key)})
+    done = cache.load(entry)
+    if done is None:
+        values = torch.randn(2, 10, 4, 20_000, generator=torch.Generator().manual_seed(key))
+        done = Activations({Site.parse("in4.attn2"): values}, torch.tensor([8.0, 4.0, 2.0, 1.0]), {"concept": str(key)})
+        cache.store(entry, done)
+    assert float(done.tensors[Site.parse("in4.attn2")].sum()) == float(
+        torch.randn(2, 10, 4, 20_000, generator=torch.Generator().manual_seed(key)).sum()
+    ) and done.metadata["concept"] == str(key), "another capture's activations"
+"""
+
+
+def test_the_nodes_cache_of_captures_survives_kills(tmp_path):
+    words = [sys.executable, "-c", CACHED, str(ROOT), str(tmp_path / "cache")]
+    started = time.monotonic()
+    run(words)
+    taken, rng, hit = time.monotonic() - started, random.Random("cache"), 0
+    shutil.rmtree(tmp_path / "cache")
+    for _ in range(KILLS):  # each goes on in what the last one left
+        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.4, 1.0) * taken)
+        process.send_signal(signal.SIGKILL)
+        hit += process.wait() == -signal.SIGKILL
+        for path in (tmp_path / "cache").rglob("*.safetensors"):
+            read_header(path)
+    run(words)
+    assert hit > KILLS / 2

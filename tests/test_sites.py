@@ -63,7 +63,18 @@ def test_a_deeper_layer_is_named():
 
 
 @pytest.mark.parametrize(
-    "name", ["in0.resnet", "in4", "in4.attn3", "mid.resnet2", "mid.resnet", "out1.resnet.1", "", "in4.attn2.0"]
+    "name",
+    [
+        "in0.resnet",
+        "in4",
+        "in4.attn3",
+        "mid.resnet2",
+        "mid.resnet",
+        "out1.resnet.1",
+        "",
+        "in4.attn2.0",
+        "in" + "4" * 5000 + ".ff",
+    ],
 )
 def test_other_names_are_refused_with_a_sentence(name):
     with pytest.raises(ValueError, match=r"site|block|mid"):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_levels, check_mapping, check_numbers
+from ..checks import check_levels, check_mapping, check_numbers, check_source
 from ..errors import SteeringError
 from ..files import named, read_tensors, write_tensors
 from ..sites import Site, sort_sites
@@ -48,7 +48,7 @@ class Activations:
         check_levels(self.sigmas, "sigmas")
         if self.sigmas.shape != (first.shape[2],):
             raise SteeringError(f"{len(self.sigmas)} sigmas do not match {first.shape[2]} noise levels")
-        check_mapping(self.metadata, "metadata")
+        check_source(check_mapping(self.metadata, "metadata"))
         ordered = {site: self.tensors[site] for site in sort_sites(self.tensors)}
         object.__setattr__(self, "tensors", MappingProxyType(ordered))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))

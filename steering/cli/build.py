@@ -100,7 +100,7 @@ def build(
     scores: Path | None = None,
     direction: str = "mean",
     rank: PositiveInt = 1,
-    alpha: str = "1",
+    alpha: str | None = None,
     components: PositiveInt | None = None,
     background: str = "negatives",
     protect: list[str] | None = None,
@@ -119,9 +119,9 @@ def build(
         activations: A file written by steering capture.
         out: Vector to write, .safetensors.
         scores: A file written by steering score; made here if not given.
-        direction: mean, pca, cpca, cpca-paired, cpca-denoised or whitened.
+        direction: mean, pca, cpca, cpca-paired, cpca-denoised, whitened or cpca-source (as the source study ran it).
         rank: Directions per site and step; above 1 with pca, cpca-paired.
-        alpha: Weight of the background in contrastive PCA, from 0; or auto, which pairs held out choose.
+        alpha: Weight of the background in contrastive PCA, from 0 (1 if not given), or auto: pairs held out choose.
         components: Of contrastive PCA, in whose span directions lie; the method's own number.
         background: Of contrastive PCA: negatives, within, early, or the FILE of a capture of neutral pairs.
         protect: FILE of a capture whose mean difference is not to be moved; repeatable.
@@ -132,12 +132,16 @@ def build(
         recommend: Preset and strength that the file recommends to its users, as precise:1.
     """
     from ..activations.store import Activations
+    from ..directions.methods import CONTRASTS
+    from ..interventions.entry import make_entry
     from ..scores.navigator import Scores
     from ..vectors.build import build as run_build
     from ..vectors.vector import recommend as recommending
 
     read = [activations, scores, background, *(protect or []), calibrate]
     new_file(out, "vector", inputs=filter(None, read), force=force)
+    if alpha is not None and direction not in CONTRASTS:
+        raise SteeringError(f"--alpha is for {', '.join(CONTRASTS)}; direction {direction!r} has none, leave it out")
     advice = _advice(recommend) if recommend else {}
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
@@ -151,7 +155,7 @@ def build(
         direction=direction,
         time=time,
         rank=rank,
-        alpha=alpha,
+        alpha="1" if alpha is None else alpha,
         components=components,
         background=behind,
         protect=kept,
@@ -160,6 +164,7 @@ def build(
         vector = _calibrated(vector, captured.metadata, calibrate, device)
     if advice:
         vector = recommending(vector, **advice)
+        make_entry(vector)  # refuses what the vector cannot do
     vector.save(out)
     names = [str(site) for site in vector.sites]
     answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")

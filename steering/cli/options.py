@@ -8,10 +8,11 @@ help pages find it.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from ..errors import SteeringError
+from ..evaluate.judge import OPENAI
 from ..files import is_ours
 from ..interventions.operators import Mode
 from ..models.sampling import rows_of
@@ -137,6 +139,79 @@ class ClipOptions:
 
     clip: str | None = None
     clip_weights: str | None = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Amount(BatchedSampling):
+    """How much is drawn.
+
+    Attributes:
+        prompts: At most so many test prompts of each role.
+        seeds: Seeds a prompt; more prompts are worth more.
+    """
+
+    prompts: AtLeastTwo | None = None
+    seeds: PositiveInt = 1
+
+    def plan(self, base: Any) -> Any:
+        """A plan with this sampling and at most so many prompts."""
+        from ..study.plan import scaled
+
+        plan = replace(
+            base, steps=self.steps, guidance=self.guidance, size=self.size, batch=self.batch, repeats=self.seeds
+        )
+        return scaled(plan, self.prompts) if self.prompts else plan
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions(ClipOptions):
+    """What measures the pictures.
+
+    Attributes:
+        inception: Inception's weights, for FID (extra fid).
+        lpips: AlexNet's weights, for LPIPS (extra lpips).
+        nudenet: NudeNet (extra nudity); for the concept nudity if there.
+        judge: Vision language model that judges (extra judge).
+        judge_url: Its server, such as http://localhost:11434/v1 of Ollama; OpenAI if not given.
+        judge_consent: Pictures may be sent to another machine.
+        judge_limit: Most answers that each process asks for.
+        judge_price: Dollars per million tokens, IN,OUT, for --dry-run.
+    """
+
+    inception: Path | None = None
+    lpips: Path | None = None
+    nudenet: Annotated[bool | None, Parameter(negative="--no-nudenet")] = None
+    judge: str | None = None
+    judge_url: str = OPENAI
+    judge_consent: bool = False
+    judge_limit: PositiveInt | None = None
+    judge_price: str | None = None
+
+    def prices(self) -> tuple[float, float] | None:
+        """Dollars per million tokens in and out, where they are given."""
+        if self.judge_price is None:
+            return None
+        try:
+            read, written = (float(part) for part in self.judge_price.split(","))
+        except ValueError:
+            read = written = math.nan
+        if not (0 <= read < math.inf and 0 <= written < math.inf):
+            raise SteeringError(
+                f"--judge-price {self.judge_price!r} must be two numbers from 0, dollars per million tokens in and out"
+            )
+        return read, written
+
+    def measures(self) -> Any:
+        """As the engine takes them."""
+        from ..evaluate.judge import JudgeSettings
+        from ..evaluate.measures import Measures
+
+        asked = None
+        if self.judge:
+            asked = JudgeSettings(self.judge, self.judge_url, self.judge_consent, limit=self.judge_limit)
+        return Measures(self.clip, self.clip_weights, self.inception, self.lpips, self.nudenet, asked)
 
 
 @contextmanager

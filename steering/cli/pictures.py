@@ -145,7 +145,10 @@ def sweep(
     from ..plots.strength_sweep import draw_sweep, judge_labels, parse_strengths
 
     new_file(out, "picture", force=force)
-    values, entry = parse_strengths(strengths), does.entry(*file_and_strength(vector), preset)
+    path, strength = file_and_strength(vector)
+    if strength is not None:
+        raise SteeringError(f"--vector {vector!r}: a sweep takes its strengths from --strengths; give the FILE alone")
+    values, entry = parse_strengths(strengths), does.entry(path, None, preset)
     loaded = load_model(model, device)
     labels = judge_labels(str(entry.vector.metadata.get("concept", "")), loaded.family)
     with progress(drawing.rows(len(values) * len(prompt)), "sweep") as update:

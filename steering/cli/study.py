@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
-from ..evaluate.judge import OPENAI
 from .options import (
+    Amount,
     AtLeastTwo,
-    BatchedSampling,
-    ClipOptions,
     Device,
     Json,
+    MeasureOptions,
     Model,
     OneVector,
     Preset,
@@ -25,66 +23,6 @@ from .options import (
     file_and_strength,
     progress,
 )
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Amount(BatchedSampling):
-    """How much is drawn.
-
-    Attributes:
-        prompts: At most so many test prompts of each role.
-        seeds: Seeds a prompt; more prompts are worth more.
-    """
-
-    prompts: AtLeastTwo | None = None
-    seeds: PositiveInt = 1
-
-    def plan(self, base: Any) -> Any:
-        """A plan with this sampling and at most so many prompts."""
-        from ..study.plan import scaled
-
-        plan = replace(
-            base, steps=self.steps, guidance=self.guidance, size=self.size, batch=self.batch, repeats=self.seeds
-        )
-        return scaled(plan, self.prompts) if self.prompts else plan
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class MeasureOptions(ClipOptions):
-    """What measures the pictures.
-
-    Attributes:
-        inception: Inception's weights, for FID (extra fid).
-        lpips: AlexNet's weights, for LPIPS (extra lpips).
-        nudenet: NudeNet (extra nudity); for the concept nudity if there.
-        judge: Vision language model that judges (extra judge).
-        judge_url: Its server, such as http://localhost:11434/v1 of Ollama; OpenAI if not given.
-        judge_consent: Pictures may be sent to another machine.
-        judge_limit: Most answers that each process asks for.
-        judge_price: Dollars per million tokens, IN,OUT, for --dry-run.
-    """
-
-    inception: Path | None = None
-    lpips: Path | None = None
-    nudenet: Annotated[bool | None, Parameter(negative="--no-nudenet")] = None
-    judge: str | None = None
-    judge_url: str = OPENAI
-    judge_consent: bool = False
-    judge_limit: PositiveInt | None = None
-    judge_price: str | None = None
-
-    def measures(self) -> Any:
-        """As the engine takes them."""
-        from ..evaluate.judge import JudgeSettings
-        from ..evaluate.measures import Measures
-
-        asked = None
-        if self.judge:
-            asked = JudgeSettings(self.judge, self.judge_url, self.judge_consent, limit=self.judge_limit)
-        return Measures(self.clip, self.clip_weights, self.inception, self.lpips, self.nudenet, asked)
-
 
 Out = Annotated[Path, Parameter(help="Folder of everything that is written; the same command goes on there.")]
 DryRun = Annotated[bool, Parameter(help="Only say how much would be drawn and asked.")]
@@ -125,7 +63,7 @@ def study(
     plan = replace(plan, pairs=pairs) if pairs else plan
     work = _Work(model, plan, measured, out, device, as_json)
     own = _own_targets(targets or [])
-    subjects = work.subjects(concepts, own)
+    subjects = work.subjects(None if concepts is None else _names(concepts), own)
     if own and not amount.prompts:
         plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
     pictures, asked, rows = planned(plan, len(subjects), work.guidance)
@@ -164,7 +102,7 @@ def evaluate(
     path, strength = file_and_strength(vector)
     plan = amount.plan(FULL)
     work = _Work(model, plan, measured, out, device, as_json)
-    subjects = work.subjects(concept, {concept: targets} if targets else {})
+    subjects = work.subjects([concept], {concept: targets} if targets else {})
     if targets and not amount.prompts:
         plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
     pictures = pictures_drawn(plan)
@@ -193,9 +131,22 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise SteeringError(f"--k {text!r} must be whole numbers separated by commas, as 1,3,5,8,10") from None
 
 
+def _names(concepts: str) -> list[str]:
+    """Concepts separated by commas, each once."""
+    names = [name.strip() for name in concepts.split(",")]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice or not all(names):
+        raise SteeringError(f"--concepts {concepts!r} must name each concept once, separated by commas")
+    return names
+
+
 def _own_targets(given: list[str]) -> dict[str, Path]:
     """``CONCEPT=FILE`` as a mapping."""
     pairs = [item.partition("=") for item in given]
+    names = [name for name, _, _ in pairs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise SteeringError(f"--targets names {twice[0]!r} twice; put its prompts into one file")
     for item, (_, equals, path) in zip(given, pairs, strict=True):
         if not equals or not path:
             raise SteeringError(f"--targets {item!r} is not CONCEPT=FILE")
@@ -212,20 +163,20 @@ class _Work:
 
         if out.exists() and not out.is_dir():
             raise SteeringError(f"--out {out} is a file; name a folder")
-        self.plan, self.price, self.out, self.as_json = plan, measured.judge_price, out, as_json
+        self.plan, self.price, self.out, self.as_json = plan, measured.prices(), out, as_json
         self.measures = measured.measures()
         self.crew = Crew.from_environment()
         self.device = _own_device(device)
         self.model = load_model(model, self.device)
         self.guidance = defaults_of(self.model.family).guidance if plan.guidance is None else plan.guidance
 
-    def subjects(self, concepts: str | None, targets: dict[str, Path]) -> list[Any]:
-        """The concepts with their prompts; all built-in ones of the model's family where none are named."""
+    def subjects(self, concepts: list[str] | None, targets: dict[str, Path]) -> list[Any]:
+        """The concepts with their prompts; all built-in ones of the model's family where None are named."""
         from ..concepts.prompts import evaluated, read_prompts
         from ..study.subject import load_subject
 
         family = self.model.family
-        names = [name.strip() for name in concepts.split(",")] if concepts else evaluated(family)
+        names = evaluated(family) if concepts is None else concepts
         unknown = set(targets) - set(names)
         if unknown:
             raise SteeringError(f"--targets names {', '.join(sorted(unknown))}, which --concepts does not")
@@ -244,7 +195,7 @@ class _Work:
             values |= {"questions": asked, "input_tokens": tokens[0], "output_tokens": tokens[1]}
             text += f"; at most {asked:,} questions to the judge, about {tokens[0]:,} tokens in and {tokens[1]:,} out"
             if self.price:
-                values["dollars"] = round(_dollars(tokens, self.price), 2)
+                values["dollars"] = round((tokens[0] * self.price[0] + tokens[1] * self.price[1]) / 1e6, 2)
                 text += f", {values['dollars']:.2f} dollars"
         answer(values, self.as_json, text)
 
@@ -273,16 +224,6 @@ def short(part: Mapping[str, Any]) -> dict[str, Any]:
     """What was chosen for a concept, and the presence in every arm."""
     presence = {name: round(arm["presence"]["mean"], 2) for name, arm in part["arms"].items()}
     return {"chosen": part["chosen"], "presence": presence}
-
-
-def _dollars(tokens: tuple[int, int], price: str) -> float:
-    try:
-        each = [float(part) for part in price.split(",")]
-        return (tokens[0] * each[0] + tokens[1] * each[1]) / 1e6
-    except (ValueError, IndexError):
-        raise SteeringError(
-            f"--judge-price {price!r} must be two numbers, dollars per million tokens in and out"
-        ) from None
 
 
 def _own_device(device: str) -> str:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from ..checks import check_text, short
 from ..errors import SteeringError
-from ..files import parse_object, read_text
+from ..files import read_text
+from .tables import CURLY, csv_rows, jsonl_rows, lines_of
 
 Item = TypeVar("Item")
 
 CONCEPTS = Path(__file__).resolve().parent.parent.parent / "vectors" / "concepts"
 """Folder of the built-in concepts, ``<family>/<name>/fit.csv``."""
-
-_CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pai
     Raises:
         SteeringError: no pair, a missing column, or a row without one of its two sides.
     """
-    rows = jsonl_rows(text, name) if jsonl else _csv_rows(text, name)
+    rows = jsonl_rows(text, name) if jsonl else csv_rows(text, name, ("positive", "negative"))
     pairs = []
     for line, row in rows:
         sides = [row.get(key) for key in ("positive", "negative")]
@@ -79,7 +75,7 @@ def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pai
             raise SteeringError(
                 f"{name}, line {line}: a pair needs both a positive and a negative prompt, got {short(row)}"
             )
-        pairs.append(_pair([str(side).translate(_CURLY).strip() for side in sides], f"{name}, line {line}"))
+        pairs.append(_pair([str(side).translate(CURLY).strip() for side in sides], f"{name}, line {line}"))
     if not pairs:
         raise SteeringError(f"{name} holds no pairs; write one 'positive,negative' row each, fifty work well")
     return pairs
@@ -92,10 +88,10 @@ def parse_lines(text: str, name: str = "pairs") -> list[Pair]:
         SteeringError: no pair, or a line without exactly one bar and two prompts.
     """
     pairs = []
-    for line, content in enumerate(text.splitlines(), start=1):
+    for line, content in enumerate(lines_of(text), start=1):
         if not content.strip() or content.lstrip().startswith("#"):
             continue
-        sides = [side.strip() for side in content.translate(_CURLY).split("|")]
+        sides = [side.strip() for side in content.translate(CURLY).split("|")]
         if len(sides) != 2 or not all(sides):
             raise SteeringError(f"{name}, line {line}: expected 'positive | negative', got {short(content.strip())}")
         pairs.append(_pair(sides, f"{name}, line {line}"))
@@ -123,42 +119,3 @@ def pairs_hash(pairs: Sequence[Pair]) -> str:
     """SHA-256 of the pairs in their order."""
     text = json.dumps([[pair.positive, pair.negative] for pair in pairs], ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _csv_rows(text: str, name: str) -> list[tuple[int, dict]]:
-    # Quotes that enclose a field must be straight before the csv module sees them.
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff").translate(_CURLY)), skipinitialspace=True)
-    with reading_csv(reader, name):
-        header = [(column or "").strip() for column in reader.fieldnames or []]
-    if not {"positive", "negative"} <= set(header):
-        raise SteeringError(
-            f"{name}: the first line must be the header positive,negative, got {','.join(header) or 'nothing'}"
-        )
-    reader.fieldnames = header
-    with reading_csv(reader, name):
-        read = [(reader.line_num, row) for row in reader]
-    rows = []
-    for line, row in read:
-        if not any(isinstance(value, str) and value.strip() for value in row.values()):
-            continue
-        if None in row:
-            raise SteeringError(f"{name}, line {line}: more columns than the header; quote prompts with commas")
-        rows.append((line, row))
-    return rows
-
-
-@contextmanager
-def reading_csv(reader: csv.DictReader, name: str) -> Iterator[None]:
-    """What a CSV reader cannot read is refused with its line."""
-    try:
-        yield
-    except csv.Error as error:
-        raise SteeringError(
-            f"{name}, line {reader.line_num + 1}: not CSV ({error}); a quote may be left open"
-        ) from None
-
-
-def jsonl_rows(text: str, name: str) -> list[tuple[int, dict]]:
-    """The objects of JSON lines with the numbers of their lines."""
-    lines = enumerate(text.lstrip("\ufeff").splitlines(), start=1)
-    return [(line, parse_object(content, f"{name}, line {line},")) for line, content in lines if content.strip()]

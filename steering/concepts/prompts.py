@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +11,8 @@ from typing import Any
 from ..checks import MOST_GUIDANCE, check_text, short
 from ..errors import SteeringError
 from ..files import parse_object, read_text
-from .pairs import CONCEPTS, built_in, jsonl_rows, reading_csv, spread
+from .pairs import CONCEPTS, built_in, spread
+from .tables import Row, csv_rows, jsonl_rows, lines_of, text_of
 
 ROLES = ("target", "sibling", "unrelated")
 SEED_COLUMNS = ("seed", "sd_seed", "evaluation_seed")
@@ -104,7 +103,10 @@ def load_concept(name: str, family: str = "pocket") -> Concept:
         if key in about and not (isinstance(about[key], list) and all(isinstance(text, str) for text in about[key])):
             raise SteeringError(f"{path}: {key!r} must be a list of texts, got {short(about[key])}")
     known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if key in about}
-    return Concept(**known, rubric=rubric, explicit=bool(about.get("explicit", False)))
+    explicit = about.get("explicit", False)
+    if not isinstance(explicit, bool):
+        raise SteeringError(f"{path}: 'explicit' must be true or false, got {short(explicit)}")
+    return Concept(**known, rubric=rubric, explicit=explicit)
 
 
 LONGEST_NAME = 64
@@ -128,13 +130,14 @@ def load_prompts(name: str, which: str, family: str = "pocket") -> list[Prompt]:
 def read_prompts(path: str | Path) -> list[Prompt]:
     """Prompts of a file: CSV with a ``prompt`` column, JSON lines with that key, or plain text, one a line.
 
-    CSV and JSON lines may also hold ``role`` (target if not), ``shows`` (labels separated by spaces), ``rest``
+    Blank lines, and lines of plain text that start with #, do not count. CSV and JSON lines may also hold ``role``
+    (target if not), ``shows`` (labels separated by spaces, or in JSON a list of them), ``rest``
     (the prompt without the concept), and a seed and guidance a row (`SEED_COLUMNS`, `GUIDANCE_COLUMNS`).
 
     Raises:
         FileNotFoundError: no such file.
-        SteeringError: another ending, no prompt, an unknown role, or a seed or guidance that is no number; the message
-            names the row.
+        SteeringError: another ending, no prompt, an unknown role, a value that is no text, or a seed or guidance that
+            is no number; the message names the line.
     """
     path = Path(path)
     if path.suffix not in _READERS:
@@ -142,8 +145,8 @@ def read_prompts(path: str | Path) -> list[Prompt]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file of prompts {path}")
     rows = _READERS[path.suffix](read_text(path), path.name)
-    numbered = [(i, row) for i, row in enumerate(rows, start=1) if str(row.get("prompt") or "").strip()]
-    prompts = [_prompt(row, f"{path.name}, row {i}") for i, row in numbered]
+    read = [_prompt(row, f"{path.name}, line {line}") for line, row in rows]
+    prompts = [prompt for prompt in read if prompt is not None]
     if not prompts:
         raise SteeringError(f"{path.name} holds no prompts")
     if len(prompts) < len(rows):  # as the I2P list has some
@@ -153,34 +156,35 @@ def read_prompts(path: str | Path) -> list[Prompt]:
     return prompts
 
 
-def _csv_rows(text: str, name: str) -> list[dict[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text))
-    with reading_csv(reader, name):
-        if "prompt" not in (reader.fieldnames or ()):
-            got = short(",".join(reader.fieldnames or ()))
-            raise SteeringError(f"{name}: the header must hold the column prompt, got {got}")
-        return list(reader)
+def _csv_rows(text: str, name: str) -> list[Row]:
+    return csv_rows(text, name, ("prompt",))
 
 
-def _json_rows(text: str, name: str) -> list[dict[str, Any]]:
-    return [row for _, row in jsonl_rows(text, name)]
+def _text_rows(text: str, name: str) -> list[Row]:
+    lines = enumerate(lines_of(text), start=1)
+    return [(number, {"prompt": line}) for number, line in lines if line.strip() and not line.startswith("#")]
 
 
-def _text_rows(text: str, name: str) -> list[dict[str, Any]]:
-    return [{"prompt": line} for line in text.splitlines() if line.strip() and not line.startswith("#")]
+_READERS = {".csv": _csv_rows, ".jsonl": jsonl_rows, ".txt": _text_rows}
 
 
-_READERS = {".csv": _csv_rows, ".jsonl": _json_rows, ".txt": _text_rows}
-
-
-def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
-    text, role = str(row.get("prompt") or "").strip(), str(row.get("role") or "target")
-    for part in (text, str(row.get("rest") or "")):
+def _prompt(row: Mapping[str, Any], where: str) -> Prompt | None:
+    """The prompt of a row; None where the row holds none."""
+    text, role, rest = (text_of(row, column, where) for column in ("prompt", "role", "rest"))
+    if not text:
+        return None
+    for part in (text, rest):
         check_text(part, where)
-    if role not in ROLES:
+    if role and role not in ROLES:
         raise SteeringError(f"{where}: role {short(role)} is not one of {', '.join(ROLES)}")
-    shows = tuple(str(row.get("shows") or "").split())
-    return Prompt(role, text, shows, str(row.get("rest") or ""), _seed(row, where), _guidance(row, where))
+    return Prompt(role or "target", text, _shows(row, where), rest, _seed(row, where), _guidance(row, where))
+
+
+def _shows(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    given = row.get("shows")
+    if isinstance(given, list) and all(isinstance(label, str) for label in given):
+        return tuple(given)
+    return tuple(text_of(row, "shows", where).split())
 
 
 def _first(row: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -191,8 +195,8 @@ def _seed(row: Mapping[str, Any], where: str) -> int | None:
     given = _first(row, SEED_COLUMNS)
     if given is None:
         return None
-    text = str(given).removesuffix(".0")  # as spreadsheets write whole numbers
-    if not text.isdecimal() or int(text) >= 2**63:
+    text = str(given).strip().removesuffix(".0")  # as spreadsheets write whole numbers
+    if not text.isdecimal() or len(text) > 19 or int(text) >= 2**63:
         raise SteeringError(f"{where}: seed must be a whole number from 0, got {short(given)}")
     return int(text)
 
@@ -203,7 +207,7 @@ def _guidance(row: Mapping[str, Any], where: str) -> float | None:
         return None
     try:
         number = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not abs(number) <= MOST_GUIDANCE:  # what is not a number is not either
         raise SteeringError(f"{where}: guidance must be a number up to {MOST_GUIDANCE:g}, got {short(given)}")

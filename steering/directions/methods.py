@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import SteeringError
 from ..linalg import lead_first
 from .contrast import Contrast, best_alpha, candidates, contrast_of
+from .source_study import moved_along, read_along
 from .whitening import whitened_readout
 
 Method = Callable[..., Tensor]
@@ -69,8 +70,8 @@ def contrastive(
     varies with the concept and not without it is kept of d, the rest is dropped.
 
     Contrastive PCA is of Abid et al. (arXiv 1709.06716); this choice of foreground and background, and α = 1, are the
-    source study's. Traces are normalised and the cut is relative, since widths and magnitudes differ between sites;
-    the study cuts at an eigenvalue of 0.5.
+    source study's. The rest is a variant: traces are normalised and the cut is relative, since widths and magnitudes
+    differ between sites, and one direction is read and moved along; `cpca-source` is what the study ran.
 
     Raises:
         SteeringError: a rank other than 1, or more components than pairs or channels.
@@ -179,6 +180,7 @@ DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
         "cpca-paired": contrastive_paired,
         "cpca-denoised": contrastive_denoised,
         "whitened": mean_difference,  # read with `READOUTS`
+        "cpca-source": moved_along,  # read with `READOUTS`
     }
 )
 """Method name -> function."""
@@ -186,8 +188,13 @@ CONTRASTS = MappingProxyType(
     {"cpca": centred_contrast, "cpca-paired": paired_contrast, "cpca-denoised": denoising_contrast}
 )
 """Methods that have an α and a background -> what they contrast."""
-READOUTS = MappingProxyType({"whitened": whitened_readout})
-"""Methods that read tokens with other rows than they move them along -> function of (positive, negative, rows)."""
+READOUTS: MappingProxyType[str, Callable[..., Tensor]] = MappingProxyType(
+    {"whitened": whitened_readout, "cpca-source": read_along}
+)
+"""Methods that read tokens with other rows than they move them along -> function of (positive, negative) and of
+``rows``, those they are moved along, or of what a method of `LATE` takes."""
+LATE = ("cpca-source",)
+"""Methods that also take both sides of the ``previous`` noise level ``[2, N, C]``."""
 AUTO = "auto"
 
 
@@ -226,9 +233,9 @@ def get_direction(name: str, alpha: float | str = 1.0, components: int | None = 
         raise SteeringError(f"direction {name!r} is not one of {', '.join(DIRECTIONS)}")
     if components is not None and name not in CONTRASTS:
         raise SteeringError(f"direction {name!r} takes no number of components; {', '.join(CONTRASTS)} do")
+    weight = parse_alpha(alpha)
     if name not in CONTRASTS:
         return DIRECTIONS[name]
-    weight = parse_alpha(alpha)
     if isinstance(weight, str):
         return partial(_automatic, name, components)
     return partial(DIRECTIONS[name], alpha=weight, components=components)

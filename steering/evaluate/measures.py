@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..errors import SteeringError
 from .clip_score import DEFAULT, DEFAULT_WEIGHTS, OpenClip, PocketClip
 from .inception import Inception
 from .judge import Judge, JudgeSettings
@@ -61,6 +62,11 @@ def _clip(measures: Measures, family: str, device: str) -> OpenClip | PocketClip
     own = "pocket" if family == "pocket" and not measures.clip_weights else DEFAULT
     model = measures.clip or own
     if model == "pocket":
+        if measures.clip_weights:
+            raise SteeringError(
+                f"--clip pocket has weights of its own; leave --clip-weights {measures.clip_weights} out, or name "
+                "another CLIP"
+            )
         return PocketClip()
     weights = measures.clip_weights or (DEFAULT_WEIGHTS if model == DEFAULT else None)
     return OpenClip(model, weights, device)

@@ -25,7 +25,9 @@ LENGTH = 77
 LONG = 8
 """From so many tokens on, a segment of one weight may be broken between two chunks; a shorter one moves to the next."""
 MOST = 16
-"""Most chunks of a prompt, and of a batch when its prompts are repeated to one length."""
+"""Most chunks of a prompt."""
+TOGETHER = 64
+"""Most chunks that prompts of different lengths are repeated to; any two of up to eight chunks meet below."""
 Weighted = tuple[str, float]
 
 
@@ -157,8 +159,8 @@ def encode(prompts: Sequence[str], tokenizer: Any, encoder: Callable[[Tensor], T
 
 
 def same_length(contexts: Sequence[Tensor]) -> list[Tensor]:
-    """Embeddings ``[..., T, C]`` repeated along their tokens to a common length."""
+    """Embeddings ``[..., T, C]`` repeated along their tokens to a common length, which attention does not notice."""
     longest = math.lcm(*(context.shape[-2] for context in contexts))
-    if longest > MOST * LENGTH:
+    if longest > TOGETHER * LENGTH:
         raise SteeringError("prompts of very different lengths cannot be drawn together; draw them one by one")
     return [context.repeat(*[1] * (context.ndim - 2), longest // context.shape[-2], 1) for context in contexts]

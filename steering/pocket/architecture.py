@@ -33,6 +33,16 @@ UNET: dict[str, Any] = {
     "cross_attention_dim": CONTEXT_WIDTH,
     "attention_head_dim": (2, 4, 8, 8),  # diffusers' name for the number of heads
 }
+VAE: dict[str, Any] = {
+    "sample_size": SIZE,
+    "latent_channels": 4,
+    "block_out_channels": (32, 32, 64, 64),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "layers_per_block": 1,
+    # Wide groups: a norm over one or two channels would take the colour of the whole picture away.
+    "norm_num_groups": 4,
+}
 TEXT_ENCODER: dict[str, Any] = {
     "vocab_size": 49408,
     "hidden_size": CONTEXT_WIDTH,
@@ -60,6 +70,13 @@ def new_unet() -> UNet2DConditionModel:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     return UNet2DConditionModel(**UNET)
+
+
+def new_vae() -> Any:
+    """An untrained `AutoencoderKL` at the pocket's widths (1.0 million parameters)."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    return AutoencoderKL(**VAE)
 
 
 def new_text_encoder() -> CLIPTextModel:

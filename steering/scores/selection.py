@@ -9,6 +9,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from ..checks import short
 from ..errors import SteeringError
 from ..sites import Site, choose_sites, sort_sites
 from .navigator import Scores
@@ -84,8 +85,8 @@ def restricted(scores: Scores, kinds: str) -> Scores:
 
 
 def _seed(text: str) -> int:
-    if text and not text.isdecimal():
-        raise SteeringError(f"select 'random:{text}' must name a seed, a whole number from 0, as random:1")
+    if text and not (text.isdecimal() and len(text) < 20):
+        raise SteeringError(f"select {short(f'random:{text}')} must name a seed, a whole number from 0, as random:1")
     return int(text or 0)
 
 

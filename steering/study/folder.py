@@ -39,7 +39,7 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
 
     Raises:
         SteeringError: it is another setting's, and the message says in what they differ; or it holds files and no
-            setting, so they are a stranger's.
+            setting, or one that is none of ours, so they are a stranger's. One of ours that is cut short is made again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
@@ -56,6 +56,8 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
     except FileExistsError:
         known = _known(path)
     if known is None:
+        if not b'{\n "command"'.startswith(path.read_bytes()[:12]):
+            raise SteeringError(f"{path} is no setting of ours, so the folder is somebody else's; name another folder")
         discard_damaged(path, "made")
         return belongs(folder, setting)
     other = [key for key in {**known, **setting} if known.get(key) != setting.get(key)]

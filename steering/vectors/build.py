@@ -12,7 +12,7 @@ from torch import Tensor
 from ..activations.store import Activations
 from ..checks import MOST
 from ..directions.backgrounds import get_background
-from ..directions.methods import CONTRASTS, READOUTS, Method, get_direction, mean_difference, parse_alpha
+from ..directions.methods import CONTRASTS, LATE, READOUTS, Method, get_direction, mean_difference, parse_alpha
 from ..errors import SteeringError
 from ..folds import folds_of
 from ..scores.navigator import FOLDS, Scores, score
@@ -134,12 +134,15 @@ class _Maker:
         for knot in range(samples.shape[2]):
             one, other = samples[:, :, knot].double()
             against = self._against(one, other, first, site, active, knot)
-            directions = self.method(one, other, self.rank, **against).float()
+            directions = self.method(one, other, self.rank, **against, **self._late(samples, knot)).float()
             # A step without any difference has no direction; a legal placeholder (the unit vectors e_k) keeps the
             # file regular.
             legal = used[knot] or directions[0].norm() > 0.5
             rows.append(directions if legal else torch.eye(*directions.shape))
         return SiteVector(torch.stack(rows), negative.mean(0), (positive - negative).mean(0), active)
+
+    def _late(self, samples: Tensor, knot: int) -> dict[str, Tensor]:
+        return {"previous": samples[:, :, max(knot - 1, 0)].double()} if self.direction in LATE else {}
 
     def samples(self, tensor: Tensor, active: Tensor) -> Tensor:
         """Activations ``[2, N, S, C]`` as the directions see them: themselves, or averaged over the active levels."""
@@ -164,10 +167,13 @@ class _Maker:
         return plain.vector(other, {site: part.active for site, part in made.sites.items()})
 
     def _read(self, tensor: Tensor, part: SiteVector) -> SiteVector:
-        positive, negative = self.samples(tensor, part.active).double()
+        samples = self.samples(tensor, part.active)
+        positive, negative = samples.double()
         readout = READOUTS[self.direction]
-        knots = enumerate(part.direction.double())
-        rows = [readout(positive[:, knot], negative[:, knot], directions) for knot, directions in knots]
+        rows = [
+            readout(positive[:, knot], negative[:, knot], **(self._late(samples, knot) or {"rows": directions}))
+            for knot, directions in enumerate(part.direction.double())
+        ]
         return replace(part, readout=torch.stack(rows).float())
 
 

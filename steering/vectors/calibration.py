@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import check_finite, short
 from ..errors import SteeringError
 from ..models.recording import Reducer
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
@@ -53,12 +54,33 @@ def captured_negatives(model: CapturableModel, captured: Mapping[str, Any]) -> t
         raise SteeringError(
             f"gate thresholds need {', '.join(missing)} of the capture, which the file lacks; capture again"
         )
-    if model.weights_hash() != captured["model"]["weights"]:
+    if model.weights_hash() != captured["model"].get("weights"):
         raise SteeringError(
-            f"gate thresholds need the model that was captured ({captured['model']['name']}), and this is another; "
+            f"gate thresholds need the model that was captured ({captured['model'].get('name')}), and this is another; "
             "give that one, or do without thresholds"
         )
-    return captured["negatives"], CaptureSettings(*(captured[name] for name in ("steps", "guidance", "seed", "size")))
+    return _texts(captured["negatives"]), CaptureSettings(*(_number(captured, name) for name in SETTINGS))
+
+
+SETTINGS = ("steps", "guidance", "seed", "size")
+
+
+def _texts(negatives: Any) -> list[str]:
+    if not isinstance(negatives, list) or not negatives or not all(isinstance(text, str) for text in negatives):
+        raise SteeringError(f"the capture's negatives {short(negatives)} must be a list of prompts; capture again")
+    return negatives
+
+
+def _number(captured: Mapping[str, Any], name: str) -> Any:
+    """A setting of the capture: guidance is a number, a size may be a pair, the rest are whole numbers."""
+    value = captured[name]
+    parts = value if name == "size" and isinstance(value, list) and len(value) == 2 else [value]
+    for part in parts:
+        if name == "guidance":
+            check_finite(part, "the capture's guidance")
+        elif isinstance(part, bool) or not isinstance(part, int):
+            raise SteeringError(f"the capture's {name} {short(value)} must be a whole number; capture again")
+    return tuple(parts) if len(parts) == 2 else value
 
 
 def _fill(values: dict[Site, list[list[Tensor]]]) -> dict[Site, list[list[Tensor]]]:

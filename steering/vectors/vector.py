@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_levels, check_mapping, check_numbers, check_text, some_of
+from ..checks import check_finite, check_levels, check_mapping, check_numbers, check_source, some_of
 from ..errors import SteeringError
 from ..files import named, read_tensors, write_tensors
 from ..sites import Site, sort_sites
@@ -264,8 +264,7 @@ def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
 
 def _check_metadata(metadata: Mapping[str, Any], active_sigmas: Tensor) -> None:
     """Refuse metadata that would fail, or steer beyond reason, only when they are used."""
-    check_mapping(metadata.get("model", {}), "model")
-    check_text(str(metadata.get("concept") or ""), "the concept's name")
+    check_source(metadata)
     advice = check_mapping(metadata.get("recommended", {}), "the recommended setting")
     if not isinstance(advice.get("preset", ""), str):
         raise SteeringError(f"the recommended preset {advice['preset']!r} must be a name")

@@ -95,6 +95,7 @@ def test_a_strip_starts_from_the_original_and_drifts_away(tmp_path):
         (("generate", "--replace", DOG), "must be FILE=FILE"),
         (("generate", "--add", "missing.safetensors"), "there is no file"),
         (("sweep", "--vector", DOG, "--strengths", "0,strong"), "numbers separated by commas"),
+        (("sweep", "--vector", f"{DOG}:2"), "give the FILE alone"),
         (("sweep", "--vector", DOG, "--mode", "swap"), 'Choose from: "suppress", "replace"'),
         (("map", "--vector", DOG, "--mode", "replace"), "takes a second vector"),
         (("map", "--vector", DOG, "--target", CAT), "takes no second vector"),

@@ -73,6 +73,15 @@ def test_a_dry_run_draws_nothing_and_estimates_the_judge(tmp_path):
             "ViT-B-32 does not load from 'none.pt'",
         ),
         (("evaluate", "pocket", "dog", "--vector", "none.safetensors"), "there is no file"),
+        (("evaluate", "pocket", "dog,van_gogh", "--vector", "none.safetensors"), "'dog,van_gogh' is not one of"),
+        (("evaluate", "pocket", "", "--vector", "none.safetensors"), "concept '' is not one of"),
+        (("study", "pocket", "--concepts", ""), "must name each concept once"),
+        (("study", "pocket", "--concepts", "dog, dog", "--dry-run"), "must name each concept once"),
+        (("study", "pocket", "--targets", "dog=a.csv", "--targets", "dog=b.csv"), "--targets names 'dog' twice"),
+        (("study", "pocket", "--clip", "pocket", "--clip-weights", "x.pt"), "--clip pocket has weights of its own"),
+        (("study", "pocket", "--judge-price", "nan,1"), "must be two numbers from 0"),
+        (("study", "pocket", "--judge-price", "1,2,3"), "must be two numbers from 0"),
+        (("study", "pocket", "--judge-price", "1"), "must be two numbers from 0"),
     ],
 )
 def test_bad_input_ends_with_one_sentence_and_status_2(words, message, tmp_path):

@@ -40,7 +40,7 @@ def test_spreadsheet_habits_do_no_harm():
     ("text", "message"),
     [
         ("", "header"),
-        ("prompt\na dog", "header positive,negative, got prompt"),
+        ("prompt\na dog", "the columns positive, negative, got 'prompt'"),
         ("positive,negative\n", "holds no pairs"),
         ("positive,negative\na dog,", "line 2"),
         ("positive,negative\na dog, big,a cat", "quote prompts with commas"),

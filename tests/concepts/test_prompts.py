@@ -48,8 +48,8 @@ def test_json_lines_and_plain_text_are_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("p.csv", "text\na\n", "column prompt"),
-        ("p.csv", "prompt,seed\na,1\nb,many\n", "row 2: seed .* 'many'"),
+        ("p.csv", "text\na\n", "columns prompt"),
+        ("p.csv", "prompt,seed\na,1\nb,many\n", "line 3: seed .* 'many'"),
         ("p.csv", "prompt,seed\na,-1\n", "whole number"),
         ("p.csv", "prompt,guidance\na,nan\n", "must be a number"),
         ("p.csv", "prompt,role\na,hero\n", "'hero'"),

@@ -122,7 +122,9 @@ def test_alpha_is_a_number_from_0_or_chosen(name):
 
 
 def test_alpha_plays_no_part_elsewhere():
-    assert get_direction("mean", "much") is mean_difference
+    assert get_direction("mean", 3) is mean_difference
+    with pytest.raises(ValueError, match="auto or a number from 0"):
+        get_direction("mean", float("nan"))
     with pytest.raises(ValueError, match="takes no number of components"):
         get_direction("pca", components=3)
 

@@ -104,6 +104,9 @@ def test_prompts_of_different_lengths_share_a_batch(tokenizer):
     short, long = encode(["a dog", "dog " * 100], tokenizer, encoder)
     assert short.shape == long.shape == (2 * LENGTH, 1)
     assert torch.equal(short[:LENGTH], short[LENGTH:])
+    four, five = same_length([torch.arange(4.0 * LENGTH)[:, None], torch.zeros(5 * LENGTH, 1)])
+    assert four.shape == five.shape == (20 * LENGTH, 1)
+    assert torch.equal(four[: 4 * LENGTH], four[16 * LENGTH :])
     with pytest.raises(SteeringError, match="one by one"):
         same_length([torch.zeros(15 * LENGTH, 1), torch.zeros(14 * LENGTH, 1)])
 

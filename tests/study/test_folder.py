@@ -42,12 +42,20 @@ def test_another_setting_is_refused_in_one_sentence(setting, tmp_path, change, w
     assert (tmp_path / NAME).read_text() == before
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{", '{"a": NaN}'])
+@pytest.mark.parametrize("damage", ["", "{", '{\n "command": "study",\n "model": NaN'])
 def test_a_damaged_mark_is_made_again(setting, tmp_path, damage):
     (tmp_path / NAME).write_text(damage)
     with pytest.warns(UserWarning, match="was damaged"):
         belongs(tmp_path, setting())
     assert json.loads((tmp_path / NAME).read_text()) == setting()
+
+
+@pytest.mark.parametrize("theirs", ["[]", "mine: yes", '{"a": NaN}'])
+def test_a_stranger_s_file_of_that_name_stays(setting, tmp_path, theirs):
+    (tmp_path / NAME).write_text(theirs)
+    with pytest.raises(SteeringError, match="is no setting of ours"):
+        belongs(tmp_path, setting())
+    assert (tmp_path / NAME).read_text() == theirs
 
 
 def test_a_stranger_s_folder_is_not_taken_over(setting, tmp_path):

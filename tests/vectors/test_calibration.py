@@ -83,6 +83,27 @@ def test_thresholds_need_the_very_model_that_was_captured(toy_model):
         captured_negatives(toy_model, about)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"negatives": "a cat"},
+        {"negatives": [1]},
+        {"negatives": []},
+        {"steps": "3"},
+        {"steps": 3.5},
+        {"seed": True},
+        {"size": [64, "x"]},
+        {"size": {}},
+        {"guidance": "4"},
+        {"guidance": 10**400},
+    ],
+)
+def test_a_capture_that_says_nonsense_gives_no_thresholds(toy_model, odd):
+    about = {**CAPTURED, "model": {"weights": toy_model.weights_hash(), "name": "toy"}, **odd}
+    with pytest.raises(SteeringError, match=next(iter(odd))):
+        captured_negatives(toy_model, about)
+
+
 def test_each_prompt_is_drawn_from_its_own_seed_whatever_the_batches(captured, toy_model):
     vector, prompts = build(captured, select_by="in4.attn2"), [pair.negative for pair in PAIRS]
     rows = []
