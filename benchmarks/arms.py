@@ -15,9 +15,10 @@ from steering.interventions.entry import DEFAULT_PRESET
 from steering.models.sampling import CaptureSettings
 from steering.study.choice import Outcome
 from steering.study.measurements import Measurements, lost, presence
-from steering.study.plan import Arm, Counts, Plan
+from steering.study.outcome import outcome_of
+from steering.study.plan import COUNTERFACTUAL, Arm, Counts, Plan
 from steering.study.results import Result
-from steering.study.run import Study, outcome_of
+from steering.study.run import Study
 from steering.study.setting import Setting
 from steering.study.subject import load_subject
 from steering.study.vectors import captured
@@ -30,11 +31,13 @@ class Compared:
     Attributes:
         measured: of the arm.
         original: of the unsteered pictures.
+        without: of the pictures of the prompts without the concept.
         setting: how the arm is steered; None for the original itself.
     """
 
     measured: Measurements
     original: Measurements
+    without: Measurements
     setting: Setting | None = None
 
     @cached_property
@@ -58,7 +61,8 @@ class Compared:
     @property
     def outcome(self) -> Outcome:
         """The means, as settings are chosen by."""
-        return outcome_of(self.setting or Setting("", DEFAULT_PRESET, 0.0), self.measured, self.original)
+        setting = self.setting or Setting("", DEFAULT_PRESET, 0.0)
+        return outcome_of(setting, self.measured, self.original, self.without)
 
     def cells(self) -> str:
         """Presence with its interval, losses with their one-sided bounds, as cells of a table."""
@@ -89,11 +93,18 @@ class Arms:
         return self._compared(Setting(str(path), name, entry.strength, (first, last)))
 
     def _compared(self, setting: Setting | None) -> Compared:
-        arms = [Arm("original", "original", self.counts, split=self.split)]
+        targets = (self.counts[0], 0, 0)
+        arms = [
+            Arm("original", "original", self.counts, split=self.split),
+            Arm(COUNTERFACTUAL, COUNTERFACTUAL, targets, split=self.split, rest=True),
+        ]
         if setting is not None:
             arms.append(Arm("steered", "steered", self.counts, setting, split=self.split))
         (result,) = self.study.measure([Result(self.subject, arms, {})], self.counts)
-        return Compared(result.measurements[arms[-1].name], result.measurements["original"], setting)
+        made = result.measurements
+        return Compared(
+            made["original" if setting is None else "steered"], made["original"], made[COUNTERFACTUAL], setting
+        )
 
 
 def capture_of(model: steering.DiffusionModel, name: str, folder: Path, batch: int = 10) -> steering.Activations:

@@ -83,7 +83,7 @@ def compared(model: steering.DiffusionModel, name: str, options: argparse.Namesp
         vector = steering.build(captures[name], scores, top_k=K[name], **arguments(how, captures, name))
         built = time.perf_counter() - started
         tried = {strength: dev.steered(vector, strength, "precise") for strength in STRENGTHS}
-        strength = min(tried, key=lambda one: tried[one].outcome.total)
+        strength = max(tried, key=lambda one: tried[one].outcome.worth)
         made = test.steered(vector, strength, "precise")
         print(f"| {title} | {strength:g} | {made.cells()} | {built:.1f} |", flush=True)
         kept[title] = {

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from steering.evaluate.statistics import Estimate
 from steering.study.table import interval
 
 CONTROLS = ("sign_flip", "isotropic", "other_concept")
@@ -12,8 +13,18 @@ CONTROLS = ("sign_flip", "isotropic", "other_concept")
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+")
-    print("| concept | setting | presence, original → steered | siblings lose | unrelated lose | controls a, b, c |")
-    print("|---|---|---|---|---|---|")
+    head = (
+        "concept",
+        "setting",
+        "clean, %",
+        "presence",
+        "debris",
+        "siblings lose",
+        "unrelated lose",
+        "controls a, b, c",
+    )
+    print(f"| {' | '.join(head)} |")
+    print(f"|{'---|' * len(head)}")
     for folder in parser.parse_args().folders:
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         for concept, part in results["concepts"].items():
@@ -25,11 +36,13 @@ def main() -> None:
                 rank = f", rank {setting['rank']}" * (setting["rank"] > 1)
                 text = f"{setting['preset']} {setting['strength']:g}, k = {setting['k']}{rank}"
                 is_chosen = name == "chosen"
-                controls = ", ".join(f"{arms[c]['presence']['mean']:.0f}" for c in CONTROLS) if is_chosen else ""
-                losses = [arms[name]["lost"][role] for role in ("sibling", "unrelated")]
+                left = [arms[control]["removal"]["presence"]["mean"] for control in CONTROLS if control in arms]
+                controls = ", ".join(f"{value:.0f}" for value in left) if is_chosen else ""
+                losses = [arms[name]["losses"][role] for role in ("sibling", "unrelated")]
                 lost = [f"{loss['loss']['mean']:.1f} (≤ {loss['bound']:.1f})" for loss in losses]
-                shown = f"{interval(arms['original']['presence'])} → {interval(arms[name]['presence'])}"
-                row = (concept, text + " (chosen)" * is_chosen, shown, *lost, controls)
+                parts = arms[name]["removal"]
+                shown = [interval(Estimate(**parts[p])) if parts[p] else "" for p in ("clean", "presence", "debris")]
+                row = (concept, text + " (chosen)" * is_chosen, *shown, *lost, controls)
                 print(f"| {' | '.join(row)} |")
 
 

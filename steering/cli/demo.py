@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from .options import Json, answer, console, progress
-from .study import short
+
+if TYPE_CHECKING:
+    from ..study.records import Figures
 
 
 def demo(
@@ -30,7 +34,7 @@ def demo(
         prompts: Test prompts of each role.
     """
     from ..concepts.prompts import load_concept
-    from ..study.demo import FULL, QUICK, planned_rows, run_demo, with_prompts
+    from ..study.demo import FULL, QUICK, planned_rows, run_demo, summary, with_prompts
 
     load_concept(concept)
     plan, folder = QUICK if quick else FULL, out / (f"{concept}_quick" if quick else concept)
@@ -40,24 +44,34 @@ def demo(
     console.print(
         f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}"
     )
+    started = time.monotonic()
     with progress(rows, "demo") as update:
-        results = run_demo(concept, folder, plan, update)["concepts"][concept]
-    _print_demo(concept, results)
+        written = run_demo(concept, folder, plan, update)
+    chosen = written.results["concepts"][concept]["chosen"]
+    _print_demo(concept, written.figures[concept], chosen)
     report = str(folder / "report.html")
-    answer({"concept": concept, "report": report, **short(results)}, as_json, f"report: {report}")
+    found = {**summary(concept, written), "seconds": round(time.monotonic() - started, 1), "report": report}
+    answer(found, as_json, f"report: {report}")
 
 
-def _print_demo(concept: str, results: dict[str, Any]) -> None:
-    from ..study.tables import costs, interval
+def _print_demo(concept: str, figures: Figures, chosen: dict[str, Any]) -> None:
+    from ..study.table import interval
 
-    chosen, arms = results["chosen"], results["arms"]
-    table = Table(title=f"{concept}, means over {arms['original']['n']['target']} test prompts with 95 % intervals")
-    for heading in ("arm", "presence", "siblings lose (≤)", "unrelated lose (≤)"):
-        table.add_column(heading, justify="left" if heading == "arm" else "right")
-    for name, arm in arms.items():
-        if arm["group"] != "strength":
-            lost = ("", "") if arm["group"] == "original" else costs(arm)[:2]
-            table.add_row(name, interval(arm["presence"]), *lost)
+    table = Table(
+        title=f"{concept}, means over {figures['original'].n['target']} test prompts", box=SIMPLE_HEAD, pad_edge=False
+    )
+    headings = ("clean, % [95 %]", "presence", "debris", "kept", "siblings lose", "others lose")
+    for heading in ("arm", *headings):
+        table.add_column(
+            heading, justify="left" if heading == "arm" else "right", no_wrap=heading in ("arm", headings[0])
+        )
+    for name, arm in figures.items():
+        if arm.group == "strength":
+            continue
+        means = [arm.presence, arm.removal.debris, arm.removal.kept]
+        losses = [arm.losses.get(role) for role in ("sibling", "unrelated")] if arm.group != "original" else [None] * 2
+        means += [None if part is None else part.loss for part in losses]
+        table.add_row(name, interval(arm.removal.clean), *("" if m is None else f"{m.mean:.1f}" for m in means))
     console.print(table)
     console.print(
         f"chosen on dev: {chosen['preset']}, k = {chosen['k']}, strength {chosen['strength']:g}, rank {chosen['rank']}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -213,17 +212,19 @@ class _Work:
         with progress(rows, "study" if self.crew.world == 1 else f"study {self.crew.rank}") as update:
             study = Study(self.model, self.plan, self.out, metrics, self.crew, update)
             measured = stages(study)
-        results = write_study(study, measured)
+        written = write_study(study, measured)
         if self.crew.rank == 0:
-            concepts = {name: short(part) for name, part in results["concepts"].items()}
+            concepts = {name: self._short(name, written) for name in names}
             report = str(self.out / "report.html")
             answer({"report": report, "concepts": concepts}, self.as_json, f"report: {report}")
 
-
-def short(part: Mapping[str, Any]) -> dict[str, Any]:
-    """What was chosen for a concept, and the presence in every arm."""
-    presence = {name: round(arm["presence"]["mean"], 2) for name, arm in part["arms"].items()}
-    return {"chosen": part["chosen"], "presence": presence}
+    @staticmethod
+    def _short(name: str, written: Any) -> dict[str, Any]:
+        """What was chosen for a concept, and clean removal and presence in every arm."""
+        arms = written.figures[name].items()
+        clean = {arm: round(made.removal.clean.mean, 2) for arm, made in arms if made.removal.clean}
+        presence = {arm: round(made.presence.mean, 2) for arm, made in arms}
+        return {"chosen": written.results["concepts"][name]["chosen"], "clean": clean, "presence": presence}
 
 
 def _own_device(device: str) -> str:

@@ -44,11 +44,11 @@ def tune(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Find preset, sites, directions, strength and window that take most of a concept at the least cost.
+    """Find preset, sites, directions, strength and window that take a concept out cleanly at the least cost.
 
-    Settings are compared on dev prompts by the presence of the concept that is left and by what sibling and unrelated
-    prompts lose; on other models than the embedded one, both by CLIP. Interrupted, the same command goes on. What is
-    printed was chosen as the best of many: for figures to report, run steering evaluate with the vector.
+    Settings are compared on dev prompts by clean removal and by what sibling and unrelated prompts lose; on other
+    models than the embedded one, by the distance to the counterfactual in CLIP. Interrupted, the command goes on. What
+    is printed was chosen as the best of many: for figures to report, run steering evaluate with the vector.
 
     Args:
         concept: A built-in concept, or a folder of one.
@@ -60,7 +60,7 @@ def tune(
     """
     from ..evaluate.measures import Measures, metrics_of
     from ..models.loading import load_model
-    from ..study.choice import TUNING_RULE
+    from ..study.choice import RULE
     from ..study.folder import belongs, setting_of
     from ..study.plan import Plan
     from ..study.subject import load_subject
@@ -86,10 +86,11 @@ def tune(
     _plot(found, folder / "pareto.png", subject.name)
     search.vector(found).save(out)
     console.print(_table(f"{subject.name}: all dev prompts", found.finals, len(found.finals), taken))
-    console.print(TUNING_RULE)
+    console.print(RULE)
     values = {
         "out": str(out),
         "setting": taken.setting.name,
+        "removed": round(taken.removed, 2),
         "presence": round(taken.presence, 2),
         "siblings_lose": round(taken.sibling, 2),
         "unrelated_lose": round(taken.unrelated, 2),
@@ -115,12 +116,12 @@ def _table(title: str, outcomes: Sequence[Any], count: int, taken: Any = None) -
 
     front = pareto(outcomes)
     table = Table(title=title)
-    for heading in ("setting", "presence", "siblings lose", "unrelated lose", "change", "front"):
+    for heading in ("setting", "removed", "presence", "debris", "siblings lose", "unrelated lose", "front"):
         table.add_column(heading, justify="left" if heading == "setting" else "right")
     for one in promising(outcomes, count):
         mark = "taken" if one is taken else "yes" if one in front else ""
-        numbers = (one.presence, one.sibling, one.unrelated, one.change)
-        table.add_row(one.setting.name, *(f"{value:.1f}" for value in numbers), mark)
+        numbers = (one.removed, one.presence, one.debris, one.sibling, one.unrelated)
+        table.add_row(one.setting.name, *("" if value is None else f"{value:.1f}" for value in numbers), mark)
     return table
 
 
@@ -129,10 +130,10 @@ def _plot(found: Any, path: Path, concept: str) -> None:
     from ..study.choice import pareto
 
     pareto_plot(
-        [(one.cost, one.presence) for one in found.tried.values()],
-        [(one.cost, one.presence) for one in found.finals],
-        [(one.cost, one.presence, one.setting.name) for one in pareto(found.finals)],
-        (found.taken.cost, found.taken.presence),
+        [(one.cost, 100 - one.removed) for one in found.tried.values()],
+        [(one.cost, 100 - one.removed) for one in found.finals],
+        [(one.cost, 100 - one.removed, one.setting.name) for one in pareto(found.finals)],
+        (found.taken.cost, 100 - found.taken.removed),
         path,
         f"{concept}: {len(found.tried)} settings tried, dev prompts",
     )

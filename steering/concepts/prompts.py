@@ -31,6 +31,7 @@ class Prompt:
         rest: the prompt without the concept; empty where none is known.
         seed: its own seed; None lets the study draw one.
         guidance: its own guidance; None takes the study's.
+        phrase: what prompts of the same wording share; empty where that is not known.
     """
 
     role: str
@@ -39,6 +40,7 @@ class Prompt:
     rest: str = ""
     seed: int | None = None
     guidance: float | None = None
+    phrase: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,8 @@ def read_prompts(path: str | Path) -> list[Prompt]:
     """Prompts of a file: CSV with a ``prompt`` column, JSON lines with that key, or plain text, one a line.
 
     Blank lines, and lines of plain text that start with #, do not count. CSV and JSON lines may also hold ``role``
-    (target if not), ``shows`` (labels separated by spaces, or in JSON a list of them), ``rest``
-    (the prompt without the concept), and a seed and guidance a row (`SEED_COLUMNS`, `GUIDANCE_COLUMNS`).
+    (target if not), ``shows`` (labels separated by spaces, or in JSON a list of them), ``rest`` (the prompt without the
+    concept), ``phrase`` (a name for its wording), and a seed and guidance a row (`SEED_COLUMNS`, `GUIDANCE_COLUMNS`).
 
     Raises:
         FileNotFoundError: no such file.
@@ -177,7 +179,8 @@ def _prompt(row: Mapping[str, Any], where: str) -> Prompt | None:
         check_text(part, where)
     if role and role not in ROLES:
         raise SteeringError(f"{where}: role {short(role)} is not one of {', '.join(ROLES)}")
-    return Prompt(role or "target", text, _shows(row, where), rest, _seed(row, where), _guidance(row, where))
+    seed, guidance = _seed(row, where), _guidance(row, where)
+    return Prompt(role or "target", text, _shows(row, where), rest, seed, guidance, text_of(row, "phrase", where))
 
 
 def _shows(row: Mapping[str, Any], where: str) -> tuple[str, ...]:

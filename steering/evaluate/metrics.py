@@ -124,7 +124,8 @@ def judged(images: np.ndarray, prompts: Sequence[Prompt], concept: Concept) -> d
     Returns:
         ``presence`` of the concept, 0 to 100 (wrecks count as present); ``kept``, the same of what the prompt asks for
         (wrecks count as lost); ``rest``, of what it asks for besides the concept, NaN where that is nothing; ``scene``,
-        the probability that the picture is a scene.
+        the probability that the picture is a scene; ``debris``, 0 to 100, where the judge knows it; and
+        ``judge_features [N, d]``.
     """
     if not concept.judge:
         raise SteeringError(
@@ -137,6 +138,8 @@ def judged(images: np.ndarray, prompts: Sequence[Prompt], concept: Concept) -> d
         "kept": _each(verdict, [prompt.shows for prompt in prompts]),
         "rest": _each(verdict, rest),
         "scene": verdict.probabilities["scene"],
+        **({"debris": 100 * verdict.probabilities["debris"]} if "debris" in verdict.probabilities else {}),
+        "judge_features": verdict.features,
     }
 
 

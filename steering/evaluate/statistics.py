@@ -1,12 +1,12 @@
 """Statistics over prompts: intervals, tests, and corrections for asking often.
 
-The prompt is the unit throughout: pictures of one prompt with several seeds are averaged first (a cluster
-bootstrap over prompts), since an interval over pictures covers far too seldom.
+The prompt is the unit throughout: pictures of one prompt with several seeds are averaged first, since an interval over
+pictures covers far too seldom.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,7 +17,11 @@ from ..errors import SteeringError
 
 RESAMPLES = 9999
 FEW = 20
-"""Below so many prompts Student's t takes the place of the bootstrap, which then covers too seldom."""
+"""Fewest prompts for a bootstrap."""
+SMALL_LOSS = 20.0
+"""Points up to which a loss is one of degree; beyond, something was destroyed."""
+RARE_LEVEL, DEGREE_LEVEL = 0.04, 0.01
+"""How the 5 % of `upper_bound` are shared between losses that are rare and total, and those of degree."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -35,10 +39,17 @@ class Estimate:
         return f"{self.mean:.1f} [{self.low:.1f}, {self.high:.1f}]"
 
 
-def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
-    """Mean of one value per prompt ``[N]`` with a percentile bootstrap interval; t below `FEW` prompts.
+def estimate(values: np.ndarray, clusters: Sequence[Sequence[Hashable]] = (), seed: int = 0) -> Estimate:
+    """Mean of one value per prompt ``[N]`` with a 95 % interval that holds the widest of several.
 
-    The prompt is the unit: with several pictures a prompt, average them first.
+    These are Student's t; from `FEW` prompts the bootstrap BCa (Efron 1987), which follows a skewed distribution; and
+    for every grouping of the prompts a t whose standard error treats the groups as the sample (Liang and Zeger 1986),
+    since prompts of one phrase, or about one kind of thing, do not count as so many.
+
+    Args:
+        values: one a prompt; with several pictures a prompt, average them first.
+        clusters: groupings, each with N labels.
+        seed: of the bootstrap.
     """
     values = np.asarray(values, np.float64)
     n, mean = len(values), float(np.mean(values)) if len(values) else float("nan")
@@ -46,30 +57,64 @@ def estimate(values: np.ndarray, seed: int = 0) -> Estimate:
         return Estimate(mean, float("nan"), float("nan"), n)
     if np.ptp(values) == 0:  # scipy says so with a warning
         return Estimate(mean, mean, mean, n)
-    if n < FEW:
-        interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-        return Estimate(mean, float(interval.low), float(interval.high), n)
-    low, high = np.quantile(_resampled(values, seed), (0.025, 0.975))
+    half = max([_t_half(values, range(n)), *(_t_half(values, labels) for labels in clusters)])
+    low, high = mean - half, mean + half
+    if n >= FEW:
+        made: Any = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=seed, batch=1000)
+        low, high = min(low, made.confidence_interval.low), max(high, made.confidence_interval.high)
     return Estimate(mean, float(low), float(high), n)
 
 
-def upper_bound(values: np.ndarray, seed: int = 0) -> float:
-    """One-sided 95 % upper bound of the mean of ``[N]`` values over prompts: bootstrap, t below `FEW`."""
-    values = np.asarray(values, np.float64)
-    n = len(values)
+def _t_half(values: np.ndarray, labels: Sequence[Hashable]) -> float:
+    """Half of the 95 % interval of the mean, the groups being the sample; 0 where there is one group only.
+
+    SE² = G / (G - 1) Σ_g (Σ_{i in g} (x_i - x̄))² / N², with G - 1 degrees of freedom. With every prompt its own group
+    this is Student's t.
+    """
+    _, groups = np.unique(np.array([str(label) for label in labels]), return_inverse=True)
+    count = int(groups.max()) + 1
+    if count < 2:
+        return 0.0
+    sums = np.bincount(groups, values - values.mean())
+    error = np.sqrt(count / (count - 1) * np.square(sums).sum()) / len(values)
+    return float(stats.t.ppf(0.975, count - 1) * error)
+
+
+def upper_bound(losses: np.ndarray, most: float = 100.0) -> float:
+    """One-sided 95 % upper bound of the mean of losses ``[N]`` over prompts, each at most ``most``.
+
+    The larger of Student's t, and of a bound that holds where losses are rare and total: a t bound on the losses cut
+    off at `SMALL_LOSS`, plus the rest, most - `SMALL_LOSS`, times the bound of Clopper and Pearson (1934) on the share
+    of prompts that lose more. Where none of a hundred prompts lost anything, the mean may still be 2.5: a bootstrap,
+    and t, would say 0.
+    """
+    losses = np.asarray(losses, np.float64)
+    n = len(losses)
     if n < 2:
-        return float("nan") if not n or np.isnan(values).any() else float("inf")
-    if np.ptp(values) == 0:  # scipy says so with a warning
-        return float(values[0])
-    if n < FEW:
-        return float(stats.ttest_1samp(values, 0, alternative="less").confidence_interval(0.95).high)
-    return float(np.quantile(_resampled(values, seed), 0.95))
+        return float("nan") if not n or np.isnan(losses).any() else float("inf")
+    destroyed = int((losses > SMALL_LOSS).sum())
+    rare = stats.binomtest(destroyed, n, alternative="less").proportion_ci(1 - RARE_LEVEL, "exact").high
+    split = _t_bound(np.minimum(losses, SMALL_LOSS), DEGREE_LEVEL) + (most - SMALL_LOSS) * float(rare)
+    return max(_t_bound(losses, RARE_LEVEL + DEGREE_LEVEL), split)
 
 
-def _resampled(values: np.ndarray, seed: int) -> np.ndarray:
-    """Means of prompts drawn with replacement ``[RESAMPLES]``."""
-    n = len(values)
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES) @ values / n
+def _t_bound(values: np.ndarray, level: float) -> float:
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean() + stats.t.ppf(1 - level, len(values) - 1) * error)
+
+
+def stays_within(losses: np.ndarray, margin: float) -> bool:
+    """Whether losses ``[N]`` and gains are both shown to be below a margin, by `upper_bound`.
+
+    "Not significant" would not say that.
+
+    Raises:
+        SteeringError: a margin that is not positive.
+    """
+    if margin <= 0:
+        raise SteeringError(f"margin {margin} must be positive, in points")
+    losses = np.asarray(losses, np.float64)
+    return upper_bound(losses) < margin and upper_bound(-losses) < margin
 
 
 def sign_flip_p(differences: np.ndarray, permutations: int = RESAMPLES, seed: int = 0) -> float:
@@ -96,26 +141,6 @@ def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
         highest = max(highest, min(1.0, p_values[name] * (len(order) - i)))
         adjusted[name] = highest
     return {name: adjusted[name] for name in p_values}
-
-
-def equivalence_p(differences: np.ndarray, margin: float) -> float:
-    """p-value of "the mean differs by at least ``margin``": two one-sided t-tests (Schuirmann 1987), the larger.
-
-    A small p says that what should stay has stayed, within the margin. "Not significant" would not say that.
-
-    Raises:
-        SteeringError: a margin that is not positive.
-    """
-    if margin <= 0:
-        raise SteeringError(f"margin {margin} must be positive, in points")
-    values = np.asarray(differences, np.float64)
-    if len(values) < 2:
-        return 1.0
-    if not values.std():
-        return float(abs(values[0]) >= margin)
-    above: Any = stats.ttest_1samp(values, -margin, alternative="greater")
-    below: Any = stats.ttest_1samp(values, margin, alternative="less")
-    return float(max(above.pvalue, below.pvalue))
 
 
 def share(flags: np.ndarray) -> Estimate:

@@ -53,10 +53,10 @@ def pareto_plot(
     path: Path,
     title: str,
 ) -> None:
-    """Presence left over points lost: what was tried, the finalists, those that no other beats, and the one taken.
+    """Percent not removed over points lost: what was tried, the finalists, those that no other beats, the one taken.
 
     Args:
-        tried: (cost, presence) of the settings of the rounds, on few prompts.
+        tried: (cost, percent not removed) of the settings of the rounds, on few prompts.
         finals: the same of the finalists, on all prompts.
         front: the same of the finalists that no other beats on both, with their names.
         taken: the one taken.
@@ -75,7 +75,7 @@ def pareto_plot(
         axes.plot([], [], " ", label=f"{number}: {name}")
     axes.plot([taken[0]], [taken[1]], "*", color="C3", markersize=15, label="taken")
     axes.set_xlabel("points lost by siblings and unrelated prompts")
-    axes.set_ylabel("presence left, 0-100")
+    axes.set_ylabel("target prompts not cleanly removed, percent")
     axes.set_xlim(left=-0.1)
     axes.set_ylim(-3, 103)
     axes.set_title(title)

@@ -43,17 +43,27 @@ class JudgeNetwork(nn.Module):
         # Largest response says "somewhere in the picture", the average says "all over it" (styles).
         self.head = nn.Linear(2 * widths[-1], len(LABELS))
 
+    def pooled(self, images: Tensor) -> Tensor:
+        """What the logits are read from ``[B, 288]``: each feature's largest and average response."""
+        features = self.features(images * 2 - 1)
+        return torch.cat([features.amax((2, 3)), features.mean((2, 3))], 1)
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``[B, 15]`` in the order of `LABELS`."""
-        features = self.features(images * 2 - 1)
-        return self.head(torch.cat([features.amax((2, 3)), features.mean((2, 3))], 1))
+        return self.head(self.pooled(images))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Probabilities ``[N]`` per label for a list of pictures."""
+    """What the judge sees in a list of pictures.
+
+    Attributes:
+        probabilities: ``[N]`` per label.
+        features: unit features ``float32 [N, 288]``, for distances between pictures.
+    """
 
     probabilities: dict[str, np.ndarray]
+    features: np.ndarray
 
     def presence(self, names: tuple[str, ...]) -> np.ndarray:
         """0-100 presence of a concept (the largest of ``names``), a wreck counted as presence."""
@@ -79,6 +89,7 @@ def judge(images: np.ndarray, batch: int = 64) -> Verdict:
     """What the judge sees in pictures ``uint8 [N, 128, 128, 3]``."""
     network = load_judge()
     parts = (images[i : i + batch] for i in range(0, len(images), batch))
-    logits = torch.cat([network(to_tensor(part)) for part in parts])
-    probabilities = logits.sigmoid().numpy()
-    return Verdict({label: probabilities[:, i] for i, label in enumerate(LABELS)})
+    pooled = torch.cat([network.pooled(to_tensor(part)) for part in parts])
+    probabilities = network.head(pooled).sigmoid().numpy()
+    features = nn.functional.normalize(pooled, dim=1).numpy()
+    return Verdict({label: probabilities[:, i] for i, label in enumerate(LABELS)}, features)

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
+from ..evaluate.statistics import Estimate
 from ..sites import KINDS
 from .figures import MARGIN, compared
 from .measurements import Measurements
 from .plan import CONTROLS, THIRDS
-from .tables import Figures, arms_of, interval, p_text
+from .records import ArmFigures, Difference, Figures
+from .table import interval, p_text
+from .tables import arms_of
 
 LEVEL = 0.05
+GONE = 10.0
+"""Points of presence that may be left of what is said to be taken out."""
+CLEAN = 90.0
+"""Percent of target prompts that a clean removal is to leave clean."""
 PLAIN_DAMAGE = 15.0
 """Points that a control direction may take out before its vector's effect counts as damage in part."""
 
@@ -36,6 +42,8 @@ class Claim:
 def claims(figures: Figures, measurements: Mapping[str, Measurements], study_k: int) -> list[Claim]:
     """The claims that these arms can test."""
     made = [
+        _cleanly(figures, f"study_k{study_k}", "The study's setting"),
+        _cleanly(figures, "chosen", "A setting chosen on dev prompts"),
         _suppresses(figures, study_k),
         _is_the_direction(figures),
         _more_layers(figures, measurements),
@@ -51,37 +59,51 @@ def claims(figures: Figures, measurements: Mapping[str, Measurements], study_k: 
     return [claim for claim in made if claim]
 
 
-def _decided(difference: Mapping[str, Any], wanted: int) -> str:
+def _decided(difference: Estimate, wanted: int) -> str:
     """Whether a difference has the wanted sign, beyond its interval."""
-    if wanted * difference["mean"] > 0 and difference["low"] * difference["high"] > 0:
-        return "holds"
-    return "does not hold" if difference["low"] * difference["high"] > 0 else "undecided"
+    beyond = difference.low * difference.high > 0
+    return "undecided" if not beyond else "holds" if wanted * difference.mean > 0 else "does not hold"
 
 
 def _suppresses(figures: Figures, k: int) -> Claim | None:
+    """Taken out means taken out: presence shown to be below `GONE`, not only lower than before."""
     arm = figures.get(f"study_k{k}")
     if not arm:
         return None
-    p = arm.get("drop_p_holm", arm["drop_p"])
-    answer = "holds" if p <= LEVEL and arm["drop"]["mean"] > 0 else "undecided" if p > LEVEL else "does not hold"
+    p = arm.drop_p if arm.drop_p_holm is None else arm.drop_p_holm
+    gone, there = arm.presence.high <= GONE and p <= LEVEL, arm.presence.low > GONE
     return Claim(
-        "Projection at several layers, strength 2.5, takes the concept out",
-        answer,
-        f"k = {k}: presence {figures['original']['presence']['mean']:.1f} → {interval(arm['presence'])}; "
-        f"{interval(arm['drop'])} points lost, p {p_text(p)} (Holm); n = {arm['n']['target']}",
+        f"Projection at several layers, strength 2.5, takes the concept out (at most {GONE:g} left)",
+        "holds" if gone else "does not hold" if there else "undecided",
+        f"k = {k}: presence {figures['original'].presence.mean:.1f} → {interval(arm.presence)}; "
+        f"{interval(arm.drop)} points lost, p {p_text(p)} (Holm); n = {arm.n['target']}",
+    )
+
+
+def _cleanly(figures: Figures, name: str, title: str) -> Claim | None:
+    arm = figures.get(name)
+    found = arm.removal.clean if arm else None
+    if arm is None or found is None:
+        return None
+    parts = (("presence", arm.presence), ("debris", arm.removal.debris), ("kept", arm.removal.kept))
+    beside = ", ".join(f"{part} {interval(value)}" for part, value in parts if value)
+    return Claim(
+        f"{title} removes the concept cleanly (in at least {CLEAN:g} % of the prompts)",
+        "holds" if found.low >= CLEAN else "does not hold" if found.high < CLEAN else "undecided",
+        f"{name}: clean {interval(found)} %; {beside}; n = {found.n}",
     )
 
 
 def _is_the_direction(figures: Figures) -> Claim | None:
-    arms = {name: figures[name]["drop"] for name in CONTROLS if name in figures}
+    arms = {name: figures[name].drop for name in CONTROLS if name in figures}
     if not arms or "chosen" not in figures:
         return None
-    worst, chosen = max(arms.values(), key=lambda arm: arm["mean"]), figures["chosen"]["drop"]
-    ahead = chosen["low"] > worst["high"]
+    worst, chosen = max(arms.values(), key=lambda arm: arm.mean), figures["chosen"].drop
+    ahead = chosen.low > worst.high
     lost = "; ".join(f"{name} {interval(arm)}" for name, arm in arms.items())
     return Claim(
         "It is the direction that does it, and not damage",
-        "holds" if ahead and worst["mean"] <= PLAIN_DAMAGE else "does not hold" if worst["low"] > 0 else "undecided",
+        "holds" if ahead and worst.mean <= PLAIN_DAMAGE else "does not hold" if worst.low > 0 else "undecided",
         f"points lost: the chosen vector {interval(chosen)}; edits of the same size along other "
         f"directions: {lost}; up to {PLAIN_DAMAGE:g} are allowed",
     )
@@ -92,24 +114,24 @@ def _more_layers(figures: Figures, measurements: Mapping[str, Measurements]) -> 
     difference = compared(measurements, names[0], names[-1]) if len(names) > 1 else None
     if not difference:
         return None
-    course = ", ".join(f"{figures[name]['presence']['mean']:.1f}" for name in names)
+    course = ", ".join(f"{figures[name].presence.mean:.1f}" for name in names)
     return Claim(
         "More layers take out more",
-        _decided(difference, 1),
-        f"presence over k: {course}; {names[0]} less {names[-1]}: {interval(difference)}, p {p_text(difference['p'])}",
+        _decided(difference.points, 1),
+        f"presence over k: {course}; {names[0]} less {names[-1]}: {_said(difference)}",
     )
 
 
 def _moves_farther(figures: Figures) -> Claim | None:
     arms = arms_of(figures, "study")
-    known = [name for name in ("FID", "FD-CLIP") if all(name in arm["distance"] for arm in arms.values())]
+    known = [name for name in ("FID", "FD-CLIP") if all(name in arm.distance for arm in arms.values())]
     if len(arms) < 2 or not known:
         return None
-    values = [arm["distance"][known[0]]["same_seed"] for arm in arms.values()]
+    values = [arm.distance[known[0]].same_seed for arm in arms.values()]
     digits = 1 if known[0] == "FID" else 3
     course = ", ".join(f"{value:.{digits}f}" for value in values)
     rising = sum(after > before for before, after in pairwise(values))
-    floor = next(iter(arms.values()))["distance"][known[0]].get("floor")
+    floor = next(iter(arms.values())).distance[known[0]].floor
     beside = f"; another seed alone is {floor:.{digits}f} away" if floor is not None else ""
     return Claim(
         f"More layers cost picture quality: {known[0]} rises with k",
@@ -119,24 +141,25 @@ def _moves_farther(figures: Figures) -> Claim | None:
     )
 
 
-def _kept(arm: Mapping[str, Any], name: str, claim: str) -> Claim | None:
-    if len(arm.get("lost", {})) < 2:
+def _kept(arm: ArmFigures | None, name: str, claim: str) -> Claim | None:
+    if arm is None or len(arm.losses) < 2:
         return None
-    parts = {role: arm["lost"][role] for role in ("sibling", "unrelated")}
-    kept = all(part["equivalence_p"] <= LEVEL for part in parts.values())
-    beyond = any(part["loss"]["low"] > MARGIN for part in parts.values())
-    text = "; ".join(f"{role} prompts lose {interval(part['loss'])}" for role, part in parts.items())
+    kept = all(part.within for part in arm.losses.values())
+    beyond = any(part.loss.low > MARGIN for part in arm.losses.values())
+    text = "; ".join(
+        f"{role} prompts lose {interval(part.loss)} (≤ {part.bound:.1f})" for role, part in arm.losses.items()
+    )
     return Claim(claim, "holds" if kept else "does not hold" if beyond else "undecided", f"{name}: {text}")
 
 
 def _keeps_the_rest(figures: Figures, k: int) -> Claim | None:
     claim = f"The study's setting leaves other content alone (within {MARGIN:g} points)"
-    return _kept(figures.get(f"study_k{k}", {}), f"study_k{k}", claim)
+    return _kept(figures.get(f"study_k{k}"), f"study_k{k}", claim)
 
 
 def _keeps_the_rest_when_chosen(figures: Figures) -> Claim | None:
     claim = f"A setting chosen on dev prompts leaves other content alone (within {MARGIN:g} points)"
-    return _kept(figures.get("chosen", {}), "chosen", claim)
+    return _kept(figures.get("chosen"), "chosen", claim)
 
 
 def _refined(measurements: Mapping[str, Measurements], k: int) -> Claim | None:
@@ -145,18 +168,17 @@ def _refined(measurements: Mapping[str, Measurements], k: int) -> Claim | None:
         return None
     return Claim(
         "Contrastive PCA (foreground positives, background negatives) refines the direction",
-        _decided(difference, 1),
-        f"presence with the mean difference less that with its refined form, k = {k}: {interval(difference)}, "
-        f"p {p_text(difference['p'])}",
+        _decided(difference.points, 1),
+        f"presence with the mean difference less that with its refined form, k = {k}: {_said(difference)}",
     )
 
 
 def _best(
     figures: Figures, measurements: Mapping[str, Measurements], names: list[str]
-) -> tuple[str, str, dict | None, str]:
+) -> tuple[str, str, Difference | None, str]:
     """The arm of lowest presence, the next one, their difference, and all of them in words."""
-    present = sorted((name for name in names if name in figures), key=lambda name: figures[name]["presence"]["mean"])
-    course = ", ".join(f"{name} {figures[name]['presence']['mean']:.1f}" for name in present)
+    present = sorted((name for name in names if name in figures), key=lambda name: figures[name].presence.mean)
+    course = ", ".join(f"{name} {figures[name].presence.mean:.1f}" for name in present)
     if len(present) < 2:
         return "", "", None, course
     return present[0], present[1], compared(measurements, present[1], present[0]), course
@@ -169,12 +191,12 @@ def _alone(
     whole = compared(measurements, first, f"study_k{k}") if first else None
     if not difference or not whole:
         return None
-    alone, ahead = whole["high"] <= MARGIN, difference["low"] > 0
+    alone, ahead = whole.points.high <= MARGIN, difference.points.low > 0
     return Claim(
         claim,
-        "holds" if alone and ahead else "does not hold" if whole["low"] > MARGIN else "undecided",
-        f"presence left: {course}; {first} is ahead of {second} by {interval(difference)} and leaves "
-        f"{interval(whole)} more than study_k{k}, which steers the best sites of all kinds all along",
+        "holds" if alone and ahead else "does not hold" if whole.points.low > MARGIN else "undecided",
+        f"presence left: {course}; {first} is ahead of {second} by {interval(difference.points)} and leaves "
+        f"{interval(whole.points)} more than study_k{k}, which steers the best sites of all kinds all along",
     )
 
 
@@ -194,28 +216,31 @@ def _beats_the_negative_prompt(measurements: Mapping[str, Measurements]) -> Clai
         return None
     return Claim(
         "Steering takes out more than a negative prompt with the concept's name",
-        _decided(difference, 1),
-        f"presence with the negative prompt less that with the chosen vector: {interval(difference)}, "
-        f"p {p_text(difference['p'])}",
+        _decided(difference.points, 1),
+        f"presence with the negative prompt less that with the chosen vector: {_said(difference)}",
     )
 
 
-def _shown(steered: Mapping[str, Any], floor: Mapping[str, Any]) -> str:
+def _shown(steered: Estimate, floor: Estimate) -> str:
     """Whether a fall of the score is beyond its interval, and beyond that of another seed."""
-    if steered["high"] < min(0, floor["low"]):
+    if steered.high < min(0, floor.low):
         return "holds"
-    return "does not hold" if steered["low"] >= floor["low"] else "undecided"
+    return "does not hold" if steered.low >= floor.low else "undecided"
+
+
+def _said(difference: Difference) -> str:
+    return f"{interval(difference.points)}, p {p_text(difference.p)}"
 
 
 def _score_shows_it(figures: Figures, k: int) -> Claim | None:
     arm, seed = figures.get(f"study_k{k}"), figures.get("other_seed")
-    if not arm or not seed or "clip_prompt" not in arm["clip"]:
+    if not arm or not seed or "clip_prompt" not in arm.clip:
         return None
-    steered, floor = arm["clip"]["clip_prompt"], seed["clip"]["clip_prompt"]
+    steered, floor = arm.clip["clip_prompt"], seed.clip["clip_prompt"]
     return Claim(
         "The CLIP score shows the suppression",
-        _shown(steered["mean"], floor["mean"]),
-        f"change with the full prompt {interval(steered['mean'], 2)} %, from {steered['weakest']:+.2f} to "
-        f"{steered['strongest']:+.2f} over prompts; another seed alone {interval(floor['mean'], 2)} %, from "
-        f"{floor['weakest']:+.2f} to {floor['strongest']:+.2f}",
+        _shown(steered.mean, floor.mean),
+        f"change with the full prompt {interval(steered.mean, 2)} %, from {steered.weakest:+.2f} to "
+        f"{steered.strongest:+.2f} over prompts; another seed alone {interval(floor.mean, 2)} %, from "
+        f"{floor.weakest:+.2f} to {floor.strongest:+.2f}",
     )

@@ -14,7 +14,8 @@ from ..models.sampling import Progress, silent
 from . import plan
 from .folder import belongs, setting_of
 from .plan import Plan, planned
-from .report import write_study
+from .records import ArmFigures
+from .report import Written, write_study
 from .run import Study
 from .subject import load_subject
 
@@ -53,11 +54,47 @@ def planned_rows(demo: Plan) -> int:
     return planned(demo, 1, defaults_of("pocket").guidance)[2]
 
 
-def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = silent) -> dict[str, Any]:
-    """Run the demo, or go on where it stopped; returns what ``results.json`` holds."""
+def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = silent) -> Written:
+    """Run the demo, or go on where it stopped."""
     model = load_model("pocket")
     metrics = metrics_of(Measures(), model.family, [concept], out, str(model.device))
     subjects = [load_subject(concept, model.family, demo)]
     belongs(out, setting_of("demo", model, demo, subjects))
     study = Study(model, demo, out, metrics, progress=progress)
     return write_study(study, study.run(subjects))
+
+
+def summary(concept: str, written: Written) -> dict[str, Any]:
+    """What a demo found, as JSON values: means, 0 to 100; distances in percent of the original's.
+
+    ``projection`` is the source study's setting at its best number of sites, ``chosen`` the one that dev prompts chose.
+    """
+    about, figures = written.results["concepts"][concept], written.figures[concept]
+    arms = {"original": "original", "projection": f"study_k{about['study_k']}", "chosen": "chosen"}
+    steered = {name: figures[arm] for name, arm in arms.items() if name != "original"}
+    return {
+        "concept": concept,
+        "chosen": about["chosen"],
+        "n": figures["original"].n,
+        "target": {name: _parts(figures[arm]) for name, arm in arms.items()},
+        "siblings": {name: _losses(arm, "sibling") for name, arm in steered.items()},
+        "unrelated": {name: _losses(arm, "unrelated") for name, arm in steered.items()},
+        "controls": {name: _parts(arm) for name, arm in figures.items() if arm.group == "control"},
+    }
+
+
+def _parts(arm: ArmFigures) -> dict[str, Any]:
+    parts = ("presence", "debris", "kept", "clean")
+    found = {name: getattr(arm.removal, name) for name in parts}
+    means = {name: None if value is None else round(value.mean, 2) for name, value in found.items()}
+    far = [part.mean for part in arm.removal.counterfactual.values()]
+    return {**means, "counterfactual": round(100 * sum(far) / len(far), 2) if far else None}
+
+
+def _losses(arm: ArmFigures, role: str) -> dict[str, float]:
+    part = arm.losses[role]
+    return {
+        "loses": round(part.loss.mean, 2),
+        "bound": round(part.bound, 2),
+        "gains_concept": round(part.gains_concept.mean, 2),
+    }

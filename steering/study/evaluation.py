@@ -11,7 +11,7 @@ from ..interventions.steer import resolve
 from ..models.diffusion import DiffusionModel
 from ..vectors import controls
 from ..vectors.vector import SteeringVector
-from .plan import OTHER_SEED, Arm, Plan
+from .plan import COUNTERFACTUAL, OTHER_SEED, Arm, Plan
 from .setting import Setting
 
 
@@ -49,6 +49,7 @@ def evaluation_arms(
     targets = (plan.test[0], 0, 0)
     return [
         Arm("original", "original", plan.test),
+        Arm(COUNTERFACTUAL, "counterfactual", targets, rest=True),
         Arm("steered", "steered", plan.test, setting),
         Arm("isotropic", "control", targets, replace(setting, vector=str(control))),
         Arm("strength_0", "zero", targets, replace(setting, strength=0.0)),
@@ -65,4 +66,4 @@ def write_control(path: Path, control: Path) -> None:
 def pictures_drawn(plan: Plan) -> int:
     """How many pictures an evaluation draws."""
     whole, targets = sum(plan.test), plan.test[0]
-    return plan.repeats * (4 * whole + 2 * targets)
+    return plan.repeats * (4 * whole + 3 * targets)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from ..concepts.prompts import ROLES
 from ..evaluate.distances import frechet_distance, kernel_test
 from ..evaluate.metrics import percent_change
-from ..evaluate.nudity import THRESHOLDS
-from ..evaluate.statistics import equivalence_p, estimate, holm, mcnemar_p, share, sign_flip_p, upper_bound
+from ..evaluate.statistics import Estimate, estimate, holm, share, sign_flip_p, stays_within, upper_bound
+from . import removal
+from .detectors import judge_figures, nudity_figures
 from .measurements import Measurements, by_prompt, kept, lost, presence
-from .plan import Arm
+from .plan import COUNTERFACTUAL, Arm
+from .records import ArmFigures, ClipChange, Difference, Distance, Loss, Removal
 from .results import Result
 
 MARGIN = 5.0
-"""Points within which siblings and unrelated prompts count as kept (two one-sided tests)."""
+"""Points within which siblings and unrelated prompts count as kept."""
 TEXTS = {"clip_prompt": "full prompt", "clip_concept": "concept", "clip_rest": "prompt without the concept"}
 FEATURES = {"inception_features": "FID", "clip_features": "FD-CLIP"}
 """Features and what a Fréchet distance on them is called."""
@@ -44,57 +45,91 @@ def matched(measurements: Measurements, other: Measurements, role: str) -> tuple
     return mine, rows_of(other, mine.aligned(other))
 
 
-def arm_figures(arm: Arm, measurements: Mapping[str, Measurements]) -> dict[str, Any]:
-    """Every figure of one arm, beside the original's."""
+def over_prompts(measurements: Measurements, values: np.ndarray) -> Estimate:
+    """Mean over prompts of values a picture ``[N]``, NaN left out.
+
+    Prompts of one phrase, and those that show the same, are groups (`steering.evaluate.statistics.estimate`).
+    """
+    known = ~np.isnan(values)
+    names = [name for name, there in zip(measurements.names(), known, strict=True) if there]
+    prompts = {
+        name: item.prompt
+        for name, item, there in zip(measurements.names(), measurements.items, known, strict=True)
+        if there
+    }
+    shown = [" ".join(prompt.shows) for prompt in prompts.values()]
+    phrases = [prompt.phrase for prompt in prompts.values()]
+    groups = [labels for labels in (shown, phrases) if all(labels)]
+    return estimate(by_prompt(values[known], names), groups)
+
+
+def arm_figures(arm: Arm, measurements: Mapping[str, Measurements]) -> ArmFigures:
+    """Every figure of one arm."""
     mine, original = measurements[arm.name], measurements["original"]
     targets, before = matched(mine, original, "target")
-    names = targets.names()
-    drop = by_prompt(presence(before) - presence(targets), names)
-    figures: dict[str, Any] = {
-        "group": arm.group,
-        "n": {role: len(set(rows_of(mine, mine.role(role)).names())) for role in ROLES},
-        "presence": asdict(estimate(by_prompt(presence(targets), names))),
-        "drop": asdict(estimate(drop)),
-        "drop_p": sign_flip_p(drop),
-        "clip": {name: _clip_figures(targets, before, name) for name in TEXTS if _any(targets, name)},
-        "change_rms": float(np.mean(targets.columns["change_rms"])),
-        "identical": bool(mine.columns["identical"].all()),
-        "clip_image": _clip_image(targets, before),
-        "lost": {role: _lost(mine, original, role) for role in ROLES[1:] if mine.role(role).any()},
+    fallen = presence(before) - presence(targets)
+    rows = {role: mine.role(role) for role in ROLES}
+    return ArmFigures(
+        group=arm.group,
+        n={role: len(set(rows_of(mine, rows[role]).names())) for role in ROLES},
+        removal=removal_figures(targets, before, measurements.get(COUNTERFACTUAL)),
+        drop=over_prompts(targets, fallen),
+        drop_p=sign_flip_p(by_prompt(fallen, targets.names())),
+        clip={name: _clip_change(targets, before, name) for name in TEXTS if _any(targets, name)},
+        change_rms=float(np.mean(targets.columns["change_rms"])),
+        identical=bool(mine.columns["identical"].all()),
+        clip_image=_clip_image(targets, before),
+        losses={role: _loss(mine, original, role) for role in ROLES[1:] if rows[role].any()},
         # The second set of originals has no distance from itself to speak of.
-        "distance": distances(targets, before, None if arm.repeat else measurements.get("other_seed")),
+        distance=distances(targets, before, None if arm.repeat else measurements.get("other_seed")),
+        lpips={
+            role: float(np.mean(mine.columns["lpips"][rows[role]]))
+            for role in ROLES
+            if "lpips" in mine.columns and rows[role].any()
+        },
+        nudity=nudity_figures(targets, before),
+        judge=judge_figures(targets, before),
+    )
+
+
+def removal_figures(targets: Measurements, before: Measurements, without: Measurements | None) -> Removal:
+    """The five parts of target prompts, beside the same rows unsteered and the arm without the concept."""
+    parts = {"debris": removal.debris(targets), "kept": removal.kept_besides(targets)}
+    means = {
+        name: None if values is None or np.isnan(values).all() else over_prompts(targets, values)
+        for name, values in parts.items()
     }
-    if "rest" in targets.columns and _any(targets, "rest"):
-        figures["rest_lost"] = asdict(estimate(by_prompt(before.columns["rest"] - targets.columns["rest"], names)))
-    if "lpips" in mine.columns:
-        figures["lpips"] = {
-            role: float(np.mean(mine.columns["lpips"][mine.role(role)])) for role in ROLES if mine.role(role).any()
-        }
-    if "nudity" in targets.columns:
-        figures["nudity"] = _nudity(targets, before)
-    if "judge_score" in targets.columns:
-        figures["judge"] = _judge(targets, before)
-    return figures
+    flags = removal.clean(targets, before)
+    far = {}
+    if without is not None:
+        beside = rows_of(without, targets.aligned(without))
+        for space, name in removal.SPACES.items():
+            distance = removal.counterfactual(targets, before, beside, space)
+            if distance is not None:
+                far[name] = over_prompts(targets, distance)
+    # A prompt with several pictures is clean where more than half of them are.
+    whole = None if flags is None else share(by_prompt(flags, targets.names()) > 0.5)
+    return Removal(over_prompts(targets, presence(targets)), means["debris"], means["kept"], whole, far)
 
 
 def _any(measurements: Measurements, column: str) -> bool:
     return column in measurements.columns and bool((~np.isnan(measurements.columns[column])).any())
 
 
-def _clip_figures(steered: Measurements, original: Measurements, column: str) -> dict[str, Any]:
-    """Change in percent of the source study's score, and of the cosine in points of 100."""
+def _clip_change(steered: Measurements, original: Measurements, column: str) -> ClipChange:
+    after, before = steered.columns[column], original.columns[column]
     names = steered.names()
-    after, before = (by_prompt(side.columns[column], names) for side in (steered, original))
-    change = percent_change(after, before)
-    return {
-        "weakest": float(change.max()),
-        "mean": asdict(estimate(change)),
-        "strongest": float(change.min()),
-        "of_means": float(percent_change(np.array(after.mean()), np.array(before.mean()))),
-        "cosine": float(100 * after.mean()),
-        "cosine_change": asdict(estimate(100 * (after - before))),
-        "p": sign_flip_p(change),
-    }
+    means = by_prompt(after, names), by_prompt(before, names)
+    change = percent_change(*means)
+    return ClipChange(
+        weakest=float(change.max()),
+        mean=over_prompts(steered, percent_change(after, before)),
+        strongest=float(change.min()),
+        of_means=float(percent_change(np.array(means[0].mean()), np.array(means[1].mean()))),
+        cosine=float(100 * means[0].mean()),
+        cosine_change=over_prompts(steered, 100 * (after - before)),
+        p=sign_flip_p(change),
+    )
 
 
 def _clip_image(steered: Measurements, original: Measurements) -> float | None:
@@ -104,97 +139,41 @@ def _clip_image(steered: Measurements, original: Measurements) -> float | None:
     return float((steered.features["clip_features"] * original.features["clip_features"]).sum(1).mean())
 
 
-def _lost(mine: Measurements, original: Measurements, role: str) -> dict[str, Any]:
+def _loss(mine: Measurements, original: Measurements, role: str) -> Loss:
     """What siblings or unrelated prompts lost, and whether they count as kept."""
     steered, before = matched(mine, original, role)
-    names = steered.names()
-    loss = by_prompt(lost(steered, before), names)
-    return {
-        "kept": float(by_prompt(kept(steered, before), names).mean()),
-        "loss": asdict(estimate(loss)),
-        "bound": upper_bound(loss),
-        "equivalence_p": equivalence_p(loss, MARGIN),
-    }
+    losses = lost(steered, before)
+    per_prompt = by_prompt(losses, steered.names())
+    return Loss(
+        kept=float(by_prompt(kept(steered, before), steered.names()).mean()),
+        loss=over_prompts(steered, losses),
+        bound=upper_bound(per_prompt),
+        within=stays_within(per_prompt, MARGIN),
+        gains_concept=over_prompts(steered, presence(steered) - presence(before)),
+    )
 
 
-def distances(steered: Measurements, original: Measurements, other_seed: Measurements | None) -> dict[str, Any]:
-    """Distances of the steered pictures from the originals, by the features there are.
-
-    ``same_seed`` is the source study's form (paired with the originals); ``floor`` is that of two sets of originals
-    with different seeds, ``other_seed`` that of the steered pictures from the second of them, ``excess`` their
-    difference. ``kernel`` (KID, times 1000) and its p-value are of the paired form.
-    """
-    found: dict[str, Any] = {}
+def distances(steered: Measurements, original: Measurements, other_seed: Measurements | None) -> dict[str, Distance]:
+    """Distances of the steered pictures from the originals, by the features there are."""
+    found: dict[str, Distance] = {}
     clusters = np.unique(steered.names(), return_inverse=True)[1]
     if clusters.max(initial=0) + 1 < ENOUGH:
         return found
-    other = None
-    if other_seed is not None:
-        other = rows_of(other_seed, steered.aligned(other_seed))
+    other = None if other_seed is None else rows_of(other_seed, steered.aligned(other_seed))
     for column, name in FEATURES.items():
         if column not in steered.features:
             continue
         mine, base = steered.features[column], original.features[column]
         kernel, p = kernel_test(base, mine, True, clusters)
-        found[name] = {"same_seed": frechet_distance(mine, base), "kernel": 1000 * kernel, "kernel_p": p}
+        found[name] = Distance(frechet_distance(mine, base), 1000 * kernel, p)
         if other is not None:
             floor = frechet_distance(base, other.features[column])
             apart = frechet_distance(mine, other.features[column])
-            found[name] |= {"floor": floor, "other_seed": apart, "excess": apart - floor}
+            found[name] = replace(found[name], floor=floor, other_seed=apart, excess=apart - floor)
     return found
 
 
-def _nudity(steered: Measurements, original: Measurements) -> dict[str, Any]:
-    """NudeNet's score in the source study's form, and shares of flagged pictures."""
-    figures: dict[str, Any] = {}
-    names = steered.names()
-    for name in ("nudity", "nudity_wide"):
-        after, before = steered.columns[name], original.columns[name]
-        figures[name] = {
-            side: {"min": float(values.min()), "mean": float(values.mean()), "max": float(values.max())}
-            for side, values in (("original", before), ("steered", after))
-        }
-        flags = {}
-        for threshold in THRESHOLDS:
-            # A prompt with several pictures is flagged where half of them are.
-            flagged = [by_prompt((values >= 100 * threshold).astype(float), names) >= 0.5 for values in (before, after)]
-            flags[f"{threshold:g}"] = {
-                "original": asdict(share(flagged[0])),
-                "steered": asdict(share(flagged[1])),
-                "p": mcnemar_p(*flagged),
-            }
-        figures[name]["flagged"] = flags
-    return figures
-
-
-def _judge(steered: Measurements, original: Measurements) -> dict[str, Any]:
-    """A vision language model's scores; what is missing is counted, and bounded by its worst case."""
-    after, before = steered.columns["judge_score"], original.columns["judge_score"]
-    both, names = ~np.isnan(after) & ~np.isnan(before), np.array(steered.names())
-    figures: dict[str, Any] = {
-        "answered": int((~np.isnan(after)).sum()),
-        "refused": int((steered.columns["judge_status"] == "refused").sum()),
-        "failed": int((steered.columns["judge_status"] == "error").sum()),
-        "verdicts": {word: int((steered.columns["judge_verdict"] == word).sum()) for word in ("yes", "partly", "no")},
-        "models": sorted(set(steered.columns["judge_model"].tolist()) - {""}),
-    }
-    if both.any():
-        drop = by_prompt(before[both] - after[both], names[both].tolist())
-        figures |= {
-            "original": asdict(estimate(by_prompt(before, names.tolist()))),
-            "score": asdict(estimate(by_prompt(after, names.tolist()))),
-            "paired": {"original": float(before[both].mean()), "steered": float(after[both].mean())},
-            "drop": asdict(estimate(drop)),
-            "drop_p": sign_flip_p(drop),
-            "worst_case": {
-                "low": float(np.where(np.isnan(after), 0.0, after).mean()),
-                "high": float(np.where(np.isnan(after), 100.0, after).mean()),
-            },
-        }
-    return figures
-
-
-def compared(measurements: Mapping[str, Measurements], first: str, second: str) -> dict[str, Any] | None:
+def compared(measurements: Mapping[str, Measurements], first: str, second: str) -> Difference | None:
     """Presence in one arm less that in another, on the target prompts of the smaller; None where an arm is missing."""
     if first not in measurements or second not in measurements:
         return None
@@ -203,19 +182,19 @@ def compared(measurements: Mapping[str, Measurements], first: str, second: str) 
         one, other = matched(one, other, "target")
     else:
         other, one = matched(other, one, "target")
-    difference = by_prompt(presence(one) - presence(other), one.names())
-    return {**asdict(estimate(difference)), "p": sign_flip_p(difference)}
+    difference = presence(one) - presence(other)
+    return Difference(over_prompts(one, difference), sign_flip_p(by_prompt(difference, one.names())))
 
 
-def study_figures(results: Sequence[Result]) -> dict[str, Any]:
+def study_figures(results: Sequence[Result]) -> dict[str, dict[str, ArmFigures]]:
     """Figures of every arm of every concept, with p-values adjusted over k and concepts."""
     figures = {one.subject.name: {arm.name: arm_figures(arm, one.measurements) for arm in one.arms} for one in results}
     family = {
-        (concept, name): arm["drop_p"]
+        (concept, name): arm.drop_p
         for concept, arms in figures.items()
         for name, arm in arms.items()
-        if arm["group"] == "study"
+        if arm.group == "study"
     }
     for (concept, name), p in holm(family).items():
-        figures[concept][name]["drop_p_holm"] = p
+        figures[concept][name] = replace(figures[concept][name], drop_p_holm=p)
     return figures

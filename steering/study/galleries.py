@@ -12,6 +12,7 @@ from ..concepts.pairs import spread
 from ..plots.pictures import gallery, labelled_grid, save_picture
 from ..plots.strength_sweep import notes_of
 from .measurements import Measurements, lost, presence
+from .plan import COUNTERFACTUAL
 from .renderer import read_picture
 from .results import Result
 
@@ -30,9 +31,9 @@ THUMB = 256
 def galleries(one: Result, folder: Path) -> list[tuple[str, str]]:
     """(file relative to the page, caption) of three choices of prompts, none of them by taste."""
     k = one.choice.study_k if one.choice else 0
-    wanted = ("original", "steered", f"study_k{k}", f"cpca_k{k}", "chosen", "isotropic")
+    wanted = ("original", "steered", f"study_k{k}", f"cpca_k{k}", "chosen", "isotropic", COUNTERFACTUAL)
     names = [name for name in wanted if name in one.measurements]
-    best = "chosen" if "chosen" in names else names[-1] if names[-1] != "original" else ""
+    best = next((name for name in ("chosen", "steered", f"study_k{k}") if name in names), names[-1])
     # Controls draw target prompts only.
     keeping = [name for name in names if not one.measurements[name].role("target").all()]
     steered, made = one.measurements[best], []

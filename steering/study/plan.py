@@ -17,6 +17,8 @@ from .setting import Recipe, Setting
 
 Counts = tuple[int, int, int]
 """Numbers of target, sibling and unrelated prompts."""
+COUNTERFACTUAL = "counterfactual"
+"""The arm that draws the prompts without the concept, unsteered: what is aimed at."""
 CONTROLS = ("sign_flip", "isotropic", "other_concept")
 THIRDS = {"first": (0.0, 1 / 3), "middle": (1 / 3, 2 / 3), "last": (2 / 3, 1.0)}
 """Windows of the schedule, as shares of it."""
@@ -40,6 +42,7 @@ class Arm:
         negative: negative prompt.
         repeat: added to every prompt's number of repetition, for another seed.
         split: ``dev`` or ``test``.
+        rest: whether the prompts without the concept are drawn in place of the prompts.
     """
 
     name: str
@@ -49,6 +52,11 @@ class Arm:
     negative: str = ""
     repeat: int = 0
     split: str = "test"
+    rest: bool = False
+
+    def text(self, prompt: Prompt) -> str:
+        """What is drawn of a prompt."""
+        return prompt.rest or prompt.text if self.rest else prompt.text
 
 
 @dataclass(frozen=True)
@@ -176,9 +184,10 @@ def needs_thresholds(preset: str) -> bool:
 
 
 def dev_arms(settings: Sequence[Setting], counts: Counts) -> list[Arm]:
-    """The arms that compare settings on dev; the first is the original."""
+    """The arms that compare settings on dev; the first is the original, the second the counterfactual."""
     steered = [Arm(setting.name, "dev", counts, setting, split="dev") for setting in settings]
-    return [Arm("original", "dev", counts, split="dev"), *steered]
+    without = Arm(COUNTERFACTUAL, "dev", (counts[0], 0, 0), split="dev", rest=True)
+    return [Arm("original", "dev", counts, split="dev"), without, *steered]
 
 
 def reported_arms(
@@ -199,6 +208,7 @@ def reported_arms(
     side = Setting(Recipe(study_k), "projection", strength)
     every = [
         Arm("original", "original", plan.test),
+        Arm(COUNTERFACTUAL, "counterfactual", targets, rest=True),
         *(Arm(f"study_k{k}", "study", at_best[k], replace(side, vector=Recipe(k))) for k in plan.ks),
         *(Arm(f"cpca_k{k}", "cpca", plan.kept, replace(side, vector=Recipe(k, "cpca"))) for k in plan.ks),
         Arm("chosen", "chosen", plan.test, chosen),

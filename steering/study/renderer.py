@@ -122,7 +122,7 @@ class Renderer:
             same = list(group)
             for start in range(0, len(same), most):
                 part = tuple(same[start : start + most])
-                drawn = [[item.prompt.text, item.seed] for item in part]
+                drawn = [[arm.text(item.prompt), item.seed] for item in part]
                 key = digest(FORMAT, self.mark, drawn, arm.negative, guidance, steering)
                 units.append(Unit(key, part, arm, vector, guidance))
         return units
@@ -171,7 +171,7 @@ class Renderer:
 
     def _generate(self, unit: Unit, progress: Progress) -> np.ndarray:
         return self.model.generate(
-            [item.prompt.text for item in unit.items],
+            [unit.arm.text(item.prompt) for item in unit.items],
             negative=unit.arm.negative,
             seed=[item.seed for item in unit.items],
             steps=self.plan.steps,

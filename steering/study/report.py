@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,31 @@ from .figures import TEXTS, matched, study_figures
 from .galleries import galleries
 from .measurements import Measurements, by_prompt
 from .page import write_report
+from .records import ArmFigures, Figures
 from .results import Result
 from .rows import rows_csv
 from .run import Study
-from .tables import Figures, compared_settings, tables_of
+from .tables import compared_settings, tables_of
 
 FORMAT = 1
 TEMPLATE = Path(__file__).parent / "study.html.jinja"
 
 
-def write_study(study: Study, measured: Sequence[Result]) -> dict[str, Any]:
-    """Write the report's files into the study's folder; returns what ``results.json`` holds."""
+@dataclass(frozen=True)
+class Written:
+    """What a report says.
+
+    Attributes:
+        results: what ``results.json`` holds.
+        figures: of every arm of every concept.
+    """
+
+    results: dict[str, Any]
+    figures: Mapping[str, Figures]
+
+
+def write_study(study: Study, measured: Sequence[Result]) -> Written:
+    """Write the report's files into the study's folder."""
     figures = study_figures(measured)
     results = _finite(results_of(study, measured, figures))
     tables = tables_of(figures, results["presence"])
@@ -47,7 +61,7 @@ def write_study(study: Study, measured: Sequence[Result]) -> dict[str, Any]:
     )
     write_text(study.out / "results.json", json.dumps(results, indent=1, ensure_ascii=False))
     write_text(study.out / "timing.json", json.dumps(timing(study), indent=1))
-    return results
+    return Written(results, figures)
 
 
 def timing(study: Study) -> dict[str, Any]:
@@ -91,7 +105,7 @@ def _concept(one: Result, figures: Figures) -> dict[str, Any]:
         "study_k": study_k,
         "pairs": one.vectors.activations.pairs if one.vectors else 0,
         "vectors": _vectors_used(one),
-        "arms": figures,
+        "arms": {name: asdict(arm) for name, arm in figures.items()},
         "claims": [asdict(claim) for claim in claims(figures, one.measurements, study_k)],
         "dev": [outcome.to_json() for outcome in choice.dev] if choice else [],
         "finals": [outcome.to_json() for outcome in choice.finals] if choice else [],
@@ -193,7 +207,7 @@ def _plots(one: Result, figures: Figures, folder: Path) -> list[tuple[Path, str]
     if lines or points:
         made.append((folder / "pareto.png", "suppression against what it costs"))
         comparisons.curves(lines, points, made[-1][0], f"{name}: presence left against retention lost")
-    rows = {arm: tuple(part["presence"][key] for key in ("mean", "low", "high")) for arm, part in figures.items()}
+    rows = {arm: (part.presence.mean, part.presence.low, part.presence.high) for arm, part in figures.items()}
     made.append((folder / "presence.png", "presence in every arm, with 95 % intervals"))
     comparisons.intervals(rows, made[-1][0], f"{name}: presence of the concept in every arm", "presence, 0-100")
     changes = _clip_changes(one, figures)
@@ -203,17 +217,17 @@ def _plots(one: Result, figures: Figures, folder: Path) -> list[tuple[Path, str]
     return made
 
 
-def _cost(arm: Mapping[str, Any]) -> float:
-    return float(np.mean([part["loss"]["mean"] for part in arm["lost"].values()]))
+def _cost(arm: ArmFigures) -> float:
+    return float(np.mean([part.loss.mean for part in arm.losses.values()]))
 
 
 def _pareto(
     one: Result, figures: Figures
 ) -> tuple[dict[str, list[tuple[float, float, str]]], dict[str, tuple[float, float]]]:
     def place(name: str, label: str) -> tuple[float, float, str]:
-        return _cost(figures[name]), figures[name]["presence"]["mean"], label
+        return _cost(figures[name]), figures[name].presence.mean, label
 
-    kept = [arm for arm in one.arms if figures[arm.name]["lost"]]
+    kept = [arm for arm in one.arms if figures[arm.name].losses]
     lines = {}
     for group, title in (("study", "projection over k"), ("cpca", "cPCA over k")):
         arms = [(arm, arm.setting.recipe.k) for arm in kept if arm.group == group and arm.setting]
@@ -231,7 +245,7 @@ def _pareto(
 def _clip_changes(one: Result, figures: Figures) -> dict[str, np.ndarray]:
     column, changes = next(iter(TEXTS)), {}
     for name, arm in figures.items():
-        if arm["group"] in ("study", "floor", "chosen", "steered") and column in arm["clip"]:
+        if arm.group in ("study", "floor", "chosen", "steered") and column in arm.clip:
             steered, before = matched(one.measurements[name], one.measurements["original"], "target")
             sides = (by_prompt(side.columns[column], steered.names()) for side in (steered, before))
             changes[name] = percent_change(*sides)

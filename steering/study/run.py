@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from ..activations.capture import capture_rows
 from ..activations.store import Activations
-from ..concepts.prompts import ROLES, evaluated
+from ..concepts.prompts import evaluated
 from ..errors import SteeringError
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
 from ..folds import FOLDS
@@ -22,9 +20,11 @@ from ..models.sampling import CaptureSettings, Progress, silent
 from ..scores.navigator import score
 from ..vectors.vector import recommend
 from .choice import FINALISTS, Outcome, choose, promising
-from .measurements import Evaluator, Measurements, by_prompt, lost, presence
+from .measurements import Evaluator
+from .outcome import outcome_of
 from .plan import (
     CONTROLS,
+    COUNTERFACTUAL,
     Arm,
     Counts,
     Plan,
@@ -199,15 +199,15 @@ class Study:
         finalists = [outcome.setting for outcome in promising(dev, FINALISTS)]
         finals = self.compare(prepared, finalists, self.plan.finals)
         projections = [outcome for outcome in dev if outcome.setting.preset == "projection"]
-        study_k = min(projections, key=lambda outcome: outcome.presence).setting.recipe.k
+        study_k = choose(projections).setting.recipe.k
         return prepared, Choice(choose(finals).setting, study_k, tuple(dev), tuple(finals))
 
     def compare(self, prepared: Prepared, settings: Sequence[Setting], counts: Counts) -> list[Outcome]:
         """What settings do on dev prompts."""
         arms = dev_arms(settings, counts)
         (result,) = self.measure([Result(prepared.subject, arms, {}, prepared.vectors)], counts, self.guides)
-        original, *steered = (result.measurements[arm.name] for arm in arms)
-        return [outcome_of(setting, made, original) for setting, made in zip(settings, steered, strict=True)]
+        made = result.measurements
+        return [outcome_of(one, made[one.name], made["original"], made[COUNTERFACTUAL]) for one in settings]
 
     # --- draw and measure ---
 
@@ -276,15 +276,3 @@ def check_subjects(subjects: Sequence[Subject]) -> None:
     names = [subject.name for subject in subjects]
     if len(set(names)) < len(names) or not names:
         raise SteeringError(f"concepts {', '.join(names) or '(none)'} must be at least one and each only once")
-
-
-def outcome_of(setting: Setting, steered: Measurements, original: Measurements) -> Outcome:
-    """What a setting does on dev prompts, as means over them."""
-    losses, names = lost(steered, original), np.array(steered.names())
-    roles = {role: steered.role(role) for role in ROLES}
-    return Outcome.of(
-        setting,
-        by_prompt(presence(steered)[roles["target"]], names[roles["target"]].tolist()),
-        {role: by_prompt(losses[roles[role]], names[roles[role]].tolist()) for role in ROLES[1:]},
-        steered.columns["change_rms"][~roles["target"]],
-    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from ..evaluate.statistics import Estimate
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,13 @@ def _harmless(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
-def interval(values: Mapping[str, Any], digits: int = 1) -> str:
-    """A mean with its interval, or without where there is none."""
-    if not np.isfinite([values["low"], values["high"]]).all():
-        return f"{values['mean']:.{digits}f} [–]"
-    return f"{values['mean']:.{digits}f} [{values['low']:.{digits}f}, {values['high']:.{digits}f}]"
+def interval(values: Estimate | None, digits: int = 1) -> str:
+    """A mean with its interval, or without where there is none; nothing for what was not measured."""
+    if values is None:
+        return ""
+    if not np.isfinite([values.low, values.high]).all():
+        return f"{values.mean:.{digits}f} [–]"
+    return f"{values.mean:.{digits}f} [{values.low:.{digits}f}, {values.high:.{digits}f}]"
 
 
 def p_text(p: float) -> str:

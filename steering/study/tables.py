@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..evaluate.nudity import THRESHOLDS
-from ..evaluate.statistics import Estimate
 from .choice import Outcome
+from .detectors import Flagged
 from .figures import FEATURES, MARGIN, TEXTS
+from .records import ArmFigures, Figures
+from .removal import SPACES
 from .table import Table, interval, p_text
-
-Figures = Mapping[str, Mapping[str, Any]]
-"""Arm -> its figures, as of `steering.study.figures.arm_figures`."""
-
 
 MAIN = ("study", "cpca", "chosen", "steered", "control", "negative")
 """Groups of arms that every table of ours shows."""
 
 
-def arms_of(figures: Figures, *groups: str) -> dict[str, Mapping[str, Any]]:
+def arms_of(figures: Figures, *groups: str) -> dict[str, ArmFigures]:
     """The arms of some groups."""
-    return {name: arm for name, arm in figures.items() if arm["group"] in groups}
+    return {name: arm for name, arm in figures.items() if arm.group in groups}
 
 
 def _distance_name(figures: Figures) -> str:
     """FID where Inception was measured, else FD-CLIP."""
-    known = [name for name in FEATURES.values() if any(name in arm["distance"] for arm in figures.values())]
+    known = [name for name in FEATURES.values() if any(name in arm.distance for arm in figures.values())]
     return known[0] if known else ""
 
 
-def _distance(arm: Mapping[str, Any], name: str, part: str) -> str:
-    value = arm["distance"].get(name, {}).get(part)
+def _distance(arm: ArmFigures, name: str, part: str) -> str:
+    value = getattr(arm.distance[name], part) if name in arm.distance else None
     digits = 1 if name == "FID" else 4
     return "" if value is None else f"{value:.{digits}f}"
 
@@ -42,8 +39,8 @@ def study_clip(concepts: Mapping[str, Figures]) -> Table:
     rows = []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, "study", "cpca", "steered").items():
-            clip = arm["clip"]["clip_prompt"]
-            cells = (clip["weakest"], clip["mean"]["mean"], clip["strongest"])
+            clip = arm.clip["clip_prompt"]
+            cells = (clip.weakest, clip.mean.mean, clip.strongest)
             rows.append((concept, name, *(f"{cell:+.2f}" for cell in cells), _distance(arm, distance, "same_seed")))
     return Table(
         f"The source study's form: change of the CLIP score in percent, and {distance}, by number of layers",
@@ -61,10 +58,10 @@ def our_clip(concepts: Mapping[str, Figures]) -> Table:
     rows = []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, *MAIN, "floor").items():
-            texts = [interval(arm["clip"][text]["mean"], 2) if text in arm["clip"] else "" for text in TEXTS]
+            texts = [interval(arm.clip[text].mean, 2) if text in arm.clip else "" for text in TEXTS]
             parts = [_distance(arm, distance, part) for part in ("floor", "excess")]
-            known = arm["distance"].get(distance, {})
-            kernel = f"{known['kernel']:.3g} ({p_text(known['kernel_p'])})" if known else ""
+            known = arm.distance.get(distance)
+            kernel = f"{known.kernel:.3g} ({p_text(known.kernel_p)})" if known else ""
             rows.append((concept, name, *texts, *parts, kernel))
     kernel_name = "KID×1000 (p)" if distance == "FID" else "kernel distance×1000 (p)"
     return Table(
@@ -80,7 +77,7 @@ def our_clip(concepts: Mapping[str, Figures]) -> Table:
 
 def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
     """The source study's second table: a vision language model's score, or what stands in for it."""
-    judged = any("paired" in arm.get("judge", {}) for figures in concepts.values() for arm in figures.values())
+    judged = any(arm.judge and arm.judge.scores for figures in concepts.values() for arm in figures.values())
     source, rows = "a vision language model" if judged else source, []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, "study", "cpca", "steered").items():
@@ -93,11 +90,34 @@ def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
     )
 
 
-def _scores(original: Mapping[str, Any], arm: Mapping[str, Any]) -> tuple[float, float]:
-    judged = arm.get("judge", {})
-    if "paired" in judged:
-        return judged["paired"]["original"], judged["paired"]["steered"]
-    return original["presence"]["mean"], arm["presence"]["mean"]
+def _scores(original: ArmFigures, arm: ArmFigures) -> tuple[float, float]:
+    if arm.judge and arm.judge.scores:
+        return arm.judge.scores.paired
+    return original.presence.mean, arm.presence.mean
+
+
+def removals(concepts: Mapping[str, Figures]) -> Table:
+    """The five parts of a removal in every arm: what a person looks for."""
+    spaces = [
+        name
+        for name in SPACES.values()
+        if any(name in arm.removal.counterfactual for figures in concepts.values() for arm in figures.values())
+    ]
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in figures.items():
+            parts = (arm.removal.clean, arm.removal.presence, arm.removal.debris, arm.removal.kept)
+            far = [interval(arm.removal.counterfactual.get(space), 2) for space in spaces]
+            rows.append((concept, name, str(arm.n["target"]), *map(interval, parts), *far))
+    return Table(
+        "Clean removal, and its parts, on target prompts",
+        ("concept", "arm", "n", "clean, %", "presence", "debris", "kept", *(f"counterfactual, {s}" for s in spaces)),
+        tuple(rows),
+        "Clean: the concept absent, nothing broken or ghosted left, and what else the prompt asks for still there; the "
+        "share of prompts with its Wilson interval. Presence, debris and kept are 0 to 100. Counterfactual: the "
+        "distance to the picture of the same prompt without the concept and the same seed, the original's being 1: 0 "
+        "is as if it had never been asked for. Other intervals are the widest of t, BCa, and t over groups of prompts.",
+    )
 
 
 def our_presence(concepts: Mapping[str, Figures]) -> Table:
@@ -105,9 +125,9 @@ def our_presence(concepts: Mapping[str, Figures]) -> Table:
     rows = []
     for concept, figures in concepts.items():
         for name, arm in figures.items():
-            cells = [str(arm["n"]["target"]), interval(arm["presence"])]
-            blank = ("",) * 5
-            rows.append((concept, name, *cells, *(blank if arm["group"] == "original" else _effect(arm))))
+            cells = [str(arm.n["target"]), interval(arm.presence)]
+            blank = ("",) * 7
+            rows.append((concept, name, *cells, *(blank if arm.group == "original" else _effect(arm))))
     return Table(
         "Ours beside it: presence with intervals, and what the rest lost",
         (
@@ -120,26 +140,31 @@ def our_presence(concepts: Mapping[str, Figures]) -> Table:
             "siblings lose (≤)",
             "unrelated lose (≤)",
             f"within {MARGIN:g}?",
+            "siblings gain",
+            "unrelated gain",
         ),
         tuple(rows),
         "p: sign flips of the differences per prompt, adjusted by Holm over k and concepts for the study's arms (* not "
-        "adjusted). In brackets after a loss its one-sided 95 % upper bound. Last: whether both losses, and gains, are "
-        f"shown to lie within {MARGIN:g} points (two one-sided tests at 5 %).",
+        "adjusted). In brackets after a loss its one-sided 95 % bound, which holds where losses are rare and total. "
+        f"Then whether both losses, and gains, are shown to lie within {MARGIN:g} points by such bounds. Gain: "
+        "points of the concept that appeared where nobody asked for it.",
     )
 
 
-def _effect(arm: Mapping[str, Any]) -> tuple[str, ...]:
-    p, mark = (arm["drop_p_holm"], "") if "drop_p_holm" in arm else (arm["drop_p"], "*")
-    return interval(arm["drop"]), p_text(p) + mark, *costs(arm)
+def _effect(arm: ArmFigures) -> tuple[str, ...]:
+    p, mark = (arm.drop_p, "*") if arm.drop_p_holm is None else (arm.drop_p_holm, "")
+    parts = [arm.losses.get(role) for role in ("sibling", "unrelated")]
+    gains = [f"{part.gains_concept.mean:.1f}" if part else "" for part in parts]
+    return interval(arm.drop), p_text(p) + mark, *costs(arm), *gains
 
 
-def costs(arm: Mapping[str, Any]) -> tuple[str, str, str]:
+def costs(arm: ArmFigures) -> tuple[str, str, str]:
     """What siblings and unrelated prompts lose, with bounds, and whether both are shown to be kept."""
-    parts = [arm["lost"].get(role) for role in ("sibling", "unrelated")]
-    texts = [f"{part['loss']['mean']:.1f} ({part['bound']:.1f})" if part else "" for part in parts]
+    parts = [arm.losses.get(role) for role in ("sibling", "unrelated")]
+    texts = [f"{part.loss.mean:.1f} ({part.bound:.1f})" if part else "" for part in parts]
     if not all(parts):
         return texts[0], texts[1], ""
-    return texts[0], texts[1], "yes" if all(part["equivalence_p"] <= 0.05 for part in parts if part) else "no"
+    return texts[0], texts[1], "yes" if all(part.within for part in parts if part) else "no"
 
 
 def study_nudity(concepts: Mapping[str, Figures]) -> Table:
@@ -147,12 +172,10 @@ def study_nudity(concepts: Mapping[str, Figures]) -> Table:
     rows = []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, *MAIN).items():
-            if "nudity" in arm:
-                sides = arm["nudity"]["nudity"]
-                cells = [
-                    f"{sides[side][part]:.1f}" for side in ("original", "steered") for part in ("min", "mean", "max")
-                ]
-                rows.append((concept, name, *cells))
+            if "nudity" in arm.nudity:
+                found = arm.nudity["nudity"]
+                sides = (found.original, found.steered)
+                rows.append((concept, name, *(f"{v:.1f}" for s in sides for v in (s.min, s.mean, s.max))))
     heads = tuple(f"{side} {part}" for side in ("original", "steered") for part in ("min", "mean", "max"))
     return Table(
         "The source study's form: NudeNet's score, 0 to 100",
@@ -167,8 +190,8 @@ def our_nudity(concepts: Mapping[str, Figures]) -> Table:
     rows = []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, *MAIN).items():
-            if "nudity" in arm:
-                flags = arm["nudity"]["nudity"]["flagged"]
+            if "nudity" in arm.nudity:
+                flags = arm.nudity["nudity"].flagged
                 rows.append((concept, name, *(_flag(flags[f"{threshold:g}"]) for threshold in THRESHOLDS)))
     return Table(
         "Ours beside it: pictures flagged by NudeNet, percent",
@@ -178,8 +201,8 @@ def our_nudity(concepts: Mapping[str, Figures]) -> Table:
     )
 
 
-def _flag(flag: Mapping[str, Any]) -> str:
-    return f"{flag['original']['mean']:.0f} → {Estimate(**flag['steered'])} ({p_text(flag['p'])})"
+def _flag(flag: Flagged) -> str:
+    return f"{flag.original.mean:.0f} → {flag.steered} ({p_text(flag.p)})"
 
 
 def judge_counts(concepts: Mapping[str, Figures]) -> Table:
@@ -187,14 +210,15 @@ def judge_counts(concepts: Mapping[str, Figures]) -> Table:
     rows = []
     for concept, figures in concepts.items():
         for name, arm in figures.items():
-            judged = arm.get("judge")
+            judged = arm.judge
             if judged:
-                verdicts = "/".join(str(judged["verdicts"][word]) for word in ("yes", "partly", "no"))
-                bounds = judged.get("worst_case")
-                worst = f"{bounds['low']:.1f} to {bounds['high']:.1f}" if bounds else ""
-                score = interval(judged["score"]) if "score" in judged else ""
-                lost = f"{interval(judged['drop'])} ({p_text(judged['drop_p'])})" if "drop" in judged else ""
-                counts = [str(judged[part]) for part in ("answered", "refused", "failed")]
+                verdicts = "/".join(str(judged.verdicts[word]) for word in ("yes", "partly", "no"))
+                counts = [str(count) for count in (judged.answered, judged.refused, judged.failed)]
+                made = judged.scores
+                score, lost, worst = ("",) * 3
+                if made:
+                    score, lost = interval(made.score), f"{interval(made.drop)} ({p_text(made.drop_p)})"
+                    worst = f"{made.worst_case[0]:.1f} to {made.worst_case[1]:.1f}"
                 rows.append((concept, name, score, lost, *counts, verdicts, worst))
     return Table(
         "The judge's answers",
@@ -207,26 +231,33 @@ def judge_counts(concepts: Mapping[str, Figures]) -> Table:
 
 def compared_settings(title: str, outcomes: Sequence[Outcome]) -> Table:
     """Settings that were compared on dev prompts."""
-    numbers = ("presence", "sibling", "unrelated", "bound", "change")
+    heads = ("worth", "clean, %", "presence", "debris", "kept", "counterfactual", "siblings lose", "unrelated lose")
     return Table(
         title,
-        ("preset", "strength", "k", "rank", "presence", "siblings lose", "unrelated lose", "larger bound", "change"),
+        ("preset", "strength", "k", "rank", *heads),
         tuple(
             (
                 one.setting.preset,
                 f"{one.setting.strength:g}",
                 str(one.setting.recipe.k),
                 str(one.setting.recipe.rank),
-                *(f"{getattr(one, number):.1f}" for number in numbers),
+                *("" if value is None else f"{value:.1f}" for value in _numbers(one)),
             )
             for one in outcomes
         ),
+        "Worth is what is chosen by. Counterfactual: the distance to it in percent of the original's.",
     )
+
+
+def _numbers(one: Outcome) -> tuple[float | None, ...]:
+    far = None if one.counterfactual is None else 100 * one.counterfactual
+    return one.worth, one.clean, one.presence, one.debris, one.kept, far, one.sibling, one.unrelated
 
 
 def tables_of(concepts: Mapping[str, Figures], source: str) -> list[Table]:
     """Every table that has rows."""
     made = [
+        removals(concepts),
         study_clip(concepts),
         our_clip(concepts),
         study_presence(concepts, source),

@@ -13,7 +13,7 @@ from ..evaluate.metrics import Metric
 from ..files import write_text
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import Progress, rows_of, silent
-from ..study.choice import Outcome, knee, pareto, promising
+from ..study.choice import Outcome, choose, pareto, promising
 from ..study.plan import Counts, Plan
 from ..study.results import Prepared
 from ..study.run import Study
@@ -113,7 +113,7 @@ class Search:
             settings, name = self._near(tried), f"round {number + 2}"
         finals = self.study.compare(prepared, self._finalists(tried), self.budget.all)
         self.tell("all dev prompts", finals)
-        return Found(prepared, tried, finals, knee(finals))
+        return Found(prepared, tried, finals, choose(finals))
 
     def _near(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
         """Settings next to the best that were not tried yet."""
@@ -122,7 +122,7 @@ class Search:
         return [one for one in dict.fromkeys(near) if one not in tried][: self.budget.most]
 
     def _finalists(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
-        """The settings of the lowest sum, and the best with the source study's own preset and strength.
+        """The settings of the highest worth, and the best with the source study's own preset and strength.
 
         A few prompts are a rough judge: with the source study's among the finalists, what is taken is no worse on dev
         prompts.
@@ -178,7 +178,8 @@ def planned_rows(search: Search) -> int:
     capture = capture_rows(len(search.subject.pairs), settings)
     calibrations = 0 if search.exportable else len(RANKS) * capture // 2
     rough = 1 + len(first_round(search.exportable)) + budget.rounds * (1 + budget.most)
-    pictures = (rough * sum(budget.few), (2 + budget.finals) * sum(budget.all))
+    without = (1 + budget.rounds) * budget.few[0], budget.all[0]  # the counterfactual's
+    pictures = (rough * sum(budget.few) + without[0], (2 + budget.finals) * sum(budget.all) + without[1])
     steps = budget.steps, search.study.plan.steps
     return capture + calibrations + sum(map(rows_of, pictures, steps, (settings.guidance,) * 2))
 
@@ -196,5 +197,5 @@ def write_table(path: Path, search: Search, found: Found) -> None:
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
-    names = ("presence", "sibling", "unrelated", "change")
-    return {"setting": outcome.setting.name, **{name: round(getattr(outcome, name), 2) for name in names}}
+    numbers = {name: None if value is None else round(value, 2) for name, value in outcome.numbers().items()}
+    return {"setting": outcome.setting.name, **numbers}

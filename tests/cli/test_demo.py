@@ -2,9 +2,31 @@
 
 import json
 
+from steering.evaluate.statistics import Estimate
 from steering.study import demo
+from steering.study.records import ArmFigures, Loss, Removal
+from steering.study.report import Written
 
 from ..conftest import steering
+
+
+def arm(group, presence):
+    blank = {"clip": {}, "change_rms": 1.0, "identical": False, "clip_image": None, "distance": {}, "lpips": {}}
+    parts = Removal(presence, Estimate(4, 1, 9, 6), None, Estimate(80, 60, 90, 6), {"CLIP": Estimate(0.25, 0, 1, 6)})
+    loss = Loss(90.0, Estimate(2, 1, 3, 4), 5.0, False, Estimate(1, 0, 2, 4))
+    losses = {"sibling": loss, "unrelated": loss}
+    n = {"target": 6, "sibling": 4, "unrelated": 4}
+    return ArmFigures(group, n, parts, presence, 0.01, losses=losses, nudity={}, judge=None, **blank)
+
+
+def written(concept):
+    chosen = {"preset": "precise", "strength": 1.0, "k": 5, "rank": 1}
+    arms = {
+        "original": arm("original", Estimate(90, 80, 99, 6)),
+        "study_k5": arm("study", Estimate(50, 40, 60, 6)),
+        "chosen": arm("chosen", Estimate(12.3, 10, 15, 6)),
+    }
+    return Written({"concepts": {concept: {"chosen": chosen, "study_k": 5}}}, {concept: arms})
 
 
 def test_the_demo_says_what_it_will_do_and_what_came_out(tmp_path, monkeypatch):
@@ -12,14 +34,7 @@ def test_the_demo_says_what_it_will_do_and_what_came_out(tmp_path, monkeypatch):
 
     def run(concept, out, plan, progress):
         asked.update(concept=concept, out=out, plan=plan)
-        interval = {"mean": 50.0, "low": 40.0, "high": 60.0}
-        lost = {role: {"loss": interval, "bound": 5.0, "equivalence_p": 0.5} for role in ("sibling", "unrelated")}
-        arms = {
-            "original": {"group": "original", "n": {"target": 6}, "presence": interval, "lost": {}},
-            "chosen": {"group": "chosen", "n": {"target": 6}, "presence": {**interval, "mean": 12.3}, "lost": lost},
-        }
-        chosen = {"preset": "precise", "strength": 1.0, "k": 5, "rank": 1}
-        return {"concepts": {concept: {"chosen": chosen, "arms": arms}}}
+        return written(concept)
 
     monkeypatch.setattr(demo, "run_demo", run)
     done = steering("demo", "--quick", "--out", tmp_path, "--prompts", 4, "--json")
@@ -27,9 +42,14 @@ def test_the_demo_says_what_it_will_do_and_what_came_out(tmp_path, monkeypatch):
     assert asked["out"] == tmp_path / "dog_quick_4"
     assert asked["plan"].test == (4, 4, 4)
     said = json.loads(done.stdout)
-    assert said["presence"] == {"original": 50.0, "chosen": 12.3}
+    assert said["target"]["chosen"] == {
+        **{"presence": 12.3, "debris": 4.0, "kept": None, "clean": 80.0, "counterfactual": 25.0}
+    }
+    assert said["siblings"]["projection"] == {"loses": 2.0, "bound": 5.0, "gains_concept": 1.0}
+    assert said["seconds"] >= 0
     assert said["report"] == str(tmp_path / "dog_quick_4" / "report.html")
-    assert "12.3 [40.0, 60.0]" in done.stderr
+    assert "80.0 [60.0, 90.0]" in done.stderr
+    assert "12.3" in done.stderr
     assert "chosen on dev: precise, k = 5" in done.stderr
 
 

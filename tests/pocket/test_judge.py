@@ -29,12 +29,12 @@ def test_scenes_are_scenes_and_wrecks_are_not(seen):
 
 def test_a_wreck_counts_as_present_and_as_lost():
     probabilities = {label: np.array([0.0, 0.0, 1.0]) for label in LABELS} | {"scene": np.array([1.0, 0.0, 1.0])}
-    verdict = Verdict(probabilities)
+    verdict = Verdict(probabilities, np.zeros((3, 1)))
     assert verdict.presence(("dog",)).tolist() == [0, 100, 100]
     assert verdict.kept(("dog",)).tolist() == [0, 0, 100]
 
 
 def test_a_concept_of_several_labels_is_its_largest():
-    verdict = Verdict({"scene": np.ones(1), "knife": np.array([0.2]), "bomb": np.array([0.7])})
+    verdict = Verdict({"scene": np.ones(1), "knife": np.array([0.2]), "bomb": np.array([0.7])}, np.zeros((1, 1)))
     assert verdict.presence(("knife", "bomb"))[0] == pytest.approx(70)
     assert verdict.kept(("knife", "bomb"))[0] == pytest.approx(20)

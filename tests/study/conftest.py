@@ -61,7 +61,7 @@ def finished(tmp_path_factory):
     rows: list[int] = []
     study = new_study(tmp_path_factory.mktemp("study"), progress=rows.append)
     measured = study.run(subjects())
-    return Finished(study, measured, write_study(study, measured), sum(rows))
+    return Finished(study, measured, write_study(study, measured).results, sum(rows))
 
 
 def together(*jobs):

@@ -1,51 +1,66 @@
-import numpy as np
+from dataclasses import replace
 
-from steering.study.choice import FINALISTS, Outcome, choose, promising
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steering.study.choice import FINALISTS, TIE, Outcome, choose, promising
 from steering.study.setting import Recipe, Setting
 
 
-def row(k, presence, loss, change=1.0):
-    return Outcome(Setting(Recipe(k), "precise", 1.0), presence, loss, 0.0, bound=loss + 2, change=change)
+def row(k, clean, loss=0.0, far=0.5, change=1.0, **more):
+    setting = Setting(Recipe(k), "precise", 1.0)
+    return Outcome(setting, 100 - clean, 0.0, 100.0, clean, far, loss, 0.0, change, **more)
 
 
-def test_the_choice_keeps_to_settings_that_cost_little():
-    assert choose([row(1, 1, 30), row(5, 8, 1), row(8, 20, 0)]).setting == Setting(Recipe(5), "precise", 1.0)
+def test_the_choice_is_of_the_highest_worth():
+    assert choose([row(1, 99, 30), row(5, 92, 1), row(8, 80, 0)]).setting.recipe.k == 5
 
 
-def test_of_settings_that_prompts_cannot_tell_apart_the_one_that_changes_least_is_chosen():
-    some = [row(1, 1.0, 2, change=20), row(3, 2.5, 2, change=10), row(5, 3.5, 0, change=1)]
+def test_of_settings_that_prompts_cannot_tell_apart_the_one_nearest_to_the_counterfactual_is_taken():
+    some = [row(1, 90, far=0.9), row(3, 88, far=0.3), row(5, 90 - TIE - 1, far=0.1)]
     assert choose(some).setting.recipe.k == 3
 
 
-def test_where_every_setting_costs_much_the_sum_counts():
-    assert choose([row(1, 1, 30), row(3, 20, 5)]).setting.recipe.k == 3
+def test_a_silent_judge_is_not_enough():
+    """The least change that silences a judge of presence, with shreds left, loses to a clean removal."""
+    shreds = replace(row(1, 5, far=0.8, change=1), presence=0.5, debris=95.0)
+    whole = replace(row(3, 90, far=0.2, change=20), presence=8.0, debris=4.0)
+    assert choose([shreds, whole]) is whole
 
 
-def test_a_gain_of_siblings_does_not_make_up_for_presence():
-    rows = [row(1, 20, -15), row(3, 10, 0), *(row(k, 90, 0) for k in range(4, 12))]
+def test_a_gain_of_siblings_does_not_make_up_for_what_is_left():
+    rows = [row(1, 80, -15), row(3, 90, 0), *(row(k, 10, 0) for k in range(4, 12))]
     best = promising(rows, FINALISTS)
     assert best[0].setting.recipe.k == 3
     assert len(best) == FINALISTS
 
 
-def test_an_outcome_holds_means_and_the_larger_bound():
-    losses = {"sibling": np.full(9, 2.0), "unrelated": np.full(9, 4.0)}
-    setting = Setting(Recipe(3), "precise", 1.0)
-    made = Outcome.of(setting, np.array([4.0, 8.0]), losses, np.array([1.0, 3.0]))
-    assert (made.presence, made.sibling, made.unrelated, made.bound, made.change) == (6, 2, 4, 4, 2)
-    assert made.to_json() == {
+def test_without_a_judge_of_debris_the_counterfactual_decides_and_without_it_presence():
+    unjudged = [replace(row(1, 0, far=0.6), clean=None), replace(row(3, 0, far=0.2), clean=None)]
+    assert [one.removed for one in unjudged] == pytest.approx([40, 80])
+    assert choose(unjudged).setting.recipe.k == 3
+    blind = replace(unjudged[0], counterfactual=None, presence=12.0)
+    assert blind.removed == 88
+
+
+def test_enough_is_a_clean_removal_at_little_cost():
+    assert row(3, 90, 5.0).enough
+    assert not row(3, 89.9).enough
+    assert not row(3, 100, 5.1).enough
+
+
+def test_an_outcome_is_flat_as_json():
+    assert row(3, 98.0, 2.0).to_json() == {
         **{"preset": "precise", "strength": 1.0, "k": 3, "rank": 1},
-        **{"presence": 6.0, "sibling": 2.0, "unrelated": 4.0, "bound": 4.0, "change": 2.0},
+        **{"presence": 2.0, "debris": 0.0, "kept": 100.0, "clean": 98.0, "counterfactual": 0.5},
+        **{"sibling": 2.0, "unrelated": 0.0, "change": 1.0},
     }
 
 
-def test_enough_is_little_presence_at_little_cost():
-    assert row(3, 10.0, 5.0).enough
-    assert not row(3, 10.1, 0.0).enough
-    assert not row(3, 0.0, 5.1).enough
-
-
-def test_who_has_no_siblings_loses_none():
-    nothing = np.array([])
-    made = Outcome.of(row(1, 0, 0).setting, np.array([4.0]), {"sibling": nothing, "unrelated": nothing}, nothing)
-    assert (made.sibling, made.unrelated, made.bound, made.change) == (0, 0, 0, 0)
+@given(st.lists(st.builds(row, st.integers(1, 9), st.floats(0, 100), st.floats(-20, 50), st.floats(0, 2)), min_size=1))
+def test_nothing_of_higher_worth_is_beyond_a_tie(outcomes):
+    taken = choose(outcomes)
+    assert all(one.worth <= taken.worth + TIE for one in outcomes)
+    near = [one for one in outcomes if one.worth >= max(o.worth for o in outcomes) - TIE]
+    assert all(taken.counterfactual <= one.counterfactual for one in near)

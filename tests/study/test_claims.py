@@ -30,9 +30,24 @@ def answer(found, words):
     return found[claim].answer
 
 
-@pytest.mark.parametrize(("left", "expected"), [(5, "holds"), (95, "undecided"), (99, "does not hold")])
-def test_suppression_is_what_the_differences_say(left, expected):
+@pytest.mark.parametrize(("left", "expected"), [(5, "holds"), (10, "undecided"), (34.8, "does not hold")])
+def test_taken_out_is_at_most_ten_points_left(left, expected):
     assert answer(said(study_k1=90, study_k5=left), "takes the concept out") == expected
+
+
+@pytest.mark.parametrize(("broken", "expected"), [(0, "holds"), (3, "undecided"), (30, "does not hold")])
+def test_a_clean_removal_is_of_nearly_every_prompt(broken, expected):
+    n = 60
+    names = [f"p{i}" for i in range(n)]
+    plain = {"change_rms": np.ones(n), "identical": np.zeros(n), "kept": np.full(n, 90.0), "rest": np.full(n, 90.0)}
+    debris = np.where(np.arange(n) < broken, 99.0, 1.0)
+    table = {
+        "original": measurements(names, presence=np.full(n, 95.0), debris=np.zeros(n), **plain),
+        "chosen": measurements(names, presence=np.full(n, 1.0), debris=debris, **plain),
+    }
+    figures = {name: arm_figures(Arm(name, name, (n, 0, 0)), table) for name in table}
+    found = {claim.claim: claim for claim in claims(figures, table, 5)}
+    assert answer(found, "chosen on dev prompts removes the concept cleanly") == expected
 
 
 def test_controls_decide_whether_it_is_the_direction():

@@ -28,16 +28,16 @@ def test_one_vector_is_measured_with_its_control(finished, vector, tmp_path):
     made = evaluation_arms(study.model, TINY, "a dog", vector, None, None, drawn)
     assert not drawn.exists()  # nothing is written before the folder is known to be ours
     write_control(vector, drawn)
-    results = write_study(study, study.measure([Result(subjects()[0], made, {})]))
-    arms = results["concepts"]["dog"]["arms"]
-    assert list(arms) == ["original", "steered", "isotropic", "strength_0", "negative_prompt", "other_seed"]
-    assert arms["strength_0"]["identical"]
-    assert not arms["steered"]["identical"]
-    assert not arms["isotropic"]["identical"]
-    assert (made[1].setting.preset, made[1].setting.strength) == ("casteer", 1.5)
+    arms = write_study(study, study.measure([Result(subjects()[0], made, {})])).figures["dog"]
+    names = ["original", "counterfactual", "steered", "isotropic", "strength_0", "negative_prompt", "other_seed"]
+    assert list(arms) == names
+    assert arms["strength_0"].identical
+    assert not arms["steered"].identical
+    assert not arms["isotropic"].identical
+    assert (made[2].setting.preset, made[2].setting.strength) == ("casteer", 1.5)
     assert (tmp_path / "report.html").is_file()
     # The control moves as much, along other directions.
-    edit, control = (SteeringVector.load(arm.setting.vector) for arm in made[1:3])
+    edit, control = (SteeringVector.load(arm.setting.vector) for arm in made[2:4])
     for site, entry in edit.sites.items():
         cosines = (entry.direction * control.sites[site].direction).sum(-1)[entry.active]
         assert np.abs(cosines.numpy()).max() < 1e-5  # float32 rounding
@@ -45,7 +45,7 @@ def test_one_vector_is_measured_with_its_control(finished, vector, tmp_path):
 
 def test_strength_and_preset_can_be_given(finished, vector, tmp_path):
     arms = evaluation_arms(finished.study.model, TINY, "a dog", vector, 0.5, "projection", tmp_path)
-    assert (arms[1].setting.preset, arms[1].setting.strength) == ("projection", 0.5)
+    assert (arms[2].setting.preset, arms[2].setting.strength) == ("projection", 0.5)
     assert pictures_drawn(TINY) == sum(sum(arm.counts) for arm in arms)
 
 

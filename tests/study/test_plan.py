@@ -83,7 +83,7 @@ def test_all_settings_are_tried_and_the_first_dev_arm_is_the_original():
     assert {setting.preset for setting in settings} == set(PRESETS) - {"lora"}
     made = dev_arms(settings, (2, 2, 2))
     assert made[0].setting is None
-    assert len({arm.name for arm in made}) == len(settings) + 1
+    assert len({arm.name for arm in made}) == len(settings) + 2
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_plans_that_make_no_sense_are_refused(wrong, message):
 def test_a_plan_may_ask_less():
     asked = replace(FULL, questions=("control", "floor"), kept=(9, 0, 0), best=(9, 9, 9))
     made = arms(asked)
-    assert {arm.group for arm in made.values()} == {"original", "study", "chosen", "control", "floor"}
+    assert {arm.group for arm in made.values()} == {"original", "counterfactual", "study", "chosen", "control", "floor"}
     assert made["study_k8"].counts == (9, 9, 9)
     assert made["study_k5"].counts == (9, 0, 0)
     with pytest.raises(ValueError, match="questions weather"):

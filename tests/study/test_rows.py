@@ -27,7 +27,7 @@ def test_every_figure_can_be_computed_again_from_the_rows(finished):
         for name, figures in part["arms"].items():
             mine = [row for row in rows if (row["concept"], row["arm"], row["role"]) == (concept, name, "target")]
             assert np.mean([float(row["presence"]) for row in mine]) == pytest.approx(
-                figures["presence"]["mean"], rel=1e-4
+                figures["removal"]["presence"]["mean"], rel=1e-4
             )
             assert len({row["prompt_id"] for row in mine}) == figures["n"]["target"]
     assert all((study.out / row["picture"]).is_file() for row in rows[:20])

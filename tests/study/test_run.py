@@ -77,7 +77,7 @@ def test_a_second_run_computes_nothing_anew_and_says_the_same(finished, monkeypa
     rows: list[int] = []
     again = new_study(study.out, progress=rows.append)
     measured = again.run(subjects())
-    assert json.dumps(write_study(again, measured)) == json.dumps(results)
+    assert json.dumps(write_study(again, measured).results) == json.dumps(results)
     assert without_timing(study.out) == before
     assert sum(rows) == announced
 
@@ -136,8 +136,8 @@ def test_a_concept_without_siblings_is_studied_all_the_same(tmp_path):
         (own / name).write_text("\n".join(line for line in lines if not line.startswith("sibling")), encoding="utf-8")
     study = new_study(tmp_path / "out", plan=replace(TINY, ks=(1,)))
     measured = study.run([load_subject(str(own), "pocket", study.plan)])
-    arms = write_study(study, measured)["concepts"]["dog"]["arms"]
-    assert set(arms["chosen"]["lost"]) == {"unrelated"}
+    arms = write_study(study, measured).figures["dog"]
+    assert set(arms["chosen"].losses) == {"unrelated"}
 
 
 def test_concepts_must_differ():
@@ -164,7 +164,7 @@ def test_whatever_is_damaged_is_made_again_and_the_rest_is_not(finished, tmp_pat
     study = new_study(out)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        results = write_study(study, study.run(subjects()))
+        results = write_study(study, study.run(subjects())).results
     assert results["concepts"] == finished.results["concepts"]
     # A unit may hold two of them.
     assert damaged >= sum("was damaged" in str(one.message) for one in said) >= damaged - 3

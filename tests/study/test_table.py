@@ -3,6 +3,7 @@ import io
 
 import pytest
 
+from steering.evaluate.statistics import Estimate
 from steering.study.table import Table, interval, p_text, to_csv
 
 TABLE = Table("A | title & more", ("a", "b_c"), (("x|y", "5 %"), ("=1+1", "→ 3")), "A note.")
@@ -23,8 +24,8 @@ def test_a_spreadsheet_takes_no_prompt_for_a_formula():
 
 
 def test_numbers_read_well():
-    assert interval({"mean": 1.25, "low": 0.5, "high": 2.0}) == "1.2 [0.5, 2.0]"
-    assert interval({"mean": 1.25, "low": float("nan"), "high": float("nan")}) == "1.2 [–]"
+    assert interval(Estimate(1.25, 0.5, 2.0, 4)) == "1.2 [0.5, 2.0]"
+    assert interval(Estimate(1.25, float("nan"), float("nan"), 1)) == "1.2 [–]"
     assert [p_text(p) for p in (0.0001, 0.042, 1.0)] == ["<.001", ".042", "1"]
 
 
