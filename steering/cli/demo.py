@@ -60,18 +60,17 @@ def _print_demo(concept: str, figures: Figures, chosen: dict[str, Any]) -> None:
     table = Table(
         title=f"{concept}, means over {figures['original'].n['target']} test prompts", box=SIMPLE_HEAD, pad_edge=False
     )
-    headings = ("clean, % [95 %]", "presence", "debris", "kept", "siblings lose", "others lose")
+    headings = ("clean [95 %]", "presence", "debris", "kept", "siblings lose", "others lose")
     for heading in ("arm", *headings):
-        table.add_column(
-            heading, justify="left" if heading == "arm" else "right", no_wrap=heading in ("arm", headings[0])
-        )
+        fixed = {"no_wrap": heading in ("arm", headings[0]), "min_width": max(map(len, heading.split()))}
+        table.add_column(heading, justify="left" if heading == "arm" else "right", **fixed)
     for name, arm in figures.items():
         if arm.group == "strength":
             continue
         means = [arm.presence, arm.removal.debris, arm.removal.kept]
         losses = [arm.losses.get(role) for role in ("sibling", "unrelated")] if arm.group != "original" else [None] * 2
         means += [None if part is None else part.loss for part in losses]
-        table.add_row(name, interval(arm.removal.clean), *("" if m is None else f"{m.mean:.1f}" for m in means))
+        table.add_row(name, interval(arm.removal.clean, 0), *("" if m is None else f"{m.mean:.1f}" for m in means))
     console.print(table)
     console.print(
         f"chosen on dev: {chosen['preset']}, k = {chosen['k']}, strength {chosen['strength']:g}, rank {chosen['rank']}"

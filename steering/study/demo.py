@@ -32,6 +32,7 @@ FULL = replace(
 """What the demo asks: which k and setting, what that costs, whether another direction does it too."""
 QUICK = replace(
     FULL,
+    ks=(1, 5, 10),
     presets=plan.QUICK.presets,
     ranks=(),
     dev=(3, 2, 2),

@@ -142,11 +142,6 @@ class ArmFigures:
         """Of the concept on target prompts."""
         return self.removal.presence
 
-    @property
-    def lost(self) -> float:
-        """Points that sibling and unrelated prompts lost together; a gain counts as none."""
-        return sum(max(part.loss.mean, 0.0) for part in self.losses.values())
-
 
 Figures = Mapping[str, ArmFigures]
 """Arm -> its figures."""

@@ -48,7 +48,7 @@ def test_the_demo_says_what_it_will_do_and_what_came_out(tmp_path, monkeypatch):
     assert said["siblings"]["projection"] == {"loses": 2.0, "bound": 5.0, "gains_concept": 1.0}
     assert said["seconds"] >= 0
     assert said["report"] == str(tmp_path / "dog_quick_4" / "report.html")
-    assert "80.0 [60.0, 90.0]" in done.stderr
+    assert "80 [60, 90]" in done.stderr
     assert "12.3" in done.stderr
     assert "chosen on dev: precise, k = 5" in done.stderr
 
