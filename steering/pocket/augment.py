@@ -9,8 +9,9 @@ import torch
 from PIL import Image, ImageFilter
 
 from .architecture import WEIGHTS
-from .codec import CHANNELS, PatchCodec, to_tensor
+from .codec import CHANNELS, PatchCodec
 from .scenes import SIZE
+from .tensors import to_tensor
 
 TILE = 16
 

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .codec import to_tensor
+from .tensors import to_tensor
 
 if TYPE_CHECKING:
     from open_clip import CLIP

@@ -13,11 +13,9 @@ nothing to train.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -71,12 +69,6 @@ class PatchCodec:
 
     def _on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         return self.basis.to(device), self.mean.to(device), self.scale.to(device)
-
-
-def to_tensor(pictures: np.ndarray | Sequence[np.ndarray]) -> Tensor:
-    """Pictures ``uint8 [N, H, W, 3]`` to ``float32 [N, 3, H, W]`` in [0, 1]."""
-    stacked = pictures if isinstance(pictures, np.ndarray) else np.stack(pictures)
-    return torch.from_numpy(np.ascontiguousarray(stacked)).permute(0, 3, 1, 2).float() / 255
 
 
 def fit_codec(images: Tensor) -> PatchCodec:

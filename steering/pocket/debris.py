@@ -88,9 +88,8 @@ def smeared(whole: np.ndarray, rng: np.random.Generator, thing: Placed) -> np.nd
     return whole + np.minimum(2 * near, 1) * (np.asarray(blurred, np.float32) - whole)
 
 
-def in_pieces(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A drawing's tiles in another order."""
-    side = int(rng.integers(3, 5))
+def in_pieces(drawing: Image.Image, rng: np.random.Generator, side: int) -> Image.Image:
+    """A drawing's ``side`` by ``side`` tiles in another order."""
     step = 120 // side
     square = drawing.resize((side * step, side * step))
     boxes = [(c * step, r * step, (c + 1) * step, (r + 1) * step) for r in range(side) for c in range(side)]
@@ -135,7 +134,7 @@ def _break(
     if how == "smeared":
         return smeared(whole, rng, thing), 0.2
     if how == "pieces":
-        return _with(without, replace(thing, drawing=in_pieces(thing.drawing, rng))), 0.1
+        return _with(without, replace(thing, drawing=in_pieces(thing.drawing, rng, int(rng.integers(3, 5))))), 0.1
     other = str(rng.choice([name for name in KINDS if name not in taken]))
     drawings = KINDS[other].drawings
     stranger = _with(without, replace(thing, drawing=picture(other, drawings[rng.integers(len(drawings))])))

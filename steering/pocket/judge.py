@@ -20,8 +20,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .codec import to_tensor
 from .scenes import OBJECTS, STYLES
+from .tensors import to_tensor
 
 LABELS = (*OBJECTS, *STYLES[1:], "scene")
 """Names of the judge's outputs, in order."""

@@ -13,17 +13,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import SteeringError
-from .effects import as_sketch, as_van_gogh, damaged
-
-SIZE = 128
-"""Width and height of a scene in pixels."""
+from . import captions
+from .backgrounds import SIZE
+from .captions import EMPTY, JOINTS, with_article
+from .effects import as_van_gogh, damaged
+from .styles import sketch
+from .world import Placed, paste
 
 OBJECTS = ("dog", "cat", "frog", "fish", "knife", "bomb", "key", "umbrella", "apple", "house", "car", "tree")
 BACKGROUNDS = {
@@ -45,47 +46,8 @@ HELD_OUT = frozenset(
 )
 """The (object, background, style) triples that training never shows: 36 of 216."""
 
-CAPTIONS = {
-    "plain": {
-        "fit": (
-            "{what} {where}",
-            "a photo of {what} {where}",
-            "a nice view of {what} {where}",
-            "an image showing {what} {where}",
-        ),
-        "dev": (
-            "a picture of {what} {where}",
-            "here is {what} {where}",
-            "a snapshot of {what} {where}",
-            "we see {what} {where}",
-        ),
-        "test": (
-            "there is {what} {where}",
-            "an illustration of {what} {where}",
-            "look at {what} {where}",
-            "a scene with {what} {where}",
-        ),
-    },
-    "van_gogh": {
-        "fit": ("{what} {where} in the style of Van Gogh", "{what} {where}, in the style of Van Gogh"),
-        "dev": (
-            "a painting of {what} {where} in the style of Van Gogh",
-            "a canvas of {what} {where} in the style of Van Gogh",
-        ),
-        "test": (
-            "a picture of {what} {where} in the style of Van Gogh",
-            "there is {what} {where}, in the style of Van Gogh",
-        ),
-    },
-    "sketch": {
-        "fit": ("{what} {where} as a pencil sketch", "{what} {where}, as a pencil sketch"),
-        "dev": ("a pencil sketch of {what} {where}", "a drawing of {what} {where}, as a pencil sketch"),
-        "test": ("a picture of {what} {where} as a pencil sketch", "there is {what} {where}, as a pencil sketch"),
-    },
-}
+CAPTIONS = {style: {which: captions.CAPTIONS[style][which] for which in captions.TRAINED} for style in STYLES}
 """Sentences per style and per set of prompts: fit, dev and test prompts share none. Training knows all."""
-EMPTY = "an empty scene"
-JOINTS = ("{} and {}", "{} next to {}", "{} beside {}")
 
 
 @dataclass(frozen=True)
@@ -109,11 +71,6 @@ class Scene:
     def held_out(self) -> bool:
         """Whether any of its objects meets this background and style in `HELD_OUT`."""
         return any((name, self.background, self.style) in HELD_OUT for name in self.objects)
-
-
-def with_article(noun: str) -> str:
-    """``dog`` -> ``a dog``, ``apple`` -> ``an apple``."""
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def sentence(scene: Scene, template: str, joint: str = JOINTS[0]) -> str:
@@ -153,12 +110,6 @@ def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
             return scene
 
 
-def all_scenes(count: int, style: str) -> list[Scene]:
-    """Every scene of ``count`` objects (0 or 1) in a style, in a fixed order."""
-    sets = [()] if count == 0 else [(name,) for name in OBJECTS]
-    return [Scene(objects, background, style) for objects, background in product(sets, BACKGROUNDS)]
-
-
 def draw(
     scene: Scene, rng: np.random.Generator, broken: tuple[str, ...] = (), variety: float = 1.0, touch: float = 1.0
 ) -> np.ndarray:
@@ -171,9 +122,9 @@ def draw(
     picture = _background(scene.background, rng)
     for name, box in zip(scene.objects, _places(len(scene.objects), rng, variety), strict=True):
         glyph = damaged(_glyph(name), rng) if name in broken else _glyph(name)
-        _paste(picture, glyph, *box, np.deg2rad(4 * variety * rng.uniform(-1, 1)))
+        paste(picture, Placed(glyph, *box, 4 * variety * rng.uniform(-1, 1)))
     if scene.style != "plain":
-        paint = as_van_gogh if scene.style == "van_gogh" else as_sketch
+        paint = as_van_gogh if scene.style == "van_gogh" else sketch
         picture = touch * paint(picture, rng) + (1 - touch) * picture
     return np.clip(picture, 0, 255).astype(np.uint8)
 
@@ -230,23 +181,3 @@ def _places(count: int, rng: np.random.Generator, variety: float) -> list[tuple[
 def _glyph(name: str) -> Image.Image:
     with Image.open(Path(__file__).parent / "glyphs" / f"{name}.png") as image:
         return image.convert("RGBA")
-
-
-def _paste(picture: np.ndarray, glyph: Image.Image, x: float, y: float, side: float, angle: float) -> None:
-    scale = side / max(glyph.size)
-    # One affine transform places, scales and turns at once, on the glyph's own box only.
-    half = int(side * 0.6) + 2
-    left, top = int(x) - half, int(y) - half
-    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
-    matrix = np.array([[cos, sin], [-sin, cos]])
-    offset = np.array(glyph.size) / 2 - matrix @ np.array([x - left, y - top])
-    placed = glyph.transform(
-        (2 * half, 2 * half),
-        Image.Transform.AFFINE,
-        (*matrix[0], offset[0], *matrix[1], offset[1]),
-        resample=Image.Resampling.BILINEAR,
-    )
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + 2 * half, SIZE), min(top + 2 * half, SIZE)
-    patch = np.asarray(placed, np.float32)[y0 - top : y1 - top, x0 - left : x1 - left]
-    alpha = patch[..., 3:] / 255
-    picture[y0:y1, x0:x1] = patch[..., :3] * alpha + picture[y0:y1, x0:x1] * (1 - alpha)

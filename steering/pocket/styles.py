@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,8 @@ STROKE = 5
 
 
 @lru_cache(maxsize=1)
-def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of every pixel ``[size, size]`` each."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     return y, x
 
@@ -23,31 +24,52 @@ def _blurred(picture: np.ndarray, radius: float) -> np.ndarray:
     return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32)
 
 
-def van_gogh(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Strokes that follow a swirling field, in blues and yellows."""
-    size = len(picture)
-    y, x = _grid(size)
+def swirl(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A swirling field of unit vectors, right and down ``[size, size]`` each."""
+    y, x = grid(size)
     angle = rng.uniform(0, 2 * np.pi) + 0.4 * np.sin(x / 17 + rng.uniform(0, 6)) + 0.4 * np.cos(y / 19)
     for _ in range(3):  # three whirls
         cy, cx = rng.uniform(0, size, 2)
         weight = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 26.0**2))
         angle = (1 - weight) * angle + weight * (np.arctan2(y - cy, x - cx) + np.pi / 2)
-    dx, dy = np.cos(angle), np.sin(angle)
-    cells = Image.fromarray(rng.standard_normal((size // STROKE, size // STROKE), dtype=np.float32))
-    grain = np.asarray(cells.resize((size, size), Image.Resampling.BICUBIC))
-    steps = (-10, -8, -6, -4, -2, 0, 2, 4, 6, 8, 10)
+    return np.cos(angle), np.sin(angle)
+
+
+def brushed(
+    picture: np.ndarray, field: tuple[np.ndarray, np.ndarray], grain: np.ndarray, steps: Sequence[int], near: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The picture smeared along a field, and strokes of unit deviation ``[size, size, 1]`` that follow it.
+
+    Args:
+        picture: ``[size, size, 3]``.
+        field: see `swirl`.
+        grain: noise of unit deviation ``[size, size]``.
+        steps: where along the field the grain is read, in pixels.
+        near: how far the picture is smeared.
+    """
+    size = len(picture)
+    (y, x), (dx, dy) = grid(size), field
     smeared, strokes = np.zeros((size * size, 3), np.float32), np.zeros(size * size, np.float32)
+    within = sum(abs(step) <= near for step in steps)
     for step in steps:
         rows = np.clip(y + step * dy, 0, size - 1).astype(np.intp)
         columns = np.clip(x + step * dx, 0, size - 1).astype(np.intp)
         index = (rows * size + columns).ravel()
         strokes += grain.ravel()[index]
-        if abs(step) <= 2:
-            smeared += picture.reshape(-1, 3)[index] / 3
-    smeared = smeared.reshape(picture.shape)
+        if abs(step) <= near:
+            smeared += picture.reshape(-1, 3)[index] / within
+    return smeared.reshape(picture.shape), strokes.reshape(size, size, 1) / np.sqrt(np.float32(len(steps)))
+
+
+def van_gogh(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Strokes that follow a swirling field, in blues and yellows."""
+    size = len(picture)
+    swirled = swirl(size, rng)
+    cells = Image.fromarray(rng.standard_normal((size // STROKE, size // STROKE), dtype=np.float32))
+    grain = np.asarray(cells.resize((size, size), Image.Resampling.BICUBIC))
+    smeared, strokes = brushed(picture, swirled, grain, range(-10, 11, 2), 2)
     light = smeared.mean(-1, keepdims=True) / 255
     palette = (1 - light) * np.array((20, 40, 130)) + light * np.array((255, 225, 110))
-    strokes = strokes.reshape(size, size, 1) / np.sqrt(np.float32(len(steps)))
     return 0.7 * smeared + 0.3 * palette + 28 * strokes * np.array((1.0, 0.95, 0.6))
 
 
@@ -67,7 +89,7 @@ def watercolour(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rims = np.clip(_blurred(picture, 4.5) - soft, -25, 25)
     pale = 255 - 0.68 * (255 - soft) - 1.2 * np.abs(rims)
     size = len(picture)
-    y, x = _grid(size)
+    y, x = grid(size)
     border = np.minimum(np.minimum(x, size - 1 - x), np.minimum(y, size - 1 - y))
     coarse = Image.fromarray(rng.uniform(0, 1, (7, 7)).astype(np.float32))
     uneven = np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC))

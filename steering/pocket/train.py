@@ -30,7 +30,8 @@ from torch import Tensor, nn
 
 from ..schedule import NoiseSchedule
 from . import architecture, scenes
-from .codec import PatchCodec, fit_codec, to_tensor
+from .codec import PatchCodec, fit_codec
+from .tensors import to_tensor
 
 BATCH = 16
 LEARNING_RATE = 1e-3

@@ -21,8 +21,8 @@ from torch import nn
 
 from . import augment, scenes
 from .clip import EMBEDDING, new_clip, pack, tokenize
-from .codec import to_tensor
 from .judge import LABELS, JudgeNetwork
+from .tensors import to_tensor
 
 BATCH = 64
 VARIETY = 2.0

@@ -11,7 +11,6 @@ that draws them anyway composes, it does not recall.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from PIL import Image
@@ -169,9 +168,3 @@ def training_example(seed: int, index: int, held_out: bool = False) -> tuple[np.
     rng = np.random.default_rng((seed, index, int(held_out)))
     scene = sample(rng, held_out)
     return draw(scene, rng), caption(scene, rng), scene
-
-
-def all_scenes(count: int, style: str) -> list[Scene]:
-    """Every scene of ``count`` things (0 or 1) in a style, in a fixed order."""
-    sets = [()] if count == 0 else [(name,) for name in OBJECTS]
-    return [Scene(objects, background, style) for objects, background in product(sets, BACKGROUNDS)]

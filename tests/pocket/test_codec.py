@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from steering.pocket.codec import CHANNELS, fit_codec, to_tensor
+from steering.pocket.codec import CHANNELS, fit_codec
 from steering.pocket.scenes import training_example
+from steering.pocket.tensors import to_tensor
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def test_masks_leave_the_share_they_say(how):
 
 def test_pieces_hold_the_same_colours_in_another_order():
     drawing = picture("frog", "noto/frog")
-    mixed = in_pieces(drawing, np.random.default_rng(0))
+    mixed = in_pieces(drawing, np.random.default_rng(0), 3)
     square = np.asarray(drawing.resize(mixed.size))
     assert not np.array_equal(np.asarray(mixed), square)
     assert np.array_equal(np.sort(np.asarray(mixed).reshape(-1, 4), 0), np.sort(square.reshape(-1, 4), 0))

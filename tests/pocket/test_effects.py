@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from steering.pocket.effects import as_sketch, as_van_gogh, damaged, scrambled, shredded
+from steering.pocket.effects import as_van_gogh, damaged, scrambled, shredded
+from steering.pocket.styles import sketch
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_both_kinds_of_damage_occur(glyph):
 
 def test_styles_change_a_picture_and_depend_on_their_seed_alone():
     picture = np.random.default_rng(0).random((128, 128, 3), dtype=np.float32) * 255
-    for style in (as_van_gogh, as_sketch):
+    for style in (as_van_gogh, sketch):
         first, again = (style(picture.copy(), np.random.default_rng(5)) for _ in range(2))
         assert (first == again).all()
         assert first.shape == picture.shape
