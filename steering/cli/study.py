@@ -133,17 +133,20 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _names(concepts: str) -> list[str]:
     """Concepts separated by commas, each once."""
     names = [name.strip() for name in concepts.split(",")]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice or not all(names):
+    if _repeated(names) or not all(names):
         raise SteeringError(f"--concepts {concepts!r} must name each concept once, separated by commas")
     return names
+
+
+def _repeated(names: list[str]) -> list[str]:
+    """Those that stand there more than once."""
+    return [name for name in names if names.count(name) > 1]
 
 
 def _own_targets(given: list[str]) -> dict[str, Path]:
     """``CONCEPT=FILE`` as a mapping."""
     pairs = [item.partition("=") for item in given]
-    names = [name for name, _, _ in pairs]
-    twice = [name for name in names if names.count(name) > 1]
+    twice = _repeated([name for name, _, _ in pairs])
     if twice:
         raise SteeringError(f"--targets names {twice[0]!r} twice; put its prompts into one file")
     for item, (_, equals, path) in zip(given, pairs, strict=True):

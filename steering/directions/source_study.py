@@ -26,15 +26,20 @@ LEAST = 5
 
 
 def components(positive: Tensor, negative: Tensor) -> Tensor | None:
-    """The study's components ``[K, C]`` of ``positive, negative [N, C]``, as rows; None where it finds too few."""
-    contrast = torch.cov(positive.T) - torch.cov(negative.T)
+    """The study's components ``[K, C]`` of ``positive, negative [N, C]``, as rows; None where it finds too few.
+
+    Computed in the span of the centred samples, outside of which C⁺ - C⁻ is nothing, so never C x C.
+    """
+    centred = torch.cat([positive - positive.mean(0), negative - negative.mean(0)])
+    span = torch.linalg.qr(centred.mT)[0]
+    contrast = torch.cov((positive @ span).mT) - torch.cov((negative @ span).mT)
     values, vectors = torch.linalg.eigh(contrast)
     values, vectors = values.flip(0), vectors.flip(1)
     values = values[values > FLOOR]
     if len(values) < LEAST:
         return None
     count = int((values.cumsum(0) / values.sum() < EXPLAINED).sum()) + 1
-    return vectors[:, :count].T if count >= LEAST else None
+    return (span @ vectors[:, :count]).mT if count >= LEAST else None
 
 
 def moved_along(positive: Tensor, negative: Tensor, rank: int = 1, previous: Tensor | None = None) -> Tensor:
@@ -51,17 +56,19 @@ def moved_along(positive: Tensor, negative: Tensor, rank: int = 1, previous: Ten
     """
     if rank != 1:
         raise SteeringError(f"rank {rank} does not fit direction 'cpca-source', which is a single one")
-    before = (positive, negative) if previous is None else previous
-    difference, rows = (positive - negative).mean(0), components(*before)
-    if rows is not None:
-        difference = rows.T @ (rows @ difference) + before[0].mean(0)
-    return torch.nn.functional.normalize(difference[None], dim=-1)
+    refined, mean = _refined(positive, negative, previous)
+    return torch.nn.functional.normalize((refined + mean)[None], dim=-1)
 
 
 def read_along(positive: Tensor, negative: Tensor, previous: Tensor | None = None) -> Tensor:
     """The row that coordinates are read with, w ``[1, C]``; see `moved_along`."""
-    rows = components(*((positive, negative) if previous is None else previous))
-    difference = (positive - negative).mean(0)
-    if rows is not None:
-        difference = rows.T @ (rows @ difference)
-    return torch.nn.functional.normalize(difference[None], dim=-1)
+    return torch.nn.functional.normalize(_refined(positive, negative, previous)[0][None], dim=-1)
+
+
+def _refined(positive: Tensor, negative: Tensor, previous: Tensor | None) -> tuple[Tensor, Tensor]:
+    """U Uᵀ r and mean⁺; r and nothing where there are too few components ``[C]`` each."""
+    before = (positive, negative) if previous is None else previous
+    difference, rows = (positive - negative).mean(0), components(*before)
+    if rows is None:
+        return difference, torch.zeros_like(difference)
+    return rows.mT @ (rows @ difference), before[0].mean(0)

@@ -50,31 +50,34 @@ def over_prompts(measurements: Measurements, values: np.ndarray) -> Estimate:
 
     Prompts of one phrase, and those that show the same, are groups (`steering.evaluate.statistics.estimate`).
     """
-    known = ~np.isnan(values)
-    names = [name for name, there in zip(measurements.names(), known, strict=True) if there]
-    prompts = {
-        name: item.prompt
-        for name, item, there in zip(measurements.names(), measurements.items, known, strict=True)
-        if there
-    }
+    known, every = np.flatnonzero(~np.isnan(values)), measurements.names()
+    names = [every[i] for i in known]
+    prompts = {every[i]: measurements.items[i].prompt for i in known}
     shown = [" ".join(prompt.shows) for prompt in prompts.values()]
     phrases = [prompt.phrase for prompt in prompts.values()]
     groups = [labels for labels in (shown, phrases) if all(labels)]
     return estimate(by_prompt(values[known], names), groups)
 
 
+def over_pairs(measurements: Measurements, differences: np.ndarray) -> Difference:
+    """Mean over prompts of differences a picture ``[N]``, and the p-value of "there is none"."""
+    return Difference(
+        over_prompts(measurements, differences), sign_flip_p(by_prompt(differences, measurements.names()))
+    )
+
+
 def arm_figures(arm: Arm, measurements: Mapping[str, Measurements]) -> ArmFigures:
     """Every figure of one arm."""
     mine, original = measurements[arm.name], measurements["original"]
     targets, before = matched(mine, original, "target")
-    fallen = presence(before) - presence(targets)
+    fallen = over_pairs(targets, presence(before) - presence(targets))
     rows = {role: mine.role(role) for role in ROLES}
     return ArmFigures(
         group=arm.group,
         n={role: len(set(rows_of(mine, rows[role]).names())) for role in ROLES},
         removal=removal_figures(targets, before, measurements.get(COUNTERFACTUAL)),
-        drop=over_prompts(targets, fallen),
-        drop_p=sign_flip_p(by_prompt(fallen, targets.names())),
+        drop=fallen.points,
+        drop_p=fallen.p,
         clip={name: _clip_change(targets, before, name) for name in TEXTS if _any(targets, name)},
         change_rms=float(np.mean(targets.columns["change_rms"])),
         identical=bool(mine.columns["identical"].all()),
@@ -182,8 +185,7 @@ def compared(measurements: Mapping[str, Measurements], first: str, second: str) 
         one, other = matched(one, other, "target")
     else:
         other, one = matched(other, one, "target")
-    difference = presence(one) - presence(other)
-    return Difference(over_prompts(one, difference), sign_flip_p(by_prompt(difference, one.names())))
+    return over_pairs(one, presence(one) - presence(other))
 
 
 def study_figures(results: Sequence[Result]) -> dict[str, dict[str, ArmFigures]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..concepts.prompts import Concept
 from ..evaluate.metrics import Batch, Metric
-from ..files import discard_damaged, replacing
+from ..files import is_whole, replacing
 from .renderer import Item, Renderer, Unit, read_picture
 from .vectors import digest
 
@@ -126,16 +126,12 @@ class Evaluator:
 
 def _is_whole(path: Path) -> bool:
     """Whether a file of arrays is there; a damaged one is removed, to be measured again."""
-    if not path.is_file():
-        return False
-    try:
+
+    def even() -> bool:
         with np.load(path, allow_pickle=False) as stored:
-            whole = len({len(stored[name]) for name in stored.files}) == 1
-    except Exception:  # whatever zip, its compression and numpy make of damage
-        whole = False
-    if not whole:
-        discard_damaged(path, "measured")
-    return whole
+            return len({len(stored[name]) for name in stored.files}) == 1
+
+    return path.is_file() and is_whole(path, even, "measured")
 
 
 def presence(measurements: Measurements) -> np.ndarray:

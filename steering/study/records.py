@@ -93,7 +93,7 @@ class Distance:
 
 @dataclass(frozen=True)
 class Difference:
-    """Presence in one arm less that in another."""
+    """Points of one arm less those of another, prompt by prompt, and the p-value of no difference."""
 
     points: Estimate
     p: float

@@ -17,7 +17,7 @@ from PIL import Image
 
 from ..concepts.pairs import spread
 from ..concepts.prompts import ROLES, Prompt
-from ..files import discard_damaged, parse_object, read_text, replacing, write_text
+from ..files import is_whole, parse_object, read_text, replacing, write_text
 from ..interventions.presets import get_preset
 from ..interventions.steer import steer
 from ..models.diffusion import DiffusionModel
@@ -138,17 +138,15 @@ class Renderer:
         path = self.folder / key / "unit.json"
         if key in self._whole or not path.is_file():
             return key in self._whole
-        try:
+
+        def as_drawn() -> bool:
             marks = self._record(key)["sha256"]
             pictures = sorted((self.folder / key).glob("*.png"))
-            whole = len(marks) == len(pictures) > 0 and all(map(_has_mark, pictures, marks))
-        except Exception:  # whatever JSON and PNG make of damage
-            whole = False
-        if whole:
+            return len(marks) == len(pictures) > 0 and all(map(_has_mark, pictures, marks))
+
+        if is_whole(path, as_drawn, "drawn"):
             self._whole.add(key)
-        else:
-            discard_damaged(path, "drawn")
-        return whole
+        return key in self._whole
 
     def draw(self, unit: Unit, progress: Progress = silent) -> None:
         """Draw a unit and write its pictures."""
