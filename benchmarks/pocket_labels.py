@@ -14,7 +14,7 @@ from PIL import Image
 
 from steering import SteeringVector, load_model
 from steering.concepts.prompts import load_prompts, take
-from steering.interventions import steer
+from steering.interventions.steer import steer
 
 FOLDER = Path(__file__).parent / "pocket_labels"
 COLUMNS = 10

@@ -13,7 +13,7 @@ from PIL import Image
 
 from steering import SteeringVector, load_model
 from steering.concepts.prompts import load_prompts, take
-from steering.interventions import steer
+from steering.interventions.steer import steer
 
 DOCS = Path(__file__).parent.parent / "docs"
 CONCEPTS = ("dog", "van_gogh", "violence")

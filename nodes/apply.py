@@ -29,7 +29,8 @@ def preset_input(default: str = RECOMMENDED) -> io.Combo.Input:
             "and end stay at 0 and 1), else precise. projection: every token, plain "
             "projection. casteer: only tokens that hold the concept. precise: those, down to the level of pictures "
             "without it. selective: only tokens far above that level. lora: every token, in both halves of guidance, "
-            "to that level, which an exported LoRA does too."
+            "to that level, which an exported LoRA does too. affine: the same in the prompt's half, for vectors of "
+            "that direction."
         ),
     )
 

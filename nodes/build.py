@@ -54,7 +54,8 @@ class Build(io.ComfyNode):
                     default="mean",
                     tooltip="mean: the mean difference, hard to beat. pca: principal directions of the differences. "
                     "cpca, cpca-paired, cpca-denoised: refined by contrastive PCA, cpca-source as the source study's "
-                    "code did it. whitened: the mean difference, read without what moves along with it.",
+                    "code did it. whitened: the mean difference, read without what moves along with it. "
+                    "affine: the map that takes prompts with the concept to those without; for a capture of text.",
                 ),
                 io.Int.Input(
                     "rank",

@@ -91,7 +91,7 @@ class Capture(io.ComfyNode):
                     default=ALL_SITES,
                     tooltip=(
                         "What to record: kinds (attn1, attn2, ff, resnet) or single sites such as in4.attn2, separated "
-                        "by commas. attn2 alone is quick and small."
+                        "by commas. attn2 alone is quick and small. text alone takes no sampling."
                     ),
                 ),
                 io.Int.Input(

@@ -111,6 +111,12 @@ class GraphModel:
         extras = {} if any(value is None for value in pooled) else {"pooled_output": torch.cat(pooled)}
         return [[rows, extras]]
 
+    def embedded(self, prompts: Sequence[str]) -> tuple[Tensor, list[list[int]]]:
+        """Text embeddings ``[B, T, C]`` of prompts, and the tokens of each, of the first of several tokenizers."""
+        every = [next(iter(self.clip.tokenize(prompt).values())) for prompt in prompts]
+        numbers = [[number for chunk in chunks for number, *_ in chunk] for chunks in every]
+        return self.encode(prompts)[0][0], numbers
+
     def recorded(
         self,
         sites: Sequence[Site],

@@ -7,6 +7,9 @@ Names follow the blocks this community counts: ``in1.attn2`` ... ``in11.resnet``
 layer, ``in4.attn2.1``. The same name means the same place in the LDM layout (ComfyUI, checkpoints)
 and in diffusers.
 
+One more site, ``text``, is no output of a block: it is the text embedding that every cross-attention
+reads. It is the same at all noise levels, and known before any sampling.
+
 Tensor letters of this package: B batch, T tokens (h·w), C channels, N pairs, S noise levels, K rank.
 """
 
@@ -23,7 +26,9 @@ from .checks import short
 from .errors import SteeringError
 
 KINDS = ("attn1", "attn2", "ff", "resnet")
-"""The four kinds of site, in the order in which documentation lists them."""
+"""The four kinds of site in the blocks, in the order in which documentation lists them."""
+TEXT_KIND = "text"
+"""Part and kind of the text embedding."""
 
 _ORDER = ("resnet", "attn1", "attn2", "ff")  # order of execution inside one block
 _NAME = re.compile(r"(?:(in|out)(\d{1,3})|(mid))\.(attn1|attn2|ff|resnet)(?:\.?(\d{1,3}))?")
@@ -42,9 +47,9 @@ class Site:
     """One place in the UNet.
 
     Attributes:
-        part: ``in``, ``mid`` or ``out``.
+        part: ``in``, ``mid`` or ``out``; ``text`` for the text embedding.
         block: the block's number in its part (0 in ``mid``).
-        kind: one of `KINDS`.
+        kind: one of `KINDS`, or ``text``.
         layer: which transformer layer of the block; in ``mid``, which of the two residual blocks.
     """
 
@@ -54,6 +59,8 @@ class Site:
     layer: int = 0
 
     def __post_init__(self) -> None:
+        if (self.part, self.kind, self.block, self.layer) == (TEXT_KIND, TEXT_KIND, 0, 0):
+            return
         if self.part not in ("in", "mid", "out"):
             raise SteeringError(f"site part {self.part!r} is not one of in, mid, out")
         if self.kind not in KINDS:
@@ -70,6 +77,8 @@ class Site:
             )
 
     def __str__(self) -> str:
+        if self.kind == TEXT_KIND:
+            return TEXT_KIND
         if self.part == "mid":
             number = str(self.layer) if self.kind == "resnet" else f".{self.layer}" if self.layer else ""
             return f"mid.{self.kind}{number}"
@@ -78,18 +87,22 @@ class Site:
     @classmethod
     def parse(cls, name: str) -> Site:
         """The site of a canonical name; raises SteeringError with an example for anything else."""
+        if name.strip() == TEXT_KIND:
+            return TEXT
         match = _NAME.fullmatch(name.strip())
         site = None
         if match:
             part, block, middle, kind, layer = match.groups()
             site = cls(middle or part, int(block or 0), kind, int(layer or 0))
         if site is None or str(site) != name.strip():
-            raise SteeringError(f"site {short(name)} is not a site name like in4.attn2, mid.resnet0 or out11.ff")
+            raise SteeringError(f"site {short(name)} is not a site name like in4.attn2, mid.resnet0, out11.ff or text")
         return site
 
     @property
     def order(self) -> tuple[int, int, int, int]:
         """Sort key: the order of execution."""
+        if self.kind == TEXT_KIND:
+            return (-1, 0, 0, 0)
         inner = _ORDER.index(self.kind)
         if self.part == "mid" and self.kind == "resnet":
             return (1, 0, 2 * self.layer, 0)
@@ -146,6 +159,10 @@ class Site:
         return _or_none("in" if part == "down" else "out", block, kind, int(layer or 0))
 
 
+TEXT = Site(TEXT_KIND, 0, TEXT_KIND)
+"""The text embedding that every cross-attention reads."""
+
+
 def _or_none(part: str, block: int, kind: str | None, layer: int) -> Site | None:
     try:
         return Site(part, block, kind or "resnet", layer)
@@ -173,6 +190,7 @@ SD15_SITES = _sd15_sites()
 def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
     """Every site of a UNet in either layout with the module whose output it is, in order of execution.
 
+    The text embedding has the layers that read it, of every cross-attention those of keys and values.
     Of an attention that is the last linear layer: what replaces the attention around it (IP-Adapter and its kin) calls
     that layer all the same, and the attention's own forward pass never.
 
@@ -187,7 +205,13 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
             found[site] = module if site.kind in ("ff", "resnet") else module.get_submodule("to_out.0")
     if not found:
         raise SteeringError(f"{type(unet).__name__} has no known site; pass the UNet of a Stable Diffusion model")
+    readers = [layer for path, layer in unet.named_modules() if _READS_TEXT.search(path)]
+    if readers:
+        found[TEXT] = nn.ModuleList(readers)
     return {site: found[site] for site in sort_sites(found)}
+
+
+_READS_TEXT = re.compile(r"\.transformer_blocks\.\d+\.attn2\.to_[kv]$")
 
 
 def _is_of_kind(module: nn.Module, kind: str) -> bool:
@@ -202,6 +226,9 @@ def _is_of_kind(module: nn.Module, kind: str) -> bool:
 def module_width(module: nn.Module, kind: str) -> int:
     """Number of output channels C of a site's module, as `find_sites` gives it."""
     width: Any = module
+    if kind == TEXT_KIND:
+        layers: Any = module
+        return int(layers[0].in_features)
     if kind == "ff":
         layers: Any = module.get_submodule("net")
         width = [layer for layer in layers if hasattr(layer, "out_features")][-1]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.sites import KINDS, SD15_SITES, Site, choose_sites, find_sites, module_width
+from steering.sites import KINDS, SD15_SITES, TEXT, Site, choose_sites, find_sites, module_width
 
 # The table of SD 1.5, written out by hand from the checkpoint's own key names.
 BY_HAND = {
@@ -89,15 +89,17 @@ def test_other_modules_are_no_sites(path):
     assert Site.from_diffusers(path) is None
 
 
-def test_a_unet_shows_its_70_sites_in_order_of_execution(toy_model):
-    assert tuple(find_sites(toy_model.unet)) == SD15_SITES
+def test_a_unet_shows_the_text_and_its_70_sites_in_order_of_execution(toy_model):
+    assert tuple(find_sites(toy_model.unet)) == (TEXT, *SD15_SITES)
 
 
 def test_order_is_the_order_of_execution(toy_model, hooks_left):
     import torch
 
     seen = []
-    handles = [m.register_forward_hook(lambda *_, s=s: seen.append(s)) for s, m in toy_model.sites().items()]
+    handles = [
+        m.register_forward_hook(lambda *_, s=s: seen.append(s)) for s, m in toy_model.sites().items() if s != TEXT
+    ]
     with torch.no_grad():
         toy_model.unet(torch.randn(1, 24, 8, 8), 5, torch.randn(1, 77, 64))
     for handle in handles:

@@ -23,8 +23,9 @@ from ..errors import SteeringError
 from ..files import discard_damaged, read_tensors, write_tensors
 from ..models.recording import token_mean
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, rows_of, silent
-from ..sites import Site, choose_sites
+from ..sites import TEXT, Site, choose_sites
 from .store import Activations
+from .text import capture_text
 
 
 def capture(
@@ -45,7 +46,7 @@ def capture(
         model: from `load_model`.
         pairs: the prompt pairs; or the name of a built-in concept, whose pairs for the model's family are taken, or a
             file of pairs.
-        sites: kinds and site names separated by commas.
+        sites: kinds and site names separated by commas; or ``text`` alone, which takes no sampling and keeps tokens.
         settings: how to sample.
         concept: its name, for the metadata.
         parts: a folder that keeps finished batches, so that an interrupted capture goes on; the
@@ -58,6 +59,10 @@ def capture(
     if not pairs:
         raise SteeringError("a capture needs at least one pair")
     chosen = choose_sites(model.sites(), sites)
+    if chosen == [TEXT]:
+        return capture_text(model, pairs, concept)
+    if TEXT in chosen:
+        raise SteeringError(f"sites {sites!r}: text is captured token by token and alone; capture the others apart")
     metadata = {
         "concept": concept,
         "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..errors import SteeringError
 from ..linalg import lead_first
+from .affine import affine_readout, affine_rows
 from .contrast import Contrast, best_alpha, candidates, contrast_of
 from .source_study import moved_along, read_along
 from .whitening import whitened_readout
@@ -181,6 +182,7 @@ DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
         "cpca-denoised": contrastive_denoised,
         "whitened": mean_difference,  # read with `READOUTS`
         "cpca-source": moved_along,  # read with `READOUTS`
+        "affine": affine_rows,  # read with `READOUTS`
     }
 )
 """Method name -> function."""
@@ -189,10 +191,13 @@ CONTRASTS = MappingProxyType(
 )
 """Methods that have an α and a background -> what they contrast."""
 READOUTS: MappingProxyType[str, Callable[..., Tensor]] = MappingProxyType(
-    {"whitened": whitened_readout, "cpca-source": read_along}
+    {"whitened": whitened_readout, "cpca-source": read_along, "affine": affine_readout}
 )
 """Methods that read tokens with other rows than they move them along -> function of (positive, negative) and of
 ``rows``, those they are moved along, or of what a method of `LATE` takes."""
+KEEPING = ("affine",)
+"""Methods, and their readouts, that also take what is to be ``kept`` ``[M, C]``: protected captures are given to these,
+where other methods' directions are made orthogonal to them."""
 LATE = ("cpca-source",)
 """Methods that also take both sides of the ``previous`` noise level ``[2, N, C]``."""
 AUTO = "auto"

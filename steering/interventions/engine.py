@@ -131,10 +131,16 @@ class Steering:
 
 
 def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Entries in the groups that act at once: suppressions of equal settings and mask, then each of the others."""
+    """Entries in the groups that act at once: suppressions of equal settings and mask, then each of the others.
+
+    A vector that reads with other rows than it moves along acts for itself, one after the other in their order: its
+    rows and another's cannot be made orthogonal without changing what it does.
+    """
     groups: dict[tuple, list[Entry]] = {}
     for number, entry in enumerate(entries):
-        alike = (entry.settings, id(entry.mask)) if entry.mode == "suppress" else number
+        own_readout = any(part.readout is not None for part in entry.vector.sites.values())
+        alone = entry.mode != "suppress" or own_readout
+        alike = number if alone else (entry.settings, id(entry.mask))
         groups.setdefault((entry.mode, alike), []).append(entry)
     order = list(INTERVENTIONS)
     return sorted(groups.values(), key=lambda group: order.index(group[0].mode))
@@ -151,8 +157,6 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     alone = [entry.rows(site, sigma) for entry in group]
     if len(alone) == 1:
         return alone[0]
-    if any(rows.readouts is not rows.directions for rows in alone):
-        raise SteeringError("a vector with a readout of its own cannot act together with others of equal settings")
     kept, sources = orthonormalise(alone)
     offsets, strengths, leads, total = [], [], [], 0
     for entry, rows, directions, source in zip(group, alone, kept, sources, strict=True):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..checks import check_finite
 from ..errors import SteeringError
-from ..sites import Site
+from ..sites import TEXT, Site
 from ..vectors.vector import MOST_STRENGTH, SteeringVector
 from .operators import INTERVENTIONS, Mode, Rows
 from .presets import Settings, get_preset
@@ -60,6 +60,11 @@ class Entry:
         if self.mask is not None and self.mask.ndim != 3:
             raise SteeringError(
                 f"a mask of shape {tuple(self.mask.shape)} is not [M, H, W]; one mask a picture, or one"
+            )
+        if self.mask is not None and TEXT in self.vector.sites:
+            raise SteeringError(
+                "a mask says where in the picture, and the vector steers the text embedding, which is nowhere in it; "
+                "leave the mask out, or build at other sites"
             )
         if self.mode != "suppress":
             levels = self.vector.active_knots

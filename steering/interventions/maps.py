@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SteeringError
-from ..sites import Site, sort_sites
+from ..sites import TEXT, Site, sort_sites
 from .entry import Entry
 from .masks import token_grid
 from .observation import Observation
@@ -67,7 +67,13 @@ def maps_of(
         raise SteeringError(f"vector number {entry} is not one of the run's {len(entries)}, which count from 0")
     found: Maps = {}
     for seen in observations:
-        if seen.entry != entry or picture not in seen.pictures or seen.tokens is None or seen.latent is None:
+        if (
+            seen.site == TEXT
+            or seen.entry != entry
+            or picture not in seen.pictures
+            or seen.tokens is None
+            or seen.latent is None
+        ):
             continue
         source = entries[entry].vector
         if not source.sites[seen.site].held[source.knot(seen.sigma)]:
@@ -79,7 +85,7 @@ def maps_of(
     if not found:
         raise SteeringError(
             f"nothing was seen of picture {picture}: the run reached no site, its batch holds fewer pictures, or an "
-            "area condition was set, whose tokens have no place in the whole picture"
+            "area condition was set, whose tokens have no place in the whole picture, as those of the text have none"
         )
     return {site: found[site] for site in sort_sites(found)}
 

@@ -55,10 +55,12 @@ PRESETS = MappingProxyType(
         "precise": Preset(Settings("negative", "positive", False, "cond"), 1.0),
         "selective": Preset(Settings("negative", "threshold", False, "cond"), 3.0),
         "lora": Preset(Settings("negative", "all", False, "both"), 1.0),
+        "affine": Preset(Settings("negative", "all", False, "cond"), 1.0),
     }
 )
 """Named settings: plain projection as the source study has it; CASteer's; the one that means "as in the negative set";
-the one that touches only tokens above what 95 % of the negative set's tokens reach; the one that a LoRA can hold."""
+the one that touches only tokens above what 95 % of the negative set's tokens reach; the one that a LoRA can hold; the
+one for affine maps, whose rows read where a token is relative to the negative mean."""
 
 
 def get_preset(name: str) -> Preset:

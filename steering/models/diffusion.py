@@ -109,6 +109,11 @@ class DiffusionModel:
         """Text embeddings ``[B, 77 m, C]`` of prompts, in m chunks and with weights as ComfyUI has them; see `text`."""
         return text.encode(prompts, self.tokenizer, self._text_embeddings).to(self.dtype)
 
+    def embedded(self, prompts: Sequence[str]) -> tuple[Tensor, list[list[int]]]:
+        """Text embeddings ``[B, T, C]`` of prompts, and the tokens of each with start, end and padding."""
+        every = [text.chunks(prompt, self.tokenizer) for prompt in prompts]
+        return self.encode(prompts), [[number for chunk in some for number in chunk.tokens] for some in every]
+
     def _text_embeddings(self, tokens: Tensor) -> Tensor:
         return self.text_encoder(tokens.to(self.device)).last_hidden_state
 

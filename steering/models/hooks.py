@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SteeringError
-from ..sites import Site
+from ..sites import TEXT, Site
 
 React = Callable[[Site, Tensor], Tensor | None]
-"""(site, its output) -> another output, or None, which leaves it as it is."""
+"""(site, its output) -> another output, or None, which leaves it as it is. Of the text embedding, whatever reads it."""
 
 
 @contextmanager
@@ -27,9 +27,12 @@ def site_hooks(modules: Mapping[Site, nn.Module], react: React) -> Iterator[None
         SteeringError: from within a forward pass in another thread, which would be steered or recorded unasked.
     """
     owner = [get_ident()]
-    hooks = [(module, _reacting(site, react, owner)) for site, module in modules.items()]
+    after = [(module, _reacting(site, react, owner)) for site, module in modules.items() if site != TEXT]
+    readers: Any = modules.get(TEXT, ())
+    before = [(layer, _reacting_before(TEXT, react, owner)) for layer in readers]
+    hooks = [*after, *before]
     try:
-        with hooked(hooks, nn.Module.register_forward_hook):
+        with hooked(after, nn.Module.register_forward_hook), hooked(before, nn.Module.register_forward_pre_hook):
             yield
     finally:
         owner.clear()  # a copy of the model made inside the block has copies of its hooks, which now do nothing
@@ -83,15 +86,28 @@ def _remove(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]]) -> None:
 
 def _reacting(site: Site, react: React, owner: list[int]) -> Callable[..., Tensor | None]:
     def hook(_module: nn.Module, _args: Any, output: Tensor) -> Tensor | None:
-        if not owner:
-            return None
-        if not torch.compiler.is_compiling() and get_ident() != owner[0]:  # which a compiler cannot see through
-            raise SteeringError(
-                "this model is steered or recorded by another thread; load a model for each thread, or wait for it"
-            )
-        return react(site, output)
+        return react(site, output) if _is_ours(owner) else None
 
     return hook
+
+
+def _reacting_before(site: Site, react: React, owner: list[int]) -> Callable[..., tuple[Tensor, ...] | None]:
+    def hook(_module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        changed = react(site, args[0]) if _is_ours(owner) else None
+        return None if changed is None else (changed, *args[1:])
+
+    return hook
+
+
+def _is_ours(owner: list[int]) -> bool:
+    """Whether a hook is still at work; raises SteeringError in another thread than its owner's."""
+    if not owner:
+        return False
+    if not torch.compiler.is_compiling() and get_ident() != owner[0]:  # which a compiler cannot see through
+        raise SteeringError(
+            "this model is steered or recorded by another thread; load a model for each thread, or wait for it"
+        )
+    return True
 
 
 def as_tokens(output: Tensor) -> Tensor:

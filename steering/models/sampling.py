@@ -56,6 +56,10 @@ class CapturableModel(Protocol):
         """`weights_digest` of the UNet."""
         ...
 
+    def embedded(self, prompts: Sequence[str]) -> tuple[Tensor, list[list[int]]]:
+        """Text embeddings ``[B, T, C]`` of prompts, and the T tokens of each."""
+        ...
+
     def recorded(
         self,
         sites: Sequence[Site],

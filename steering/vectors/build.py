@@ -12,7 +12,7 @@ from torch import Tensor
 from ..activations.store import Activations
 from ..checks import MOST
 from ..directions.backgrounds import get_background
-from ..directions.methods import CONTRASTS, LATE, READOUTS, Method, get_direction, mean_difference, parse_alpha
+from ..directions.methods import CONTRASTS, KEEPING, LATE, READOUTS, Method, get_direction, mean_difference, parse_alpha
 from ..errors import SteeringError
 from ..folds import folds_of
 from ..scores.navigator import FOLDS, Scores, score
@@ -57,7 +57,7 @@ def build(
         background: of contrastive PCA: a name of `steering.directions.backgrounds.BACKGROUNDS`, or a capture of neutral
             pairs.
         protect: captures of what is to be kept: directions are made orthogonal to the mean difference of each, so
-            that steering moves nothing along those.
+            that steering moves nothing along those; an ``affine`` map learns to leave both their sides where they are.
 
     Raises:
         SteeringError: an unknown name, captures that do not fit each other, or nothing to steer.
@@ -118,10 +118,10 @@ class _Maker:
         sites = {site: self._site(activations.tensors[site], site, active) for site, active in chosen.items()}
         sigmas = activations.sigmas if self.time == "per-step" else _middle(activations.sigmas)
         made = SteeringVector(sites, sigmas.float(), activations.sigmas.float())
-        if self.protect:
+        if self.protect and self.direction not in KEEPING:
             made = orthogonalise([made, *(self._kept(made, other) for other in self.protect)])
         if self.direction in READOUTS:
-            parts = {site: self._read(activations.tensors[site], part) for site, part in made.sites.items()}
+            parts = {site: self._read(activations.tensors[site], site, part) for site, part in made.sites.items()}
             made = replace(made, sites=parts)
         return made
 
@@ -134,15 +134,23 @@ class _Maker:
         for knot in range(samples.shape[2]):
             one, other = samples[:, :, knot].double()
             against = self._against(one, other, first, site, active, knot)
-            directions = self.method(one, other, self.rank, **against, **self._late(samples, knot)).float()
+            directions = self.method(
+                one, other, self.rank, **against, **self._beside(samples, site, active, knot)
+            ).float()
             # A step without any difference has no direction; a legal placeholder (the unit vectors e_k) keeps the
             # file regular.
             legal = used[knot] or directions[0].norm() > 0.5
             rows.append(directions if legal else torch.eye(*directions.shape))
         return SiteVector(torch.stack(rows), negative.mean(0), (positive - negative).mean(0), active)
 
-    def _late(self, samples: Tensor, knot: int) -> dict[str, Tensor]:
-        return {"previous": samples[:, :, max(knot - 1, 0)].double()} if self.direction in LATE else {}
+    def _beside(self, samples: Tensor, site: Site, active: Tensor, knot: int) -> dict[str, Tensor]:
+        """What the method takes beside the pairs of a noise level."""
+        if self.direction in LATE:
+            return {"previous": samples[:, :, max(knot - 1, 0)].double()}
+        if self.protect and self.direction in KEEPING:
+            sides = [self.samples(other.tensors[site], active)[:, :, knot].flatten(0, 1) for other in self.protect]
+            return {"kept": torch.cat(sides).double()}
+        return {}
 
     def samples(self, tensor: Tensor, active: Tensor) -> Tensor:
         """Activations ``[2, N, S, C]`` as the directions see them: themselves, or averaged over the active levels."""
@@ -166,14 +174,15 @@ class _Maker:
         plain = replace(self, method=mean_difference, direction="mean", rank=1, background=NEGATIVES, protect=())
         return plain.vector(other, {site: part.active for site, part in made.sites.items()})
 
-    def _read(self, tensor: Tensor, part: SiteVector) -> SiteVector:
+    def _read(self, tensor: Tensor, site: Site, part: SiteVector) -> SiteVector:
         samples = self.samples(tensor, part.active)
         positive, negative = samples.double()
         readout = READOUTS[self.direction]
-        rows = [
-            readout(positive[:, knot], negative[:, knot], **(self._late(samples, knot) or {"rows": directions}))
-            for knot, directions in enumerate(part.direction.double())
-        ]
+        rows = []
+        for knot, directions in enumerate(part.direction.double()):
+            beside = self._beside(samples, site, part.active, knot)
+            moved = {} if self.direction in LATE else {"rows": directions}
+            rows.append(readout(positive[:, knot], negative[:, knot], **moved, **beside))
         return replace(part, readout=torch.stack(rows).float())
 
 

@@ -1,7 +1,7 @@
 """Control vectors: the same edit, written along a direction that is not the concept's.
 
-A control reads every token exactly as the vector does, at the same sites and noise levels, and moves
-it by exactly the same amounts g_k, but along u_k instead of r_k: x' = x - λ Σ_k g_k u_k. So the size
+A control reads every token exactly as the vector does (with its readout, where it has one), at the same sites and noise
+levels, and moves it by exactly the same amounts g_k, but along u_k instead of r_k: x' = x - λ Σ_k g_k u_k. So the size
 of the edit is matched token by token, and whatever suppression remains is plain damage. The rows u are
 orthonormal, of the vector's rank, and made from
 
@@ -64,5 +64,5 @@ def _rewritten(vector: SteeringVector, make: Callable[[Site, Tensor], Tensor], o
             written = written - written @ rows.mT @ rows
         basis, triangle = torch.linalg.qr(written.mT)
         signs = torch.where(triangle.diagonal(dim1=1, dim2=2) < 0, -1.0, 1.0)  # QR may turn a row round
-        sites[site] = replace(entry, direction=(basis * signs[:, None]).mT.contiguous(), readout=rows)
+        sites[site] = replace(entry, direction=(basis * signs[:, None]).mT.contiguous(), readout=entry.rows_read)
     return replace(vector, sites=sites)

@@ -149,3 +149,20 @@ def test_suppression_comes_first_then_replacement_then_addition(toy_model):
         torch.testing.assert_close(edited(order, output), in_turn, atol=1e-5, rtol=0)
     other = edited([entries[2]], edited([entries[0]], output))  # the order matters
     assert not torch.allclose(other, edited([entries[0]], edited([entries[2]], output)), atol=1e-3)
+
+
+def test_vectors_with_readouts_of_their_own_act_one_after_the_other():
+    site, sigmas, call = Site.parse("in4.attn2"), torch.tensor([5.0]), Call((5.0,), (True,))
+
+    def entry(seed):
+        generator = torch.Generator().manual_seed(seed)
+        row = torch.nn.functional.normalize(torch.randn(1, 1, 8, generator=generator), dim=-1)
+        read, mean, gap = (torch.randn(1, *shape, generator=generator) for shape in ((1, 8), (8,), (8,)))
+        part = SiteVector(row, mean, gap, torch.tensor([True]), readout=read)
+        return Entry(SteeringVector({site: part}, sigmas, sigmas), 1.0, Settings("negative", "all", False, "both"))
+
+    first, second, x = entry(1), entry(2), torch.randn(1, 4, 8)
+    after = Steering([first]).edit(site, x, call)
+    both = Steering([first, second]).edit(site, x, call)
+    assert torch.equal(both, Steering([second]).edit(site, after, call))
+    assert not torch.equal(both, Steering([second, first]).edit(site, x, call))

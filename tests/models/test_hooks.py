@@ -31,7 +31,7 @@ def test_no_hook_stays_when_installing_fails_half_way(toy_model, hooks_left):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_no_hook_stays_after_an_exception_or_interrupt(toy_model, hooks_left, error):
     with pytest.raises(error), site_hooks(toy_model.sites(), lambda *_: None):
-        assert hooks_left() == 70
+        assert hooks_left() == 70 + 2 * 16  # and the readers of the text
         raise error
     assert hooks_left() == 0
 
@@ -78,7 +78,8 @@ def test_an_interrupt_anywhere_leaves_no_hook():
 
 
 def test_a_copy_made_while_steered_is_not_steered_afterwards(toy_model, hooks_left):
-    (site, module), *_ = toy_model.sites().items()
+    site = SD15_SITES[0]
+    module = toy_model.sites()[site]
     with site_hooks({site: module}, lambda _site, output: output * 0):
         copy = deepcopy(module)
     x, time = torch.randn(1, 32, 8, 8), torch.randn(1, 128)

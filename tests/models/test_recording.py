@@ -2,7 +2,7 @@ import torch
 
 from steering.models.hooks import as_tokens
 from steering.models.recording import record
-from steering.sites import SD15_SITES
+from steering.sites import SD15_SITES, TEXT
 
 
 def run(model):
@@ -18,7 +18,7 @@ def test_the_output_is_bit_identical_with_hooks_on(toy_model, hooks_left):
         with record(toy_model.sites()) as recording:
             watched = call()
     assert torch.equal(plain, watched)
-    assert set(recording.latest) == set(SD15_SITES)
+    assert set(recording.latest) == {TEXT, *SD15_SITES}
 
 
 def test_what_is_recorded_is_the_token_mean(toy_model, hooks_left):

@@ -38,6 +38,15 @@ def test_controls_move_every_token_by_the_same_amount_along_another_direction(ra
             assert not torch.allclose(moved(control), moved(vector))
 
 
+@pytest.mark.parametrize("direction", ["whitened", "affine"])
+def test_controls_of_a_vector_with_a_readout_of_its_own_read_with_it(direction):
+    activations, site = planted(0), SD15_SITES[0]
+    vector = build(activations, top_k=1, direction=direction)
+    assert not torch.equal(vector.sites[site].rows_read, vector.sites[site].direction)
+    for control in (sign_flip(vector, activations), isotropic(vector), other_concept(vector, planted(1))):
+        assert torch.equal(control.sites[site].rows_read, vector.sites[site].rows_read)
+
+
 @pytest.mark.parametrize("rank", [1, 3])
 def test_random_controls_are_orthogonal_to_the_concept(rank):
     activations, site = planted(0), SD15_SITES[0]

@@ -1,0 +1,69 @@
+"""The text embeddings of pairs, token by token: a capture without sampling.
+
+What cross-attention reads of a prompt depends on nothing but the prompt, so one pass of the text encoder is the whole
+capture. Tokens of a pair are matched: what stands in both prompts with itself, wherever it stands, and what differs in
+the order in which it stands. Later tokens know of earlier ones in a causal encoder, and the padding of all of them,
+so every token is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+import torch
+
+from ..concepts.pairs import Pair, pairs_hash
+from ..errors import SteeringError
+from ..models.sampling import CapturableModel
+from ..sites import TEXT
+from .store import Activations
+
+
+def capture_text(model: CapturableModel, pairs: Sequence[Pair], concept: str = "") -> Activations:
+    """The embeddings of every token of every pair at the site ``text``: ``[2, T N, 1, C]``, a token's pairs in a row.
+
+    Args:
+        model: from `load_model`.
+        pairs: the prompt pairs.
+        concept: its name, for the metadata.
+
+    Raises:
+        SteeringError: no pairs, prompts of unequal numbers of chunks, or embeddings that are not finite.
+    """
+    if not pairs:
+        raise SteeringError("a capture needs at least one pair")
+    sides = [[pair.positive for pair in pairs], [pair.negative for pair in pairs]]
+    embedded, numbers = zip(*(model.embedded(side) for side in sides), strict=True)
+    positive, negative = (side.float().cpu() for side in embedded)
+    length = positive.shape[1]
+    if {len(some) for side in numbers for some in side} != {length} or negative.shape[1] != length:
+        raise SteeringError(
+            "the prompts of a capture of the text embedding must be of one length in chunks of 77 tokens; shorten some"
+        )
+    order = torch.tensor([partners(one, other) for one, other in zip(*numbers, strict=True)])  # [N, T]
+    matched = torch.gather(negative, 1, order[..., None].expand(negative.shape))
+    # Token after token, so that every fifth row, which a fold holds out, is of another pair.
+    rows = torch.stack([positive, matched]).transpose(1, 2).flatten(1, 2)
+    metadata: dict[str, Any] = {
+        "concept": concept,
+        "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
+        "pairs": pairs_hash(pairs),
+        "negatives": sides[1],
+    }
+    return Activations({TEXT: rows[:, :, None].contiguous()}, model.sigmas(1), metadata)
+
+
+def partners(positive: Sequence[int], negative: Sequence[int]) -> list[int]:
+    """For every token of one prompt the place of its partner in the other.
+
+    Equal runs are partners token by token; of runs that differ, place j of L has the partner j M / L of M; what was put
+    in alone has the token before it.
+    """
+    places: list[int] = []
+    matcher = SequenceMatcher(None, positive, negative, autojunk=False)
+    for _, first, end, start, stop in matcher.get_opcodes():
+        length, other = end - first, stop - start
+        places += [start + j * other // length if other else max(start - 1, 0) for j in range(length)]
+    return places

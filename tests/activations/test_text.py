@@ -1,0 +1,93 @@
+"""The text embedding as a site: captured token by token, read and moved where cross-attention reads it."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steering.activations.capture import capture
+from steering.activations.text import partners
+from steering.concepts.pairs import Pair
+from steering.errors import SteeringError
+from steering.interventions.entry import make_entry
+from steering.interventions.steer import steer
+from steering.sites import SD15_SITES, TEXT, Site, find_sites
+from steering.vectors.build import build
+
+PAIRS = [Pair(f"a dog {where}", f"a big cat {where}") for where in ("on the beach", "in a room", "at night")]
+
+
+def picture(model, prompt="a dog"):
+    return model.generate(prompt, seed=3, steps=2, size=64)
+
+
+@pytest.fixture(scope="module")
+def captured(toy_model):
+    return capture(toy_model, PAIRS, sites="text", concept="dog")
+
+
+def test_the_text_embedding_is_one_site_that_every_cross_attention_reads(toy_model):
+    found = find_sites(toy_model.unet)
+    assert [site for site in found if site != TEXT] == list(SD15_SITES)
+    assert len(found[TEXT]) == 2 * 16  # keys and values of sixteen cross-attentions
+    assert Site.parse("text") == TEXT
+    assert str(TEXT) == "text"
+
+
+def test_a_capture_holds_every_token_of_both_sides_beside_its_partner(captured, toy_model):
+    assert captured.tensors[TEXT].shape == (2, 77 * 3, 1, 64)
+    positive, negative = captured.tensors[TEXT][:, :, 0].unflatten(1, (77, 3))
+    sides = [toy_model.encode([getattr(pair, side) for pair in PAIRS]) for side in ("positive", "negative")]
+    torch.testing.assert_close(positive, sides[0].transpose(0, 1))
+    assert torch.equal(negative[0], sides[1][:, 0])
+    # "a dog on" against "a big cat on": dog (2) is what "big cat" (2, 3) was, and on (3) is on (4).
+    assert torch.equal(negative[2], sides[1][:, 2])
+    assert torch.equal(negative[3], sides[1][:, 4])
+
+
+tokens = st.lists(st.integers(0, 4), min_size=1, max_size=12)
+
+
+@given(tokens, tokens)
+def test_every_token_has_a_partner_and_their_order_is_kept(one, other):
+    places = partners(one, other)
+    assert len(places) == len(one)
+    assert places == sorted(places)
+    assert all(0 <= place < len(other) for place in places)
+    assert partners(one, one) == list(range(len(one)))
+
+
+def test_moving_it_changes_what_is_drawn_of_the_prompt_and_nothing_stays_behind(captured, toy_model, hooks_left):
+    vector = build(captured, select_by="text", direction="affine", time="constant", rank=2)
+    plain = picture(toy_model)
+    with steer(toy_model, vector, preset="affine"):
+        assert hooks_left() == 2 * 16
+        assert (picture(toy_model) != plain).any()
+    with steer(toy_model, vector, preset="affine", strength=0.0):
+        assert (picture(toy_model) == plain).all()
+    assert (picture(toy_model) == plain).all()
+
+
+def test_steering_it_is_drawing_with_the_moved_embedding(captured, toy_model):
+    """The theorem behind the hooks: every reader sees the map's text, and the negative prompt its own."""
+    vector = build(captured, select_by="text", direction="affine", time="constant", rank=2)
+    rows = vector.entry(preset="affine").rows(TEXT, 1.0)
+    text = toy_model.encode(["a dog"])
+    moved = text - ((text @ rows.readouts.T - rows.offsets) * rows.strengths) @ rows.directions
+    noise, empty = toy_model.noise([3], 64), toy_model.encode([""])
+    with steer(toy_model, vector, preset="affine"):
+        steered = toy_model.denoise(text, empty, noise, 2, 7.5)
+    by_hand = toy_model.denoise(moved, empty, noise, 2, 7.5)
+    assert (by_hand - toy_model.denoise(text, empty, noise, 2, 7.5)).abs().max() > 0.01
+    torch.testing.assert_close(steered, by_hand, atol=1e-4, rtol=1e-4)  # float32 sums in another order
+
+
+def test_what_makes_no_sense_is_refused(captured, toy_model):
+    with pytest.raises(SteeringError, match="captured token by token and alone"):
+        capture(toy_model, PAIRS, sites="text,attn2")
+    long = [Pair("a dog", " ".join(["cat"] * 90))]
+    with pytest.raises(SteeringError, match="of one length in chunks"):
+        capture(toy_model, long, sites="text")
+    vector = build(captured, select_by="text", direction="affine", time="constant")
+    with pytest.raises(SteeringError, match="nowhere in it"):
+        make_entry(vector, mask=torch.ones(1, 8, 8))
