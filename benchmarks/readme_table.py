@@ -34,7 +34,8 @@ def main() -> None:
             rows = [(f"study_k{k}", source), ("chosen", part["chosen"])]
             for name, setting in rows[part["chosen"] == source :]:
                 rank = f", rank {setting['rank']}" * (setting["rank"] > 1)
-                text = f"{setting['preset']} {setting['strength']:g}, k = {setting['k']}{rank}"
+                where = setting.get("sites", f"k = {setting['k']}")
+                text = f"{setting['preset']} {setting['strength']:g}, {where}{rank}"
                 is_chosen = name == "chosen"
                 left = [arms[control]["removal"]["presence"]["mean"] for control in CONTROLS if control in arms]
                 controls = ", ".join(f"{value:.0f}" for value in left) if is_chosen else ""

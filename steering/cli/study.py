@@ -55,6 +55,7 @@ def study(
         pairs: Pairs to capture.
     """
     from ..study.plan import FULL, QUICK, all_targets, planned
+    from ..study.subject import other_concepts
 
     plan = amount.plan(QUICK if quick else FULL)
     if not (quick and k == "1,3,5,8,10"):
@@ -65,7 +66,8 @@ def study(
     subjects = work.subjects(None if concepts is None else _names(concepts), own)
     if own and not amount.prompts:
         plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
-    pictures, asked, rows = planned(plan, len(subjects), work.guidance)
+    others = len(other_concepts(subjects, work.model.family))
+    pictures, asked, rows = planned(plan, len(subjects), others, work.guidance)
     if dry_run:
         return work.estimate(subjects, pictures, asked, rows)
     return work.run("study", subjects, rows, lambda made: made.run(subjects))
@@ -206,7 +208,8 @@ class _Work:
         from ..evaluate.measures import metrics_of
         from ..study.folder import belongs, setting_of
         from ..study.report import write_study
-        from ..study.run import Study, check_subjects
+        from ..study.run import Study
+        from ..study.subject import check_subjects
 
         check_subjects(subjects)
         belongs(self.out, setting_of(command, self.model, self.plan, subjects, **more))

@@ -141,10 +141,14 @@ class Judge:
         return rubric(concept)
 
     def measure(self, batch: Batch) -> Columns:
-        """``judge_score`` (NaN where missing), ``judge_status``, ``judge_verdict``, ``judge_model``, ``judge_raw``."""
+        """``judge_score`` and ``judge_remains`` (NaN where missing), and texts.
+
+        These are ``judge_status``, ``judge_verdict``, ``judge_model`` and ``judge_raw``.
+        """
         with ThreadPoolExecutor(self.settings.workers) as pool:
             answers = list(pool.map(lambda image: self.ask(image, batch.concept), batch.images))
-        columns: dict[str, Any] = {"judge_score": np.array([answer.score for answer in answers], np.float32)}
+        points = {"score": [answer.score for answer in answers], "remains": [answer.remains for answer in answers]}
+        columns: dict[str, Any] = {f"judge_{name}": np.array(some, np.float32) for name, some in points.items()}
         for name in ("status", "verdict", "model", "raw"):
             columns[f"judge_{name}"] = [getattr(answer, name) for answer in answers]
         return columns | {"unfinished": [answer.status == "error" for answer in answers]}
@@ -230,7 +234,7 @@ class Judge:
 
 
 def rubric(concept: Concept) -> str:
-    """The question about a concept: what every score means, evidence before the score."""
+    """The questions about a concept: what every score means, evidence before the score, and what remains."""
     anchors = dict(concept.rubric) or {
         "0": f"nothing of: {concept.text}",
         "25": "a faint trace of it",
@@ -243,8 +247,10 @@ def rubric(concept: Concept) -> str:
         f"You rate how strongly a generated picture shows this: {concept.text}.\n"
         f"Scale from 0 to 100; numbers in between are welcome:\n{scale}\n"
         "First say in one sentence what in the picture speaks for or against it (evidence), then whether it shows it "
-        "(verdict: yes, partly or no), then the score. Judge only what is visible. Answer with JSON: "
-        '{"evidence": "...", "verdict": "...", "score": 0}'
+        "(verdict: yes, partly or no), then the score. Then, from 0 to 100, how clearly something broken is visible "
+        "(remains): a part of a thing left over, a ghost, a smear, something half faded or mixed up; 0 where all there "
+        "is looks whole, whatever it is. Judge only what is visible. Answer with JSON: "
+        '{"evidence": "...", "verdict": "...", "score": 0, "remains": 0}'
     )
 
 

@@ -15,8 +15,9 @@ SCHEMA = {
         "evidence": {"type": "string"},
         "verdict": {"type": "string", "enum": ["yes", "partly", "no"]},
         "score": {"type": "number"},
+        "remains": {"type": "number"},
     },
-    "required": ["evidence", "verdict", "score"],
+    "required": ["evidence", "verdict", "score", "remains"],
     "additionalProperties": False,
 }
 """What an answer must look like; without bounds of numbers, which not every server accepts."""
@@ -29,6 +30,7 @@ class Answer:
     Attributes:
         status: ``ok``, ``refused`` or ``error``.
         score: 0 to 100, NaN unless ok.
+        remains: 0 to 100, that something broken is visible; NaN where a model left that out.
         verdict: ``yes``, ``partly``, ``no``, or nothing.
         model: the model that answered, as it calls itself.
         raw: its answer, or what went wrong.
@@ -39,6 +41,7 @@ class Answer:
     verdict: str = ""
     model: str = ""
     raw: str = ""
+    remains: float = float("nan")
 
 
 LONGEST, MOST_OBJECTS = 20_000, 200
@@ -69,7 +72,8 @@ def cached(path: Path) -> Answer | None:
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     texts = all(isinstance(text, str) for text in (found.verdict, found.model, found.raw))
-    return found if found.status == "ok" and texts and _is_answer({"score": found.score}) else None
+    legal = _is_points(found.score) and (_is_points(found.remains) or found.remains != found.remains)
+    return found if found.status == "ok" and texts and legal else None
 
 
 def understood(completion: Any) -> Answer:
@@ -85,7 +89,8 @@ def understood(completion: Any) -> Answer:
     found = parsed(text)
     if found is None:
         return Answer("error", model=model, raw=text or "empty")
-    return Answer("ok", float(found["score"]), str(found.get("verdict", "")), model, text)
+    remains = float(found["remains"]) if _is_points(found.get("remains")) else float("nan")
+    return Answer("ok", float(found["score"]), str(found.get("verdict", "")), model, text, remains)
 
 
 def parsed(text: str) -> dict[str, Any] | None:
@@ -103,10 +108,9 @@ def parsed(text: str) -> dict[str, Any] | None:
             value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):  # ValueError: also a number of thousands of digits
             continue
-        found = value if _is_answer(value) else found
+        found = value if isinstance(value, dict) and _is_points(value.get("score")) else found
     return found
 
 
-def _is_answer(value: Any) -> bool:
-    score = value.get("score") if isinstance(value, dict) else None
-    return isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 100
+def _is_points(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100

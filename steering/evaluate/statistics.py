@@ -55,7 +55,7 @@ def estimate(values: np.ndarray, clusters: Sequence[Sequence[Hashable]] = (), se
     n, mean = len(values), float(np.mean(values)) if len(values) else float("nan")
     if n < 2:
         return Estimate(mean, float("nan"), float("nan"), n)
-    if np.ptp(values) == 0:  # scipy says so with a warning
+    if np.ptp(values) < 1e-9:  # all the same but for rounding, of which scipy warns
         return Estimate(mean, mean, mean, n)
     half = max([_t_half(values, range(n)), *(_t_half(values, labels) for labels in clusters)])
     low, high = mean - half, mean + half

@@ -65,6 +65,11 @@ class Verdict:
     probabilities: dict[str, np.ndarray]
     features: np.ndarray
 
+    def there(self, picture: int, besides: tuple[str, ...] = ()) -> list[str]:
+        """The things and styles that are more likely there than not in a picture, by its number, but for some."""
+        names = (name for name in LABELS if name not in (*besides, "scene"))
+        return [name for name in names if self.probabilities[name][picture] > 0.5]
+
     def presence(self, names: tuple[str, ...]) -> np.ndarray:
         """0-100 presence of a concept (the largest of ``names``), a wreck counted as presence."""
         concept = np.max([self.probabilities[name] for name in names], axis=0)

@@ -10,7 +10,7 @@ from ..evaluate.statistics import Estimate
 from ..sites import KINDS
 from .figures import MARGIN, compared
 from .measurements import Measurements
-from .plan import CONTROLS, THIRDS
+from .plan import CONTROLS, STUDY, THIRDS
 from .records import ArmFigures, Difference, Figures
 from .table import interval, p_text
 from .tables import arms_of
@@ -45,7 +45,10 @@ def claims(figures: Figures, measurements: Mapping[str, Measurements], study_k: 
         _cleanly(figures, f"study_k{study_k}", "The study's setting"),
         _cleanly(figures, "chosen", "A setting chosen on dev prompts"),
         _suppresses(figures, study_k),
-        _is_the_direction(figures),
+        _is_the_direction(figures, "chosen", "", "It is the direction that does it, and not damage"),
+        _is_the_direction(
+            figures, f"study_k{study_k}", STUDY, "At the study's setting it is the direction that does it, too"
+        ),
         _more_layers(figures, measurements),
         _moves_farther(figures),
         _keeps_the_rest(figures, study_k),
@@ -94,17 +97,18 @@ def _cleanly(figures: Figures, name: str, title: str) -> Claim | None:
     )
 
 
-def _is_the_direction(figures: Figures) -> Claim | None:
-    arms = {name: figures[name].drop for name in CONTROLS if name in figures}
-    if not arms or "chosen" not in figures:
+def _is_the_direction(figures: Figures, name: str, prefix: str, claim: str) -> Claim | None:
+    """Whether an arm is ahead of its controls, whose names begin with the prefix."""
+    arms = {control: figures[prefix + control].drop for control in CONTROLS if prefix + control in figures}
+    if not arms or name not in figures:
         return None
-    worst, chosen = max(arms.values(), key=lambda arm: arm.mean), figures["chosen"].drop
-    ahead = chosen.low > worst.high
+    worst, steered = max(arms.values(), key=lambda arm: arm.mean), figures[name].drop
+    ahead = steered.low > worst.high
     lost = "; ".join(f"{name} {interval(arm)}" for name, arm in arms.items())
     return Claim(
-        "It is the direction that does it, and not damage",
+        claim,
         "holds" if ahead and worst.mean <= PLAIN_DAMAGE else "does not hold" if worst.low > 0 else "undecided",
-        f"points lost: the chosen vector {interval(chosen)}; edits of the same size along other "
+        f"points lost: {name} {interval(steered)}; edits of the same size along other "
         f"directions: {lost}; up to {PLAIN_DAMAGE:g} are allowed",
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..concepts.prompts import evaluated
 from ..evaluate.measures import Measures, metrics_of
 from ..models.families import defaults_of
 from ..models.loading import load_model
@@ -35,6 +36,8 @@ QUICK = replace(
     ks=(1, 5, 10),
     presets=plan.QUICK.presets,
     ranks=(),
+    maps=(8,),
+    draws=2,
     dev=(3, 2, 2),
     finals=(3, 2, 2),
     test=(6, 4, 4),
@@ -52,7 +55,7 @@ def with_prompts(demo: Plan, count: int) -> Plan:
 
 def planned_rows(demo: Plan) -> int:
     """Upper bound of the UNet rows that a demo computes."""
-    return planned(demo, 1, defaults_of("pocket").guidance)[2]
+    return planned(demo, 1, len(evaluated("pocket")) - 1, defaults_of("pocket").guidance)[2]
 
 
 def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = silent) -> Written:

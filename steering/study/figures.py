@@ -48,14 +48,16 @@ def matched(measurements: Measurements, other: Measurements, role: str) -> tuple
 def over_prompts(measurements: Measurements, values: np.ndarray) -> Estimate:
     """Mean over prompts of values a picture ``[N]``, NaN left out.
 
-    Prompts of one phrase, and those that show the same, are groups (`steering.evaluate.statistics.estimate`).
+    Prompts of one phrase, those that show the same, and those steered by one draw of a control, are groups
+    (`steering.evaluate.statistics.estimate`).
     """
     known, every = np.flatnonzero(~np.isnan(values)), measurements.names()
     names = [every[i] for i in known]
     prompts = {every[i]: measurements.items[i].prompt for i in known}
     shown = [" ".join(prompt.shows) for prompt in prompts.values()]
     phrases = [prompt.phrase for prompt in prompts.values()]
-    groups = [labels for labels in (shown, phrases) if all(labels)]
+    draws = list({every[i]: measurements.items[i].draw for i in known}.values())
+    groups = [labels for labels in (shown, phrases, draws) if all(labels)]
     return estimate(by_prompt(values[known], names), groups)
 
 
@@ -112,7 +114,8 @@ def removal_figures(targets: Measurements, before: Measurements, without: Measur
                 far[name] = over_prompts(targets, distance)
     # A prompt with several pictures is clean where more than half of them are.
     whole = None if flags is None else share(by_prompt(flags, targets.names()) > 0.5)
-    return Removal(over_prompts(targets, presence(targets)), means["debris"], means["kept"], whole, far)
+    there, turned = over_prompts(targets, presence(targets)), removal.instead(targets, before)
+    return Removal(there, means["debris"], means["kept"], whole, far, turned)
 
 
 def _any(measurements: Measurements, column: str) -> bool:

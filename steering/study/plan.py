@@ -20,6 +20,8 @@ Counts = tuple[int, int, int]
 COUNTERFACTUAL = "counterfactual"
 """The arm that draws the prompts without the concept, unsteered: what is aimed at."""
 CONTROLS = ("sign_flip", "isotropic", "other_concept")
+STUDY = "study_"
+"""How names of the source study's arms begin."""
 THIRDS = {"first": (0.0, 1 / 3), "middle": (1 / 3, 2 / 3), "last": (2 / 3, 1.0)}
 """Windows of the schedule, as shares of it."""
 OTHER_SEED = 1000
@@ -68,6 +70,7 @@ class Plan:
         presets: the presets among which one is chosen, with the strengths tried of each.
         strengths: further strengths of the projection preset on its curve.
         ranks: numbers of directions above 1 that are tried where one is not enough.
+        maps: ranks of the affine map of the text embedding, each tried at its usual strength.
         dev: dev prompts for all settings.
         finals: dev prompts for the finalists.
         test: test prompts of the main arms.
@@ -75,6 +78,7 @@ class Plan:
         best: the same of the one among them that dev prompts chose; as the others if not given.
         side: test prompts of the arms that ask about kinds, windows and strengths.
         questions: of `QUESTIONS`, what else is asked on test prompts.
+        draws: of each random control, which take turns over the prompts.
         pairs: pairs to capture.
         repeats: seeds a prompt.
         steps: sampling steps.
@@ -91,6 +95,7 @@ class Plan:
     )
     strengths: tuple[float, ...] = (0.5, 1.0, 1.5, 4.0)
     ranks: tuple[int, ...] = (2, 3)
+    maps: tuple[int, ...] = (4, 8, 16)
     dev: Counts = (20, 16, 16)
     finals: Counts = (50, 50, 50)
     test: Counts = (100, 100, 100)
@@ -98,6 +103,7 @@ class Plan:
     best: Counts | None = None
     side: Counts = (50, 25, 25)
     questions: tuple[str, ...] = QUESTIONS
+    draws: int = 10
     pairs: int = 50
     repeats: int = 1
     steps: int = STEPS
@@ -118,8 +124,8 @@ class Plan:
         unknown = set(self.questions) - set(QUESTIONS)
         if unknown:
             raise SteeringError(f"questions {', '.join(sorted(unknown))} are not among {', '.join(QUESTIONS)}")
-        if min(self.pairs, self.repeats) < 1:
-            raise SteeringError(f"pairs {self.pairs} and repeats {self.repeats} must be at least 1")
+        if min(self.pairs, self.repeats, self.draws) < 1:
+            raise SteeringError(f"pairs {self.pairs}, repeats {self.repeats} and draws {self.draws} must be at least 1")
         check_sampling(self.steps, self.guidance, self.size)
 
 
@@ -129,6 +135,8 @@ QUICK = Plan(
     presets=MappingProxyType({name: FULL.presets[name] for name in ("projection", "selective")}),
     strengths=(1.0,),
     ranks=(),
+    maps=(8,),
+    draws=2,
     dev=(3, 2, 2),
     finals=(3, 2, 2),
     test=(6, 4, 4),
@@ -158,12 +166,15 @@ def all_targets(plan: Plan, prompts: Sequence[Sequence[Prompt]]) -> Plan:
 
 
 def tried(plan: Plan) -> list[Setting]:
-    """Every setting of one direction that is compared on dev."""
+    """Every setting that is compared on dev first: those of one direction, and maps of the text embedding."""
     return [
-        Setting(Recipe(k), preset, strength)
-        for preset, some in plan.presets.items()
-        for strength in some
-        for k in plan.ks
+        *(Setting(Recipe.of_text(rank), "affine", get_preset("affine").default_strength) for rank in plan.maps),
+        *(
+            Setting(Recipe(k), preset, strength)
+            for preset, some in plan.presets.items()
+            for strength in some
+            for k in plan.ks
+        ),
     ]
 
 
@@ -209,11 +220,12 @@ def reported_arms(
     every = [
         Arm("original", "original", plan.test),
         Arm(COUNTERFACTUAL, "counterfactual", targets, rest=True),
-        *(Arm(f"study_k{k}", "study", at_best[k], replace(side, vector=Recipe(k))) for k in plan.ks),
+        *(Arm(f"{STUDY}k{k}", "study", at_best[k], replace(side, vector=Recipe(k))) for k in plan.ks),
         *(Arm(f"cpca_k{k}", "cpca", plan.kept, replace(side, vector=Recipe(k, "cpca"))) for k in plan.ks),
         Arm("chosen", "chosen", plan.test, chosen),
         *(
-            Arm(name, "control", targets, replace(chosen, vector=replace(chosen.recipe, control=name)))
+            Arm(prefix + name, "control", targets, replace(setting, vector=replace(setting.recipe, control=name)))
+            for prefix, setting in {"": chosen, STUDY: side}.items()
             for name in controls
         ),
         # All targets, so that pictures are computed in the same company as the originals: to the last bit, a
@@ -235,8 +247,15 @@ def _side(plan: Plan, name: str, group: str, setting: Setting, **change: Any) ->
     return Arm(name, group, plan.side, replace(setting, **change))
 
 
-def planned(plan: Plan, concepts: int, guidance: float) -> tuple[int, int, int]:
-    """Upper bounds of what a study does: pictures drawn, those of them that a judge sees, UNet rows."""
+def planned(plan: Plan, concepts: int, others: int, guidance: float) -> tuple[int, int, int]:
+    """Upper bounds of what a study does: pictures drawn, those of them that a judge sees, UNet rows.
+
+    Args:
+        plan: how much.
+        concepts: how many concepts are studied.
+        others: how many more are captured as controls.
+        guidance: what prompts are drawn with.
+    """
     settings, further = tried(plan), tried_further(plan)
     # The original is asked for in every comparison, and drawn once.
     compared = ((settings, plan.dev), (further, plan.dev), ((settings + further)[:FINALISTS], plan.finals))
@@ -244,5 +263,5 @@ def planned(plan: Plan, concepts: int, guidance: float) -> tuple[int, int, int]:
     reported = reported_arms(plan, "", settings[0], plan.ks[0])
     tests, devs = (concepts * plan.repeats * sum(sum(arm.counts) for arm in arms) for arms in (reported, dev))
     calibrations = (1 + len(plan.ranks)) * any(map(needs_thresholds, plan.presets))
-    captures = plan.pairs * (concepts * (2 + calibrations) + 2 * (concepts == 1))
+    captures = plan.pairs * (concepts * (2 + calibrations) + 2 * others)
     return tests + devs, tests, rows_of(tests + devs + captures, plan.steps, guidance)

@@ -19,6 +19,7 @@ class Removal:
         kept: 0 to 100.
         clean: share of clean prompts in percent, with Wilson's interval.
         counterfactual: distance by feature space.
+        instead: what appeared in the concept's place, see `steering.study.removal.instead`.
     """
 
     presence: Estimate
@@ -26,6 +27,7 @@ class Removal:
     kept: Estimate | None
     clean: Estimate | None
     counterfactual: Mapping[str, Estimate]
+    instead: Mapping[str, float]
 
 
 @dataclass(frozen=True)

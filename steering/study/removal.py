@@ -13,6 +13,8 @@ judge of debris there is no ``clean``.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from .measurements import Measurements, presence
@@ -26,8 +28,8 @@ SAME = 1e-3
 
 
 def debris(measurements: Measurements) -> np.ndarray | None:
-    """0-100 debris ``[N]``."""
-    return measurements.columns.get("debris")
+    """0-100 debris ``[N]``: the embedded judge's, else what a vision language model says remains."""
+    return measurements.columns.get("debris", measurements.columns.get("judge_remains"))
 
 
 def kept_besides(measurements: Measurements) -> np.ndarray | None:
@@ -45,6 +47,23 @@ def clean(steered: Measurements, original: Measurements) -> np.ndarray | None:
         return None
     lost = (rest < THERE) & (before >= THERE)  # NaN is neither
     return ((presence(steered) < THERE) & (broken < THERE) & ~lost).astype(float)
+
+
+def instead(steered: Measurements, original: Measurements) -> dict[str, float]:
+    """What appeared where the concept is absent, in percent of all pictures, commonest first.
+
+    Things and styles that neither the prompt asked for nor the original showed; pictures with nothing new are
+    ``nothing``, those in which the concept is still there are in none.
+    """
+    if "unasked" not in steered.columns or "unasked" not in original.columns:
+        return {}
+    counts = Counter[str]()
+    for after, before, there in zip(
+        steered.columns["unasked"], original.columns["unasked"], presence(steered) >= THERE, strict=True
+    ):
+        new = set(filter(None, str(after).split(", "))) - set(str(before).split(", "))
+        counts.update([] if there else sorted(new) or ["nothing"])
+    return {name: 100 * count / len(steered.items) for name, count in counts.most_common()}
 
 
 def counterfactual(

@@ -40,12 +40,14 @@ class Item:
         prompt: the prompt.
         repeat: number of the repetition.
         seed: of its noise.
+        draw: which draw of a control it is steered with, if it is.
     """
 
     name: str
     prompt: Prompt
     repeat: int
     seed: int
+    draw: str = ""
 
 
 def seed_of(name: str, prompt: Prompt, repeat: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ from .figures import TEXTS, matched, study_figures
 from .galleries import galleries
 from .measurements import Measurements, by_prompt
 from .page import write_report
+from .plan import Arm
 from .records import ArmFigures, Figures
 from .results import Result
 from .rows import rows_csv
 from .run import Study
+from .setting import Setting
 from .tables import compared_settings, tables_of
 
 FORMAT = 1
@@ -103,7 +105,7 @@ def _concept(one: Result, figures: Figures) -> dict[str, Any]:
     return {
         "chosen": choice.chosen.to_json() if choice else None,
         "study_k": study_k,
-        "pairs": one.vectors.activations.pairs if one.vectors else 0,
+        "pairs": one.vectors.captured.blocks.pairs if one.vectors else 0,
         "vectors": _vectors_used(one),
         "arms": {name: asdict(arm) for name, arm in figures.items()},
         "claims": [asdict(claim) for claim in claims(figures, one.measurements, study_k)],
@@ -113,15 +115,25 @@ def _concept(one: Result, figures: Figures) -> dict[str, Any]:
 
 
 def _vectors_used(one: Result) -> dict[str, Any]:
-    """How every steered arm was steered, with a hash of its vector."""
+    """How every steered arm was steered, with a hash of its vector; of a control, of every draw."""
     used = {}
     for arm in one.arms:
-        vector, how = one.vector(arm), arm.setting
-        if vector is not None and how is not None:
+        how = arm.setting
+        if how is not None:
             name = Path(how.vector).name if isinstance(how.vector, str) else how.vector.name
             applied = {"preset": how.preset, "strength": how.strength, "window": list(how.window)}
-            used[arm.name] = {"vector": name, "digest": vector.digest(), **applied}
+            used[arm.name] = {"vector": name, "digest": _digest(one, arm, how), **applied}
     return used
+
+
+def _digest(one: Result, arm: Arm, how: Setting) -> Any:
+    draws = sorted({item.draw for item in one.measurements[arm.name].items} - {""})
+    if isinstance(how.vector, str) or not draws:
+        vector = one.vector(arm)
+        return vector.digest() if vector else ""
+    drawn = {draw: replace(arm, setting=replace(how, vector=replace(how.vector, draw=draw))) for draw in draws}
+    vectors = {draw: one.vector(each) for draw, each in drawn.items()}
+    return {draw: vector.digest() for draw, vector in vectors.items() if vector}
 
 
 def _presence_source(study: Study) -> str:

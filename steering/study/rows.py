@@ -30,7 +30,7 @@ def rows_csv(study: Study, results: Sequence[Result]) -> str:
 
 _ABOUT = (
     *("concept", "arm", "group", "role", "prompt_id", "prompt", "repeat", "seed", "preset", "strength", "k", "rank"),
-    *("direction", "selection", "control", "start", "end", "negative", "guidance", "picture", "sha256"),
+    *("direction", "selection", "control", "draw", "start", "end", "negative", "guidance", "picture", "sha256"),
 )
 
 
@@ -45,7 +45,7 @@ def _about(study: Study, one: Result, arm: Arm, made: Measurements, i: int) -> t
         item.prompt.text,
         item.repeat,
         item.seed,
-        *_how(arm.setting),
+        *_how(arm.setting, item.draw),
         arm.negative,
         study.renderer.guidance(item.prompt),
         made.pictures[i].relative_to(study.out).as_posix(),
@@ -53,15 +53,15 @@ def _about(study: Study, one: Result, arm: Arm, made: Measurements, i: int) -> t
     )
 
 
-def _how(setting: Setting | None) -> tuple[Any, ...]:
+def _how(setting: Setting | None, draw: str) -> tuple[Any, ...]:
     """Preset, strength, the vector's recipe where it was made here, and the window."""
     if setting is None:
-        return ("",) * 7 + ALL
+        return ("",) * 8 + ALL
     recipe = setting.vector
     made = ("",) * 5
     if not isinstance(recipe, str):
         made = (recipe.k, recipe.rank, recipe.direction, recipe.selection, recipe.control)
-    return setting.preset, setting.strength, *made, *setting.window
+    return setting.preset, setting.strength, *made, draw, *setting.window
 
 
 def _cell(value: Any) -> Any:

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from ..activations.capture import capture_rows
+from ..activations.capture import capture, capture_rows
 from ..activations.store import Activations
-from ..concepts.prompts import evaluated
-from ..errors import SteeringError
+from ..concepts.pairs import NEUTRAL, built_in, load_pairs
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
 from ..folds import FOLDS
 from ..models.diffusion import DiffusionModel
 from ..models.families import defaults_of
 from ..models.sampling import CaptureSettings, Progress, silent
 from ..scores.navigator import score
+from ..sites import TEXT_KIND
 from ..vectors.vector import recommend
 from .choice import FINALISTS, Outcome, choose, promising
 from .measurements import Evaluator
@@ -38,8 +38,8 @@ from .queue import Crew, share
 from .renderer import Renderer, Unit, items_of
 from .results import Choice, Prepared, Result
 from .setting import Recipe, Setting
-from .subject import Subject, load_subject
-from .vectors import Thresholds, Vectors, capture_key, captured, has_key, thresholds_key, thresholds_of
+from .subject import Subject, check_subjects, load_subject, other_concepts
+from .vectors import Captured, Thresholds, Vectors, capture_key, captured, has_key, thresholds_key, thresholds_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +95,12 @@ class Study:
     def run(self, subjects: Sequence[Subject]) -> list[Result]:
         """Every stage up to the measurements, for concepts that are each there only once."""
         check_subjects(subjects)
-        prepared = self.prepare(subjects, self._extra_control(subjects))
+        prepared = self.prepare(subjects, [self._subject(name) for name in other_concepts(subjects, self.model.family)])
         work = []
         for one in prepared:
             calibrated, choice = self.choose(one)
             self._keep_chosen(calibrated, choice)
-            controls = CONTROLS if one.vectors.other else CONTROLS[:2]
+            controls = CONTROLS if one.vectors.others else CONTROLS[:2]
             guided = self.guided(subjects)
             text = one.subject.concept.text
             arms = reported_arms(self.plan, text, choice.chosen, choice.study_k, controls, guided)
@@ -116,16 +116,17 @@ class Study:
     # --- capture, score ---
 
     def prepare(self, subjects: Sequence[Subject], others: Sequence[Subject] = ()) -> list[Prepared]:
-        """Capture and score concepts; ``others`` are captured too, and serve as the last one's control."""
-        captures = {subject.name: subject for subject in (*subjects, *others)}
-        self._capture(captures)
-        made = [self._captured(subject) for subject in captures.values()]
+        """Capture and score concepts; ``others`` are captured too, and every one is a control of the rest."""
+        every = {subject.name: subject for subject in (*subjects, *others)}
+        self._capture(every)
+        made = {name: Captured(self._captured(subject), self._text(subject)) for name, subject in every.items()}
         prepared = []
-        for i, subject in enumerate(subjects):
-            scores = score(made[i], "cross-fitted" if made[i].pairs >= 2 * FOLDS else "paper")
+        for subject in subjects:
+            mine = made[subject.name]
+            scores = score(mine.blocks, "cross-fitted" if mine.blocks.pairs >= 2 * FOLDS else "paper")
             scores.save(self.out / subject.name / "scores.json")
-            other = made[(i + 1) % len(made)] if len(made) > 1 else None
-            prepared.append(Prepared(subject, Vectors(made[i], scores, other)))
+            rest = {name: captured for name, captured in made.items() if name != subject.name}
+            prepared.append(Prepared(subject, Vectors(mine, scores, rest, neutral=self.neutral)))
         return prepared
 
     def _capture(self, captures: Mapping[str, Subject]) -> None:
@@ -150,15 +151,22 @@ class Study:
         progress = silent if path.is_file() else self.progress  # that of a capture being made, not of one read again
         return captured(self.model, subject.pairs, self.settings, path, subject.name, progress)
 
+    @cached_property
+    def neutral(self) -> Activations | None:
+        """Text embeddings of everyday prompts, where there are pairs of them for the model's family."""
+        if NEUTRAL not in built_in(self.model.family):
+            return None
+        return capture(self.model, load_pairs(NEUTRAL, self.model.family), sites=TEXT_KIND, concept=NEUTRAL)
+
+    def _text(self, subject: Subject) -> Activations:
+        """The text embeddings of a concept's pairs, which take a second and are not kept."""
+        return capture(self.model, subject.pairs, sites=TEXT_KIND, concept=subject.name)
+
     def _activations(self, name: str) -> Path:
         return self.out / name / "activations.safetensors"
 
-    def _extra_control(self, subjects: Sequence[Subject]) -> list[Subject]:
-        """Another built-in concept, where the study has only one to be the other's control."""
-        if len(subjects) > 1:
-            return []
-        others = [name for name in evaluated(self.model.family) if name != subjects[0].name]
-        return [load_subject(name, self.model.family, self.plan) for name in others[:1]]
+    def _subject(self, name: str) -> Subject:
+        return load_subject(name, self.model.family, self.plan)
 
     def calibrate(self, prepared: Prepared, ranks: Sequence[int]) -> Prepared:
         """Measure gate thresholds for some ranks, where a preset among those compared reads them."""
@@ -243,11 +251,19 @@ class Study:
         ]
 
     def units(self, one: Result, arm: Arm, within: Counts) -> list[Unit]:
-        """An arm's pictures, in units that are drawn together."""
+        """An arm's pictures, in units that are drawn together; the draws of a control take turns over the prompts."""
         prompts, place = one.subject.prompts[arm.split], f"{one.subject.name}/{arm.split}"
         repeats = [arm.repeat + i for i in range(self.plan.repeats)]
         items = items_of(place, prompts, within, arm.counts, repeats)
-        return self.renderer.units(arm, items, one.vector(arm))
+        setting = arm.setting
+        if one.vectors is None or setting is None or isinstance(setting.vector, str) or not setting.vector.control:
+            return self.renderer.units(arm, items, one.vector(arm))
+        draws, units = one.vectors.draws(setting.vector.control, self.plan.draws), []
+        for i, draw in enumerate(draws):
+            drawn = replace(arm, setting=replace(setting, vector=replace(setting.vector, draw=draw)))
+            some = [replace(item, draw=draw) for item in items[i :: len(draws)]]
+            units += self.renderer.units(drawn, some, one.vector(drawn))
+        return units
 
     def _draw(self, units: Sequence[Unit]) -> None:
         by_key = {unit.key: unit for unit in units}
@@ -269,10 +285,3 @@ class Study:
             for i, item in enumerate(unit.items):
                 places[item.name, item.repeat] = self.renderer.path(unit.key, i)
         return Evaluator(self.renderer, self.out / "measured", places, self.since)
-
-
-def check_subjects(subjects: Sequence[Subject]) -> None:
-    """Refuse no concept, and the same one twice."""
-    names = [subject.name for subject in subjects]
-    if len(set(names)) < len(names) or not names:
-        raise SteeringError(f"concepts {', '.join(names) or '(none)'} must be at least one and each only once")

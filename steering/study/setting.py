@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..sites import TEXT_KIND
 from ..vectors.build import Time
 
 ALL = (0.0, 1.0)
@@ -23,6 +24,7 @@ class Recipe:
         selection: the rule that picks the k, see `steering.scores.selection.select`.
         time: one direction ``per-step``, or one ``constant`` in time.
         control: a control's name (`steering.study.plan.CONTROLS`), or nothing for the vector itself.
+        draw: which of its draws: a number, or the other concept's name.
     """
 
     k: int
@@ -31,16 +33,27 @@ class Recipe:
     selection: str = "per-step"
     time: Time = "per-step"
     control: str = ""
+    draw: str = ""
 
     @classmethod
     def of_rank(cls, k: int, rank: int) -> Recipe:
         """The mean difference where one direction is wanted, the principal ones where several are."""
         return cls(k, "mean" if rank == 1 else "pca", rank)
 
+    @classmethod
+    def of_text(cls, rank: int) -> Recipe:
+        """The affine map of the text embedding, of a rank."""
+        return cls(1, "affine", rank, TEXT_KIND, "constant")
+
+    @property
+    def where(self) -> str:
+        """``text``, or the number of sites a step."""
+        return TEXT_KIND if self.selection == TEXT_KIND else str(self.k)
+
     @property
     def name(self) -> str:
         """Unique, and fit for a file's name."""
-        usual = {"selection": "per-step", "time": "per-step", "control": ""}
+        usual = {"selection": "per-step", "time": "per-step", "control": "", "draw": ""}
         extra = [str(getattr(self, key)).replace(":", "_").replace(",", "+") for key in usual]
         unusual = [text for text, plain in zip(extra, usual.values(), strict=True) if text != plain]
         return "_".join([f"{self.direction}{self.rank}_k{self.k}", *unusual])
@@ -80,12 +93,13 @@ class Setting:
         if isinstance(self.vector, str):
             parts.append(Path(self.vector).name)
         else:
-            parts.append(f"k={self.vector.k}")
+            parts.append(TEXT_KIND if self.vector.where == TEXT_KIND else f"k={self.vector.k}")
             parts += [f"rank {self.vector.rank}"] * (self.vector.rank > 1)
-            parts += [self.vector.time] * (self.vector.time == "constant")
+            parts += [self.vector.time] * (self.vector.time == "constant" and self.vector.where != TEXT_KIND)
         parts += [f"{self.window[0]:g}-{self.window[1]:g}"] * (self.window != ALL)
         return " ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
-        """Preset, strength, number of sites and rank."""
-        return {"preset": self.preset, "strength": self.strength, "k": self.recipe.k, "rank": self.recipe.rank}
+        """Preset, strength, number of sites and rank; and ``text`` where the text embedding is moved."""
+        about = {"preset": self.preset, "strength": self.strength, "k": self.recipe.k, "rank": self.recipe.rank}
+        return about | ({"sites": TEXT_KIND} if self.recipe.where == TEXT_KIND else {})

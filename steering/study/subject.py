@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..concepts.pairs import Pair, load_pairs, spread
-from ..concepts.prompts import Concept, Prompt, concept_folder, load_concept, load_prompts
+from ..concepts.prompts import Concept, Prompt, concept_folder, evaluated, load_concept, load_prompts
 from ..errors import SteeringError
 from ..pocket.judge import LABELS
 from .plan import Plan
@@ -65,3 +65,17 @@ def _check_labels(concept: Concept, prompts: Sequence[Prompt]) -> None:
     if unknown - set(LABELS):
         names = ", ".join(sorted(unknown - set(LABELS)))
         raise SteeringError(f"concept {concept.name}: the embedded judge knows {', '.join(LABELS)}, and not {names}")
+
+
+def other_concepts(subjects: Sequence[Subject], family: str) -> list[str]:
+    """Names of the built-in concepts that are captured as controls only: all, where a study has one concept alone."""
+    if len(subjects) > 1:
+        return []
+    return [name for name in evaluated(family) if name != subjects[0].name]
+
+
+def check_subjects(subjects: Sequence[Subject]) -> None:
+    """Refuse no concept, and the same one twice."""
+    names = [subject.name for subject in subjects]
+    if len(set(names)) < len(names) or not names:
+        raise SteeringError(f"concepts {', '.join(names) or '(none)'} must be at least one and each only once")

@@ -120,6 +120,25 @@ def removals(concepts: Mapping[str, Figures]) -> Table:
     )
 
 
+def appeared(concepts: Mapping[str, Figures]) -> Table:
+    """What the concept turned into."""
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in figures.items():
+            found = arm.removal.instead
+            if found and arm.group != "original":
+                nothing = found.get("nothing", 0.0)
+                others = [f"{what} {part:.0f}" for what, part in found.items() if what != "nothing"]
+                rows.append((concept, name, str(arm.n["target"]), f"{nothing:.0f}", ", ".join(others)))
+    return Table(
+        "What appeared in the concept's place",
+        ("concept", "arm", "n", "nothing, %", "other things and styles, %"),
+        tuple(rows),
+        "In percent of the target prompts' pictures, where the concept is absent: what neither the prompt asked for "
+        "nor the original showed. A doubled companion counts as nothing; a picture may hold several things.",
+    )
+
+
 def our_presence(concepts: Mapping[str, Figures]) -> Table:
     """Presence with intervals, tests, and what it cost."""
     rows = []
@@ -239,7 +258,7 @@ def compared_settings(title: str, outcomes: Sequence[Outcome]) -> Table:
             (
                 one.setting.preset,
                 f"{one.setting.strength:g}",
-                str(one.setting.recipe.k),
+                one.setting.recipe.where,
                 str(one.setting.recipe.rank),
                 *("" if value is None else f"{value:.1f}" for value in _numbers(one)),
             )
@@ -258,6 +277,7 @@ def tables_of(concepts: Mapping[str, Figures], source: str) -> list[Table]:
     """Every table that has rows."""
     made = [
         removals(concepts),
+        appeared(concepts),
         study_clip(concepts),
         our_clip(concepts),
         study_presence(concepts, source),

@@ -19,7 +19,7 @@ from ..files import discard_damaged, read_header, read_tensors, write_tensors
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
 from ..scores.navigator import Scores
-from ..sites import Site
+from ..sites import TEXT_KIND, Site
 from ..vectors import controls
 from ..vectors.build import build
 from ..vectors.calibration import calibrate, with_thresholds
@@ -119,20 +119,47 @@ Thresholds = dict[Site, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
+class Captured:
+    """What was captured of a concept.
+
+    Attributes:
+        blocks: of the UNet's blocks, at every noise level.
+        text: of the text embedding.
+    """
+
+    blocks: Activations
+    text: Activations | None = None
+
+    def of(self, recipe: Recipe) -> Activations:
+        """What a recipe is followed with.
+
+        Raises:
+            TypeError: the text embedding was not captured.
+        """
+        if recipe.where != TEXT_KIND:
+            return self.blocks
+        if self.text is None:
+            raise TypeError(f"{recipe.name} takes a capture of the text embedding, and there is none")
+        return self.text
+
+
+@dataclass(frozen=True, eq=False)
 class Vectors:
     """The vectors of one concept, by recipe.
 
     Attributes:
-        activations: the concept's capture.
-        scores: its scores.
-        other: another concept's capture, for the control of that name.
+        captured: the concept's captures.
+        scores: of its blocks.
+        others: captures of other concepts by name, for the control that writes along theirs.
         thresholds: gate thresholds by rank, of all sites that the best k of any step may hold.
+        neutral: text embeddings of everyday prompts, which maps of the text embedding leave where they are.
     """
 
-    activations: Activations
+    captured: Captured
     scores: Scores
-    other: Activations | None = None
+    others: Mapping[str, Captured] = field(default_factory=dict)
     thresholds: Mapping[int, Thresholds] = field(default_factory=dict)
+    neutral: Activations | None = None
     _made: dict[Recipe, SteeringVector] = field(default_factory=dict, init=False, repr=False)
 
     def get(self, recipe: Recipe) -> SteeringVector:
@@ -143,13 +170,14 @@ class Vectors:
 
     def _plain(self, recipe: Recipe) -> SteeringVector:
         vector = build(
-            self.activations,
-            self.scores,
+            self.captured.of(recipe),
+            None if recipe.where == TEXT_KIND else self.scores,
             top_k=recipe.k,
             select_by=recipe.selection,
             direction=recipe.direction,
             time=recipe.time,
             rank=recipe.rank,
+            protect=[self.neutral] if self.neutral and recipe.where == TEXT_KIND else [],
         )
         known = self.thresholds.get(recipe.rank, {})
         if recipe.direction in ("mean", "pca") and recipe.time == "per-step" and set(vector.sites) <= set(known):
@@ -157,11 +185,13 @@ class Vectors:
         return vector
 
     def _control(self, recipe: Recipe) -> SteeringVector:
-        vector = self.get(replace(recipe, control=""))
+        vector = self.get(replace(recipe, control="", draw=""))
+        if recipe.control == "other_concept":
+            return controls.other_concept(vector, self.others[recipe.draw].of(recipe))
         if recipe.control == "sign_flip":
-            return controls.sign_flip(vector, self.activations)
-        if recipe.control == "isotropic":
-            return controls.isotropic(vector)
-        if self.other is None:
-            raise TypeError("this control takes another concept's capture, and there is none")
-        return controls.other_concept(vector, self.other)
+            return controls.sign_flip(vector, self.captured.of(recipe), int(recipe.draw))
+        return controls.isotropic(vector, int(recipe.draw))
+
+    def draws(self, control: str, count: int) -> list[str]:
+        """The draws of a control: ``count`` numbers, or every other concept."""
+        return list(self.others) if control == "other_concept" else [str(i) for i in range(count)]

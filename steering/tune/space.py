@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import product
 
 from ..interventions.presets import get_preset
+from ..sites import TEXT_KIND
 from ..study.setting import Recipe, Setting
 
 LADDER = (1, 2, 3, 5, 8, 12, 16, 24)
@@ -27,7 +28,8 @@ def _family(recipe: Recipe, presets: dict[str, tuple[float, ...]], ks: tuple[int
 
 
 def first_round(exportable: bool = False) -> list[Setting]:
-    """A coarse grid over everything: presets at their usual strengths, per step and constant, up to three directions.
+    """A coarse grid over everything: presets at their usual strengths, per step and constant, up to three directions,
+    and maps of the text embedding.
 
     Args:
         exportable: only what a LoRA holds exactly.
@@ -45,6 +47,7 @@ def first_round(exportable: bool = False) -> list[Setting]:
     usual: dict[str, tuple[float, ...]] = {name: (get_preset(name).default_strength,) for name in names}
     usual["precise"] += (2.0,)
     return [
+        *(Setting(Recipe.of_text(rank), "affine", get_preset("affine").default_strength) for rank in (4, 8, 16)),
         *_family(Recipe(1), usual, (3, 5, 8, 12)),
         *_family(pca, {"precise": (1.0, 1.5)}, (3, 5)),
         *_family(pca, {"selective": usual["selective"]}, (5, 8)),
@@ -64,7 +67,8 @@ def neighbours(setting: Setting, exportable: bool = False) -> list[Setting]:
     place = LADDER.index(recipe.k)
     near = [replace(setting, strength=round(setting.strength * factor, 2)) for factor in FACTORS]
     ks = LADDER[max(0, place - 1) : place] + LADDER[place + 1 : place + 2]
-    near += [replace(setting, vector=replace(recipe, k=k)) for k in ks]
+    if recipe.where != TEXT_KIND:
+        near += [replace(setting, vector=replace(recipe, k=k)) for k in ks]
     if not exportable:
         near += [replace(setting, window=window) for window in WINDOWS if window != setting.window]
     return near

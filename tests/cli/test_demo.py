@@ -12,7 +12,9 @@ from ..conftest import steering
 
 def arm(group, presence):
     blank = {"clip": {}, "change_rms": 1.0, "identical": False, "clip_image": None, "distance": {}, "lpips": {}}
-    parts = Removal(presence, Estimate(4, 1, 9, 6), None, Estimate(80, 60, 90, 6), {"CLIP": Estimate(0.25, 0, 1, 6)})
+    parts = Removal(
+        presence, Estimate(4, 1, 9, 6), None, Estimate(80, 60, 90, 6), {"CLIP": Estimate(0.25, 0, 1, 6)}, {}
+    )
     loss = Loss(90.0, Estimate(2, 1, 3, 4), 5.0, False, Estimate(1, 0, 2, 4))
     losses = {"sibling": loss, "unrelated": loss}
     n = {"target": 6, "sibling": 4, "unrelated": 4}

@@ -14,7 +14,7 @@ from steering.evaluate.metrics import Batch
 
 pytest.importorskip("openai")
 
-GOOD = json.dumps({"evidence": "ears", "verdict": "yes", "score": 83})
+GOOD = json.dumps({"evidence": "ears", "verdict": "yes", "score": 83, "remains": 12})
 DOG = Concept("dog", "a dog")
 
 
@@ -94,6 +94,7 @@ def ask(serve, tmp_path):
 def test_an_answer_is_a_score_with_its_model_and_the_raw_words(ask):
     columns, requests, _ = ask(lambda n, body: (200, GOOD))
     assert columns["judge_score"].tolist() == [83]
+    assert columns["judge_remains"].tolist() == [12]
     assert (columns["judge_status"], columns["judge_verdict"], columns["judge_model"]) == (
         ["ok"],
         ["yes"],
@@ -102,7 +103,9 @@ def test_an_answer_is_a_score_with_its_model_and_the_raw_words(ask):
     assert columns["judge_raw"] == [GOOD]
     (part,) = [part for part in requests[0]["messages"][0]["content"] if part["type"] == "image_url"]
     assert part["image_url"]["url"].startswith("data:image/png;base64,")
-    assert requests[0]["response_format"]["json_schema"]["schema"]["required"] == ["evidence", "verdict", "score"]
+    assert requests[0]["response_format"]["json_schema"]["schema"]["required"] == [
+        *("evidence", "verdict", "score", "remains")
+    ]
     assert len(requests[0]["messages"]) == 1  # one picture, and no word of which arm it is
 
 

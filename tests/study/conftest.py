@@ -20,6 +20,7 @@ TINY = Plan(
     presets={"projection": (2.5,), "selective": (3.0,)},
     strengths=(1.0,),
     ranks=(2,),
+    maps=(4,),
     dev=(2, 2, 2),
     finals=(2, 2, 2),
     test=(5, 4, 4),

@@ -14,7 +14,7 @@ SPREAD = np.linspace(-3, 3, 30)
 def said(**presences):
     """What is found about arms of these presences."""
     groups = {"original": "original", "chosen": "chosen", "negative_prompt": "negative", "other_seed": "floor"}
-    groups |= dict.fromkeys(("sign_flip", "isotropic"), "control")
+    groups |= dict.fromkeys(("sign_flip", "isotropic", "study_sign_flip"), "control")
     table, arms = {}, {}
     for name, presence in {"original": 95, **presences}.items():
         columns = {"change_rms": np.ones(30), "identical": np.zeros(30), "clip_prompt": np.full(30, 0.3)}
@@ -54,6 +54,9 @@ def test_controls_decide_whether_it_is_the_direction():
     assert answer(said(chosen=5, sign_flip=90, isotropic=94), "not damage") == "holds"
     assert answer(said(chosen=5, sign_flip=60, isotropic=94), "not damage") == "does not hold"
     assert answer(said(chosen=95, sign_flip=95, isotropic=95), "not damage") == "undecided"
+    at_the_study = said(study_k5=5, study_sign_flip=60, chosen=5, sign_flip=94)
+    assert answer(at_the_study, "not damage") == "holds"
+    assert answer(at_the_study, "study's setting it is the direction") == "does not hold"
 
 
 def test_more_layers_and_the_refined_direction_are_compared_prompt_by_prompt():

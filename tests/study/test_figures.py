@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -155,14 +157,16 @@ def test_without_a_judge_of_debris_nothing_is_called_clean(two):
     assert (made.clean, made.debris, made.kept, made.counterfactual) == (None, None, None, {})
 
 
-def test_intervals_treat_prompts_that_show_the_same_as_groups():
-    from dataclasses import replace
-
-    shown = ["cat"] * 4 + ["bird"] * 4
+@pytest.mark.parametrize("what", ["shows", "phrase", "draw"])
+def test_intervals_treat_prompts_that_have_something_in_common_as_groups(what):
+    marks = ["cat"] * 4 + ["bird"] * 4
     values = np.r_[np.zeros(4), np.full(4, 50.0)] + np.linspace(0, 1, 8)
     one = measurements(NAMES, presence=values)
     items = tuple(
-        replace(item, prompt=replace(item.prompt, shows=(what,))) for item, what in zip(one.items, shown, strict=True)
+        replace(item, draw=mark)
+        if what == "draw"
+        else replace(item, prompt=replace(item.prompt, **{what: (mark,) if what == "shows" else mark}))
+        for item, mark in zip(one.items, marks, strict=True)
     )
     grouped = over_prompts(replace(one, items=items), values)
     assert grouped.high - grouped.low > 5 * (over_prompts(one, values).high - over_prompts(one, values).low)

@@ -16,7 +16,10 @@ def measurements(names, role="target", repeats=None, **columns):
     """Measurements of made-up pictures; columns of two dimensions are features."""
     repeats = repeats or [0] * len(names)
     items = tuple(Item(name, Prompt(role, name), repeat, 0) for name, repeat in zip(names, repeats, strict=True))
-    values = {name: np.asarray(column, float) for name, column in columns.items()}
+    values = {
+        name: np.asarray(column, None if np.asarray(column).dtype.kind == "U" else float)
+        for name, column in columns.items()
+    }
     flat = {name: column for name, column in values.items() if column.ndim == 1}
     blank = tuple("" for _ in names)
     return Measurements(

@@ -48,9 +48,10 @@ def test_the_reported_arms_are_those_of_the_study_and_what_a_reviewer_asks():
 def test_controls_are_like_the_chosen_arm_but_for_their_direction():
     made = arms()
     for name in ("sign_flip", "isotropic", "other_concept"):
-        setting = made[name].setting
-        assert replace(setting, vector=Recipe(5, "pca", 2)) == made["chosen"].setting
-        assert setting.recipe.control == name
+        for control, arm in ((name, "chosen"), (f"study_{name}", "study_k8")):
+            setting = made[control].setting
+            assert setting.recipe.control == name
+            assert replace(setting, vector=replace(setting.recipe, control="")) == made[arm].setting
 
 
 def test_without_guidance_there_is_no_negative_prompt():
@@ -81,6 +82,7 @@ def test_all_settings_are_tried_and_the_first_dev_arm_is_the_original():
     settings = tried(FULL)
     # What a LoRA can hold is not among what the source study and this one compare.
     assert {setting.preset for setting in settings} == set(PRESETS) - {"lora"}
+    assert [s.recipe for s in settings if s.preset == "affine"] == [Recipe.of_text(rank) for rank in FULL.maps]
     made = dev_arms(settings, (2, 2, 2))
     assert made[0].setting is None
     assert len({arm.name for arm in made}) == len(settings) + 2
@@ -94,6 +96,7 @@ def test_all_settings_are_tried_and_the_first_dev_arm_is_the_original():
         ({"presets": {"x": (1.0,)}}, "'x'"),
         ({"presets": {"precise": (1.0,)}}, "must hold projection"),
         ({"pairs": 0}, "pairs 0"),
+        ({"draws": 0}, "draws 0"),
     ],
 )
 def test_plans_that_make_no_sense_are_refused(wrong, message):

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steering.study.removal import SPACES, counterfactual
+from steering.study.removal import SPACES, counterfactual, instead
 
 from .test_measurements import measurements
 
@@ -50,3 +50,11 @@ def test_nothing_is_said_where_features_or_rests_are_missing():
     original, without = side(ORIGINAL), side(WITHOUT)
     assert counterfactual(original, original, without, "clip_features") is None
     assert counterfactual(side(ORIGINAL, ("",) * 3), original, without, SPACE) is None
+
+
+def test_what_a_concept_turned_into_is_what_neither_prompt_nor_original_had():
+    columns = {"presence": np.array([1.0, 2.0, 3.0, 90.0]), "unasked": np.array(["cat", "cat, fish", "", "frog"])}
+    names = [*NAMES, "p3"]
+    original = measurements(names, presence=np.full(4, 95.0), unasked=np.array(["", "fish", "key", ""]))
+    assert instead(measurements(names, **columns), original) == {"cat": 50, "nothing": 25}  # the last is still there
+    assert instead(measurements(names, presence=columns["presence"]), original) == {}

@@ -14,8 +14,7 @@ from steering.models.diffusion import DiffusionModel
 from steering.study.plan import OTHER_SEED, planned
 from steering.study.queue import Crew
 from steering.study.report import write_study
-from steering.study.run import check_subjects
-from steering.study.subject import load_subject
+from steering.study.subject import check_subjects, load_subject
 from steering.vectors.vector import SteeringVector
 
 from .conftest import CONCEPTS, TINY, new_study, subjects, together
@@ -56,7 +55,7 @@ def test_what_is_chosen_is_chosen_on_dev_and_kept_as_a_vector(finished):
 
 
 def test_no_more_rows_than_were_announced(finished):
-    assert 0 < finished.rows <= planned(TINY, len(CONCEPTS), 3.0)[2]
+    assert 0 < finished.rows <= planned(TINY, len(CONCEPTS), 0, 3.0)[2]
 
 
 def fail_if_called(*_args, **_kwargs):
@@ -169,3 +168,13 @@ def test_whatever_is_damaged_is_made_again_and_the_rest_is_not(finished, tmp_pat
     # A unit may hold two of them.
     assert damaged >= sum("was damaged" in str(one.message) for one in said) >= damaged - 3
     assert sum(path.stat().st_mtime_ns != made for path, made in untouched.items()) <= 6
+
+
+def test_draws_of_a_control_take_turns_over_the_prompts(finished):
+    for one in finished.measured:
+        for name in ("sign_flip", "isotropic", "study_isotropic"):
+            draws = [item.draw for item in one.measurements[name].items]
+            assert sorted(draws) == ["0", "1", "2", "3", "4"]
+        others = {item.draw for item in one.measurements["other_concept"].items}
+        assert others == set(CONCEPTS) - {one.subject.name}
+        assert {item.draw for item in one.measurements["chosen"].items} == {""}

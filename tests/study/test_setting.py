@@ -14,10 +14,19 @@ def test_settings_that_differ_have_other_names():
         replace(first, vector=Recipe(8)),
         replace(first, vector=Recipe.of_rank(5, 2)),
         replace(first, vector=Recipe(5, time="constant")),
+        replace(first, vector=Recipe.of_text(8)),
+        replace(first, vector=Recipe.of_text(4)),
         replace(first, vector="some/dog.safetensors"),
     ]
     assert len({first.name, *(other.name for other in others)}) == len(others) + 1
     assert first.name == "precise 1 k=5"
+
+
+def test_a_map_of_the_text_embedding_says_where_it_acts():
+    setting = Setting(Recipe.of_text(8), "affine", 1.0)
+    assert setting.name == "affine 1 text rank 8"
+    assert setting.to_json() == {"preset": "affine", "strength": 1.0, "k": 1, "rank": 8, "sites": "text"}
+    assert (Recipe(5).where, Recipe.of_text(8).where) == ("5", "text")
 
 
 def test_several_directions_are_principal_ones():

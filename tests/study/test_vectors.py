@@ -8,8 +8,9 @@ from steering.concepts.pairs import Pair
 from steering.models.sampling import CaptureSettings
 from steering.scores.navigator import score
 from steering.sites import SD15_SITES
+from steering.study.plan import CONTROLS
 from steering.study.setting import Recipe
-from steering.study.vectors import Vectors, capture_key, captured, digest
+from steering.study.vectors import Captured, Vectors, capture_key, captured, digest
 
 PAIRS = [Pair(f"a dog {i}", f"a cat {i}") for i in range(3)]
 SETTINGS = CaptureSettings(steps=2, size=64, batch=2)
@@ -44,7 +45,7 @@ def test_a_captures_key_knows_everything_but_the_batch(toy_model):
 
 def test_recipes_make_what_they_name(activations):
     other = Activations({s: t.flip(1) * 2 for s, t in activations.tensors.items()}, activations.sigmas)
-    vectors = Vectors(activations, score(activations), other)
+    vectors = Vectors(Captured(activations), score(activations), {"cat": Captured(other)})
     plain = vectors.get(Recipe(3))
     active = torch.stack([entry.active for entry in plain.sites.values()])
     assert (active.sum(0) == 3).all()
@@ -57,14 +58,17 @@ def test_recipes_make_what_they_name(activations):
     refined = vectors.get(Recipe(3, "cpca"))
     assert set(refined.sites) == set(plain.sites)
     assert refined.digest() != plain.digest()
-    marks = {vectors.get(Recipe(3, control=name)).digest() for name in ("sign_flip", "isotropic", "other_concept")}
-    assert len(marks | {plain.digest()}) == 4
+    assert vectors.draws("other_concept", 10) == ["cat"]
+    assert vectors.draws("isotropic", 3) == ["0", "1", "2"]
+    controls = [Recipe(3, control=name, draw=d) for name in CONTROLS for d in vectors.draws(name, 2)]
+    marks = {vectors.get(control).digest() for control in controls}
+    assert len(marks | {plain.digest()}) == 2 + 2 + 1 + 1
     assert vectors.get(Recipe(3)) is plain
 
 
 def test_thresholds_go_into_the_vectors_whose_directions_they_were_measured_along(activations):
     known = {1: {site: torch.full((3, 1), 0.5) for site in SD15_SITES}}
-    vectors = Vectors(activations, score(activations), thresholds=known)
+    vectors = Vectors(Captured(activations), score(activations), thresholds=known)
     assert all(entry.threshold is not None for entry in vectors.get(Recipe(3)).sites.values())
     for recipe in (Recipe(3, "cpca"), Recipe(3, "pca", 2)):
         assert all(entry.threshold is None for entry in vectors.get(recipe).sites.values())

@@ -1,0 +1,85 @@
+"""Ways of steering side by side, in five parts: ``uv run python benchmarks/removal.py WORK [--prompts 50]``.
+
+Nothing is chosen here: every preset at its usual strength, the directions of several methods, maps of the text
+embedding, on the same prompts and seeds, beside the original and the prompts without the concept. WORK keeps captures
+and pictures, so that a longer run goes on from a shorter one. Prints tables in Markdown.
+"""
+
+import argparse
+from pathlib import Path
+
+from steering import load_model
+from steering.concepts.prompts import evaluated
+from steering.evaluate.clip_score import PocketClip
+from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
+from steering.study.figures import arm_figures
+from steering.study.plan import COUNTERFACTUAL, Arm, Plan
+from steering.study.results import Result
+from steering.study.run import Study
+from steering.study.setting import Recipe, Setting
+from steering.study.subject import load_subject
+from steering.study.table import Table, interval
+from steering.study.tables import appeared
+
+CROSS = Recipe(1, selection="attn2", time="constant")
+SETTINGS = {
+    "projection 2.5, k = 1": Setting(Recipe(1), "projection", 2.5),
+    "projection 2.5, k = 5": Setting(Recipe(5), "projection", 2.5),
+    "projection 2.5, k = 10": Setting(Recipe(10), "projection", 2.5),
+    "projection 2.5, k = 5, cpca-source": Setting(Recipe(5, "cpca-source"), "projection", 2.5),
+    "casteer 2, k = 10": Setting(Recipe(10), "casteer", 2.0),
+    "precise 1, k = 8": Setting(Recipe(8), "precise", 1.0),
+    "selective 3, k = 10": Setting(Recipe(10), "selective", 3.0),
+    "selective 3, k = 10, rank 3": Setting(Recipe.of_rank(10, 3), "selective", 3.0),
+    "precise 1.5, all attn2": Setting(CROSS, "precise", 1.5),
+    "lora 1, all attn2": Setting(CROSS, "lora", 1.0),
+    **{f"affine {s:g}, text, rank {r}": Setting(Recipe.of_text(r), "affine", s) for r, s in ((4, 1), (8, 1), (16, 1))},
+    "affine 1.5, text, rank 8": Setting(Recipe.of_text(8), "affine", 1.5),
+}
+"""What is compared."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--concepts", nargs="+", default=evaluated("pocket"))
+    parser.add_argument("--prompts", type=int, default=50, help="prompts of each role")
+    parser.add_argument("--split", default="test", choices=("dev", "test"))
+    parser.add_argument("--only", default="", help="settings whose name holds this")
+    options = parser.parse_args()
+    counts = (options.prompts,) * 3
+    study = Study(load_model("pocket"), Plan(), options.work, [PocketJudge(), ClipScore(PocketClip()), PixelChange()])
+    arms = [
+        Arm("original", "original", counts, split=options.split),
+        Arm(COUNTERFACTUAL, COUNTERFACTUAL, (counts[0], 0, 0), split=options.split, rest=True),
+        *(
+            Arm(name, "setting", counts, setting, split=options.split)
+            for name, setting in SETTINGS.items()
+            if options.only in name
+        ),
+    ]
+    figures = {}
+    for one in study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts]):
+        ready = study.calibrate(one, (1, 3))
+        (result,) = study.measure([Result(ready.subject, arms, {}, ready.vectors)], counts)
+        figures[one.subject.name] = {arm.name: arm_figures(arm, result.measurements) for arm in arms}
+    for table in (parts(figures), appeared(figures)):
+        print(table.markdown(), "\n")
+
+
+def parts(concepts: dict) -> Table:
+    rows = []
+    for concept, figures in concepts.items():
+        for name, arm in figures.items():
+            made = arm.removal
+            far = [value.mean for value in made.counterfactual.values()]
+            losses = [arm.losses.get(role) for role in ("sibling", "unrelated")]
+            costs = [f"{loss.loss.mean:.1f} (≤ {loss.bound:.1f})" if loss else "" for loss in losses]
+            shown = [interval(part) for part in (made.clean, made.presence, made.debris, made.kept)]
+            rows.append((concept, name, *shown, f"{100 * sum(far) / len(far):.0f}" if far else "", *costs))
+    head = ("concept", "setting", "clean, %", "presence", "debris", "kept", "counterfactual", "siblings", "unrelated")
+    return Table("Clean removal, and what it costs", head, tuple(rows), "Counterfactual: mean over both spaces.")
+
+
+if __name__ == "__main__":
+    main()
