@@ -61,8 +61,9 @@ def captured(
 def summary(activations: CapturedActivations) -> str:
     """One line about a capture."""
     about = activations.metadata
+    pairs = activations.pairs // about.get("tokens", 1)  # whose tokens are rows, where the text was captured
     return (
-        f"{about.get('concept') or 'a concept'}: {activations.pairs} pairs, {len(activations.tensors)} sites, "
+        f"{about.get('concept') or 'a concept'}: {pairs} pairs, {len(activations.tensors)} sites, "
         f"{len(activations.sigmas)} noise levels; {about.get('model', {}).get('family', 'unknown')} model, "
         f"{about.get('sampler')} {about.get('scheduler')}, cfg {about.get('guidance')}, size {about.get('size')}"
     )

@@ -51,6 +51,7 @@ def capture_text(model: CapturableModel, pairs: Sequence[Pair], concept: str = "
         "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
         "pairs": pairs_hash(pairs),
         "negatives": sides[1],
+        "tokens": length,  # of each pair, which are rows here
     }
     return Activations({TEXT: rows[:, :, None].contiguous()}, model.sigmas(1), metadata)
 

@@ -52,8 +52,8 @@ def capture(
         )
     made.save(out)
     remove_parts(parts)
-    values = {"out": str(out), "pairs": made.pairs, "sites": len(made.tensors), "steps": len(made.sigmas)}
-    answer(values, as_json, f"{made.pairs} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
+    values = {"out": str(out), "pairs": len(pairs), "sites": len(made.tensors), "steps": len(made.sigmas)}
+    answer(values, as_json, f"{len(pairs)} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
 
 
 def score(
