@@ -18,8 +18,6 @@ Item = TypeVar("Item")
 
 CONCEPTS = Path(__file__).resolve().parent.parent.parent / "vectors" / "concepts"
 """Folder of the built-in concepts, ``<family>/<name>/fit.csv``."""
-NEUTRAL = "neutral"
-"""Name of the pairs of two everyday things each, which stand for whatever is no concept."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from torch import Tensor
 from ..errors import SteeringError
 from ..linalg import lead_first
 
-RIDGE = 0.03
+RIDGE = 1e-3
 """ρ as a share of the mean eigenvalue of S."""
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ..activations.capture import capture, capture_rows
 from ..activations.store import Activations
-from ..concepts.pairs import NEUTRAL, built_in, load_pairs
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
 from ..folds import FOLDS
 from ..models.diffusion import DiffusionModel
@@ -126,7 +125,7 @@ class Study:
             scores = score(mine.blocks, "cross-fitted" if mine.blocks.pairs >= 2 * FOLDS else "paper")
             scores.save(self.out / subject.name / "scores.json")
             rest = {name: captured for name, captured in made.items() if name != subject.name}
-            prepared.append(Prepared(subject, Vectors(mine, scores, rest, neutral=self.neutral)))
+            prepared.append(Prepared(subject, Vectors(mine, scores, rest)))
         return prepared
 
     def _capture(self, captures: Mapping[str, Subject]) -> None:
@@ -150,13 +149,6 @@ class Study:
         path = self._activations(subject.name)
         progress = silent if path.is_file() else self.progress  # that of a capture being made, not of one read again
         return captured(self.model, subject.pairs, self.settings, path, subject.name, progress)
-
-    @cached_property
-    def neutral(self) -> Activations | None:
-        """Text embeddings of everyday prompts, where there are pairs of them for the model's family."""
-        if NEUTRAL not in built_in(self.model.family):
-            return None
-        return capture(self.model, load_pairs(NEUTRAL, self.model.family), sites=TEXT_KIND, concept=NEUTRAL)
 
     def _text(self, subject: Subject) -> Activations:
         """The text embeddings of a concept's pairs, which take a second and are not kept."""

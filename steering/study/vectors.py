@@ -152,14 +152,12 @@ class Vectors:
         scores: of its blocks.
         others: captures of other concepts by name, for the control that writes along theirs.
         thresholds: gate thresholds by rank, of all sites that the best k of any step may hold.
-        neutral: text embeddings of everyday prompts, which maps of the text embedding leave where they are.
     """
 
     captured: Captured
     scores: Scores
     others: Mapping[str, Captured] = field(default_factory=dict)
     thresholds: Mapping[int, Thresholds] = field(default_factory=dict)
-    neutral: Activations | None = None
     _made: dict[Recipe, SteeringVector] = field(default_factory=dict, init=False, repr=False)
 
     def get(self, recipe: Recipe) -> SteeringVector:
@@ -177,7 +175,6 @@ class Vectors:
             direction=recipe.direction,
             time=recipe.time,
             rank=recipe.rank,
-            protect=[self.neutral] if self.neutral and recipe.where == TEXT_KIND else [],
         )
         known = self.thresholds.get(recipe.rank, {})
         if recipe.direction in ("mean", "pca") and recipe.time == "per-step" and set(vector.sites) <= set(known):
