@@ -277,7 +277,6 @@ def tables_of(concepts: Mapping[str, Figures], source: str) -> list[Table]:
     """Every table that has rows."""
     made = [
         removals(concepts),
-        appeared(concepts),
         study_clip(concepts),
         our_clip(concepts),
         study_presence(concepts, source),
@@ -285,5 +284,6 @@ def tables_of(concepts: Mapping[str, Figures], source: str) -> list[Table]:
         judge_counts(concepts),
         study_nudity(concepts),
         our_nudity(concepts),
+        appeared(concepts),
     ]
     return [table for table in made if table.rows]

@@ -7,7 +7,8 @@ def test_the_studys_tables_come_first_and_ours_beside_them(finished):
     tables = tables_of(study_figures(finished.measured), "the embedded judge")
     titles = [table.title for table in tables]
     assert titles[0].startswith("Clean removal")
-    assert [title.split(":")[0] for title in titles[1:]] == ["The source study's form", "Ours beside it"] * 2
+    beside = ["The source study's form", "Ours beside it"] * 2
+    assert [title.split(":")[0] for title in titles[1:]] == [*beside, "What appeared in the concept's place"]
     assert "FD-CLIP" in titles[1]
     assert "FID" not in titles[1]
     for table in tables:
