@@ -33,8 +33,10 @@ SETTINGS = {
     "selective 3, k = 10, rank 3": Setting(Recipe.of_rank(10, 3), "selective", 3.0),
     "precise 1.5, all attn2": Setting(CROSS, "precise", 1.5),
     "lora 1, all attn2": Setting(CROSS, "lora", 1.0),
-    **{f"affine {s:g}, text, rank {r}": Setting(Recipe.of_text(r), "affine", s) for r, s in ((4, 1), (8, 1), (16, 1))},
-    "affine 1.5, text, rank 8": Setting(Recipe.of_text(8), "affine", 1.5),
+    **{
+        f"affine {strength:g}, text, rank {rank}": Setting(Recipe.of_text(rank), "affine", strength)
+        for rank, strength in ((4, 1.0), (8, 1.0), (16, 1.0), (8, 1.5))
+    },
 }
 """What is compared."""
 
@@ -72,11 +74,10 @@ def parts(concepts: dict) -> Table:
     for concept, figures in concepts.items():
         for name, arm in figures.items():
             made = arm.removal
-            far = [value.mean for value in made.counterfactual.values()]
             losses = [arm.losses.get(role) for role in ("sibling", "unrelated")]
             costs = [f"{loss.loss.mean:.1f} (≤ {loss.bound:.1f})" if loss else "" for loss in losses]
             shown = [interval(part) for part in (made.clean, made.presence, made.debris, made.kept)]
-            rows.append((concept, name, *shown, f"{100 * sum(far) / len(far):.0f}" if far else "", *costs))
+            rows.append((concept, name, *shown, "" if made.distance is None else f"{100 * made.distance:.0f}", *costs))
     head = ("concept", "setting", "clean, %", "presence", "debris", "kept", "counterfactual", "siblings", "unrelated")
     return Table("Clean removal, and what it costs", head, tuple(rows), "Counterfactual: mean over both spaces.")
 

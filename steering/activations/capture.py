@@ -59,15 +59,13 @@ def capture(
     if not pairs:
         raise SteeringError("a capture needs at least one pair")
     chosen = choose_sites(model.sites(), sites)
+    about = _about(model, pairs, concept)
     if chosen == [TEXT]:
-        return capture_text(model, pairs, concept)
+        return capture_text(model, pairs, about)
     if TEXT in chosen:
         raise SteeringError(f"sites {sites!r}: text is captured token by token and alone; capture the others apart")
     metadata = {
-        "concept": concept,
-        "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
-        "pairs": pairs_hash(pairs),
-        "negatives": [pair.negative for pair in pairs],  # what gate thresholds are measured on
+        **about,
         "sampler": model.sampler,
         "scheduler": model.scheduler,
         "steps": sampling.steps,
@@ -88,6 +86,16 @@ def capture(
         batches.append(done)
     tensors = {site: torch.cat([batch[str(site)] for batch in batches], dim=1) for site in chosen}
     return Activations(tensors, model.sigmas(sampling.steps), metadata)
+
+
+def _about(model: CapturableModel, pairs: Sequence[Pair], concept: str) -> dict[str, Any]:
+    """What any capture says of where it comes from."""
+    return {
+        "concept": concept,
+        "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
+        "pairs": pairs_hash(pairs),
+        "negatives": [pair.negative for pair in pairs],  # what gate thresholds are measured on
+    }
 
 
 def capture_rows(pairs: int, settings: CaptureSettings | Sampling) -> int:

@@ -8,32 +8,30 @@ so every token is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
 import torch
 
-from ..concepts.pairs import Pair, pairs_hash
+from ..concepts.pairs import Pair
 from ..errors import SteeringError
 from ..models.sampling import CapturableModel
 from ..sites import TEXT
 from .store import Activations
 
 
-def capture_text(model: CapturableModel, pairs: Sequence[Pair], concept: str = "") -> Activations:
+def capture_text(model: CapturableModel, pairs: Sequence[Pair], about: Mapping[str, Any]) -> Activations:
     """The embeddings of every token of every pair at the site ``text``: ``[2, T N, 1, C]``, a token's pairs in a row.
 
     Args:
         model: from `load_model`.
-        pairs: the prompt pairs.
-        concept: its name, for the metadata.
+        pairs: the prompt pairs, at least one.
+        about: where they come from, for the metadata.
 
     Raises:
-        SteeringError: no pairs, prompts of unequal numbers of chunks, or embeddings that are not finite.
+        SteeringError: prompts of unequal numbers of chunks, or embeddings that are not finite.
     """
-    if not pairs:
-        raise SteeringError("a capture needs at least one pair")
     sides = [[pair.positive for pair in pairs], [pair.negative for pair in pairs]]
     embedded, numbers = zip(*(model.embedded(side) for side in sides), strict=True)
     positive, negative = (side.float().cpu() for side in embedded)
@@ -46,13 +44,7 @@ def capture_text(model: CapturableModel, pairs: Sequence[Pair], concept: str = "
     matched = torch.gather(negative, 1, order[..., None].expand(negative.shape))
     # Token after token, so that every fifth row, which a fold holds out, is of another pair.
     rows = torch.stack([positive, matched]).transpose(1, 2).flatten(1, 2)
-    metadata: dict[str, Any] = {
-        "concept": concept,
-        "model": {"family": model.family, "name": model.name, "weights": model.weights_hash()},
-        "pairs": pairs_hash(pairs),
-        "negatives": sides[1],
-        "tokens": length,  # of each pair, which are rows here
-    }
+    metadata = {**about, "tokens": length}  # of each pair, which are rows here
     return Activations({TEXT: rows[:, :, None].contiguous()}, model.sigmas(1), metadata)
 
 

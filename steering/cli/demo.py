@@ -72,6 +72,5 @@ def _print_demo(concept: str, figures: Figures, chosen: dict[str, Any]) -> None:
         means += [None if part is None else part.loss for part in losses]
         table.add_row(name, interval(arm.removal.clean, 0), *("" if m is None else f"{m.mean:.1f}" for m in means))
     console.print(table)
-    console.print(
-        f"chosen on dev: {chosen['preset']}, k = {chosen['k']}, strength {chosen['strength']:g}, rank {chosen['rank']}"
-    )
+    where = chosen.get("sites", f"k = {chosen['k']}")
+    console.print(f"chosen on dev: {chosen['preset']}, {where}, strength {chosen['strength']:g}, rank {chosen['rank']}")

@@ -91,8 +91,8 @@ def _parts(arm: ArmFigures) -> dict[str, Any]:
     parts = ("presence", "debris", "kept", "clean")
     found = {name: getattr(arm.removal, name) for name in parts}
     means = {name: None if value is None else round(value.mean, 2) for name, value in found.items()}
-    far = [part.mean for part in arm.removal.counterfactual.values()]
-    return {**means, "counterfactual": round(100 * sum(far) / len(far), 2) if far else None}
+    far = arm.removal.distance
+    return {**means, "counterfactual": None if far is None else round(100 * far, 2)}
 
 
 def _losses(arm: ArmFigures, role: str) -> dict[str, float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..concepts.prompts import ROLES
 from .choice import Outcome
 from .figures import matched, removal_figures
@@ -17,7 +15,6 @@ def outcome_of(
     """What a setting does on dev prompts, as means over them; ``without`` is the counterfactual's arm."""
     targets, before = matched(steered, original, "target")
     parts = removal_figures(targets, before, without)
-    far = list(parts.counterfactual.values())
     losses = {role: _loss(steered, original, role) for role in ROLES[1:]}
     others = ~steered.role("target")
     return Outcome(
@@ -26,7 +23,7 @@ def outcome_of(
         debris=None if parts.debris is None else parts.debris.mean,
         kept=None if parts.kept is None else parts.kept.mean,
         clean=None if parts.clean is None else parts.clean.mean,
-        counterfactual=float(np.mean([one.mean for one in far])) if far else None,
+        counterfactual=parts.distance,
         sibling=losses["sibling"],
         unrelated=losses["unrelated"],
         change=float(steered.columns["change_rms"][others].mean()) if others.any() else 0.0,

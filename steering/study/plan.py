@@ -56,6 +56,11 @@ class Arm:
     split: str = "test"
     rest: bool = False
 
+    def drawn(self, draw: str) -> Arm:
+        """A control's arm with one of its draws."""
+        assert self.setting is not None
+        return replace(self, setting=replace(self.setting, vector=replace(self.setting.recipe, draw=draw)))
+
     def text(self, prompt: Prompt) -> str:
         """What is drawn of a prompt."""
         return prompt.rest or prompt.text if self.rest else prompt.text

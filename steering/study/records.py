@@ -29,6 +29,12 @@ class Removal:
     counterfactual: Mapping[str, Estimate]
     instead: Mapping[str, float]
 
+    @property
+    def distance(self) -> float | None:
+        """Mean distance to the counterfactual over the spaces; None where it is not known in any."""
+        means = [part.mean for part in self.counterfactual.values()]
+        return sum(means) / len(means) if means else None
+
 
 @dataclass(frozen=True)
 class ClipChange:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..files import parse_object, read_text, write_text
 from ..models.families import defaults_of
 from ..plots import comparisons
 from ..plots import figures as plots
+from ..vectors.vector import SteeringVector
 from ..version import __version__
 from .choice import RULE
 from .claims import claims
@@ -29,7 +30,6 @@ from .records import ArmFigures, Figures
 from .results import Result
 from .rows import rows_csv
 from .run import Study
-from .setting import Setting
 from .tables import compared_settings, tables_of
 
 FORMAT = 1
@@ -122,18 +122,19 @@ def _vectors_used(one: Result) -> dict[str, Any]:
         if how is not None:
             name = Path(how.vector).name if isinstance(how.vector, str) else how.vector.name
             applied = {"preset": how.preset, "strength": how.strength, "window": list(how.window)}
-            used[arm.name] = {"vector": name, "digest": _digest(one, arm, how), **applied}
+            used[arm.name] = {"vector": name, "digest": _digest(one, arm), **applied}
     return used
 
 
-def _digest(one: Result, arm: Arm, how: Setting) -> Any:
+def _digest(one: Result, arm: Arm) -> Any:
     draws = sorted({item.draw for item in one.measurements[arm.name].items} - {""})
-    if isinstance(how.vector, str) or not draws:
-        vector = one.vector(arm)
-        return vector.digest() if vector else ""
-    drawn = {draw: replace(arm, setting=replace(how, vector=replace(how.vector, draw=draw))) for draw in draws}
-    vectors = {draw: one.vector(each) for draw, each in drawn.items()}
-    return {draw: vector.digest() for draw, vector in vectors.items() if vector}
+    if draws:
+        return {draw: _digest_of(one.vector(arm.drawn(draw))) for draw in draws}
+    return _digest_of(one.vector(arm))
+
+
+def _digest_of(vector: SteeringVector | None) -> str:
+    return vector.digest() if vector else ""
 
 
 def _presence_source(study: Study) -> str:

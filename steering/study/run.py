@@ -94,7 +94,9 @@ class Study:
     def run(self, subjects: Sequence[Subject]) -> list[Result]:
         """Every stage up to the measurements, for concepts that are each there only once."""
         check_subjects(subjects)
-        prepared = self.prepare(subjects, [self._subject(name) for name in other_concepts(subjects, self.model.family)])
+        family = self.model.family
+        others = [load_subject(name, family, self.plan) for name in other_concepts(subjects, family)]
+        prepared = self.prepare(subjects, others)
         work = []
         for one in prepared:
             calibrated, choice = self.choose(one)
@@ -156,9 +158,6 @@ class Study:
 
     def _activations(self, name: str) -> Path:
         return self.out / name / "activations.safetensors"
-
-    def _subject(self, name: str) -> Subject:
-        return load_subject(name, self.model.family, self.plan)
 
     def calibrate(self, prepared: Prepared, ranks: Sequence[int]) -> Prepared:
         """Measure gate thresholds for some ranks, where a preset among those compared reads them."""
@@ -252,9 +251,8 @@ class Study:
             return self.renderer.units(arm, items, one.vector(arm))
         draws, units = one.vectors.draws(setting.vector.control, self.plan.draws), []
         for i, draw in enumerate(draws):
-            drawn = replace(arm, setting=replace(setting, vector=replace(setting.vector, draw=draw)))
             some = [replace(item, draw=draw) for item in items[i :: len(draws)]]
-            units += self.renderer.units(drawn, some, one.vector(drawn))
+            units += self.renderer.units(arm.drawn(draw), some, one.vector(arm.drawn(draw)))
         return units
 
     def _draw(self, units: Sequence[Unit]) -> None:
