@@ -9,27 +9,36 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from steering import load_model
-from steering.concepts.prompts import load_prompts
+from steering.concepts.prompts import evaluated, load_concept, load_prompts
+from steering.evaluate.metrics import judged
 from steering.evaluate.statistics import area_under_curve
-from steering.pocket import scenes
+from steering.models.families import defaults_of
+from steering.pocket import augment, world
+from steering.pocket.architecture import WEIGHTS
+from steering.pocket.backgrounds import SIZE
+from steering.pocket.captions import CAPTIONS, sentence
 from steering.pocket.clip import image_features, text_features
-from steering.pocket.judge import Verdict, judge
-from steering.pocket.scenes import BACKGROUNDS, CAPTIONS, OBJECTS, Scene, with_article
+from steering.pocket.debris import WAYS, broken_scene
+from steering.pocket.judge import judge
+from steering.pocket.latents import load_vae, to_images
+from steering.pocket.train_vae import draw
+from steering.pocket.world import BACKGROUNDS, OBJECTS, Scene
 
-LABELS = Path(__file__).parent / "pocket_labels"
+LABELLED = Path(__file__).parent / "pocket_labels"
 TEST_SERIES = 4242  # a series of scenes that nothing was trained on
 
 
 def rendered(count: int) -> tuple[np.ndarray, list[Scene]]:
-    examples = [scenes.training_example(TEST_SERIES, i, held_out=i % 2 == 0) for i in range(count)]
+    examples = [world.training_example(TEST_SERIES, i, held_out=i % 2 == 0) for i in range(count)]
     return np.stack([picture for picture, _, _ in examples]), [scene for _, _, scene in examples]
 
 
 def judge_on_rendered(count: int) -> tuple[float, float]:
-    """Share of scenes whose objects are all named and nothing else, and expected calibration error."""
+    """Share of scenes whose things are all named and nothing else, and expected calibration error."""
     pictures, shown = rendered(count)
     verdict = judge(pictures)
     table = np.stack([verdict.probabilities[name] for name in OBJECTS], 1)
@@ -41,18 +50,58 @@ def judge_on_rendered(count: int) -> tuple[float, float]:
     return 100 * named, float(sum(gaps))
 
 
+def judge_on_unseen(count: int) -> float:
+    """Share of single things, by drawings that nothing was trained on, that are named first."""
+    rng = np.random.default_rng(TEST_SERIES)
+    names = [OBJECTS[i % len(OBJECTS)] for i in range(count)]
+    scenes = [Scene((name,), str(rng.choice(BACKGROUNDS))) for name in names]
+    verdict = judge(np.stack([world.draw(scene, rng, unseen=True) for scene in scenes]))
+    best = np.stack([verdict.probabilities[name] for name in OBJECTS]).argmax(0)
+    return 100 * float(np.mean([OBJECTS[i] == name for i, name in zip(best, names, strict=True)]))
+
+
+def as_the_vae_returns(pictures: np.ndarray, batch: int = 64) -> np.ndarray:
+    """Pictures after the VAE, with a little noise in the latents, as `augment.through_vae` has it."""
+    torch.manual_seed(TEST_SERIES)
+    vae, _ = load_vae(WEIGHTS / "vae", "cpu")
+    parts = [augment.through_vae(vae, to_images(part, "cpu")) for part in torch.from_numpy(pictures).split(batch)]
+    return (127.5 * (torch.cat(parts) + 1)).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def debris_on_rendered(count: int) -> dict[str, float]:
+    """AUROC of debris between scenes as the VAE gives them back, whole and broken; all ways, and each."""
+    rng = np.random.default_rng(TEST_SERIES)
+    pictures, shown = rendered(2 * count)
+    whole = as_the_vae_returns(pictures[:count])
+    broken = [broken_scene(scene, rng) for scene in shown if scene.objects][:count]
+    scores = judge(as_the_vae_returns(np.stack([one.picture for one in broken]))).debris
+    plain = judge(whole).debris
+
+    def area(some: np.ndarray) -> float:
+        return area_under_curve(np.r_[some, plain], np.r_[np.ones(len(some)), np.zeros(len(plain))].astype(bool))
+
+    ways = np.array([one.how for one in broken])
+    return {"all ways": area(scores), **{how: area(scores[ways == how]) for how in WAYS}}
+
+
 def clip_on_rendered(count: int) -> float:
-    """Share of one-object scenes whose own caption, of twelve that differ by the object, fits best."""
+    """Share of one-thing scenes whose own caption, of those that differ by the thing, fits best."""
     pictures, shown = rendered(3 * count)
     chosen = [i for i, scene in enumerate(shown) if len(scene.objects) == 1][:count]
     features = image_features(pictures[chosen])
     right = []
     for feature, i in zip(features, chosen, strict=True):
         template = CAPTIONS[shown[i].style]["test"][0]
-        place = BACKGROUNDS[shown[i].background]
-        texts = text_features([template.format(what=with_article(name), where=place) for name in OBJECTS])
+        texts = text_features([sentence(template, (name,), shown[i].background) for name in OBJECTS])
         right.append(OBJECTS[int((texts @ feature).argmax())] in shown[i].objects)
     return 100 * float(np.mean(right))
+
+
+def decibels(count: int) -> float:
+    """How well the VAE gives new scenes back."""
+    pictures = draw(TEST_SERIES, 0, count)
+    back = augment.through_vae(pictures, np.random.default_rng(0), noise=0)
+    return float(-10 * np.log10(np.square((back.astype(float) - pictures) / 255).mean()))
 
 
 def generated(cases: list[tuple[Scene, str]], seed: int, guidance: float | None) -> list[dict[str, float]]:
@@ -66,74 +115,96 @@ def cases(count: int, objects: int, style: str, seed: int, held_out: bool = Fals
     rng, found = np.random.default_rng(seed), []
     while len(found) < count:
         names = tuple(str(name) for name in rng.choice(OBJECTS, objects, replace=False))
-        scene = Scene(names, str(rng.choice(tuple(BACKGROUNDS))), style)
+        scene = Scene(names, str(rng.choice(BACKGROUNDS)), style)
         if scene.held_out == held_out:
-            found.append((scene, scenes.caption(scene, rng)))
+            found.append((scene, world.caption(scene, rng)))
     return found
 
 
+def paraphrased(plan: list[tuple[Scene, str]]) -> list[tuple[Scene, str]]:
+    """The same scenes in words that training never had."""
+    texts = []
+    for i, (scene, _) in enumerate(plan):
+        forms = CAPTIONS[scene.style]["unseen"]
+        texts.append((scene, sentence(forms[i % len(forms)], scene.objects, scene.background)))
+    return texts
+
+
 def share(rows: list[dict[str, float]], wanted: list[tuple[str, ...]]) -> float:
-    return 100 * float(
-        np.mean([all(row[name] > 0.5 for name in names) for row, names in zip(rows, wanted, strict=True)])
-    )
+    shown = zip(rows, wanted, strict=True)
+    return 100 * float(np.mean([all(row[name] > 0.5 for name in names) for row, names in shown]))
 
 
-def labelled(concept: str) -> tuple[list[dict[str, str]], Verdict]:
-    """Rows of a concept's pictures that were labelled by eye, and what the judge says of them."""
-    with (LABELS / f"{concept}.csv").open(encoding="utf-8", newline="") as file:
+def against_the_eye(name: str) -> None:
+    """AUROC of the judge's three answers on labelled pictures, and how far two passes over them agree."""
+    with (LABELLED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    with Image.open(LABELS / f"{concept}.webp") as sheet:
-        pixels = np.asarray(sheet.convert("RGB"))
-    columns = pixels.shape[1] // 128
-    pictures = [pixels[i // columns * 128 :, i % columns * 128 :][:128, :128] for i in range(len(rows))]
-    return rows, judge(np.stack(pictures))
+    with Image.open(LABELLED / f"{name}.webp") as sheet:
+        cells = np.asarray(sheet.convert("RGB"))
+    lines = cells.reshape(cells.shape[0] // SIZE, SIZE, cells.shape[1] // SIZE, SIZE, 3).swapaxes(1, 2)
+    prompts = {prompt.text: prompt for prompt in load_prompts(name, "dev")}
+    asked = [prompts[row["prompt"]] for row in rows]
+    columns = judged(lines.reshape(-1, SIZE, SIZE, 3)[: len(rows)], asked, load_concept(name))
+    rest = np.nan_to_num(columns["rest"], nan=100.0)
+    scores = {
+        "visible": columns["presence"],
+        "remains": columns["debris"],
+        "clean": np.minimum(np.minimum(100 - columns["presence"], 100 - columns["debris"]), rest),
+    }
+    for label, score in scores.items():
+        truth, again = (np.array([row[label + end] == "1" for row in rows]) for end in ("", "_again"))
+        both = truth == again
+        agreed = area_under_curve(score[both], truth[both])
+        print(
+            f"  {name}, {label:<8} AUROC {area_under_curve(score, truth):.3f}, where both passes agree {agreed:.3f}; "
+            f"kappa of them {kappa(truth, again):.2f}; eye {100 * truth.mean():.0f} %, "
+            f"judge {100 * (score > 50).mean():.0f} %; n = {len(rows)}"
+        )
 
 
-def print_labelled(concept: str) -> None:
-    """AUROC, and eye beside judge for each arm of the pictures that were asked to show the concept."""
-    rows, verdict = labelled(concept)
-    targets = {prompt.text for prompt in load_prompts(concept, "dev") if prompt.role == "target"}
-    truth, asked = (np.array(v) for v in ([r["visible"] == "1" for r in rows], [r["prompt"] in targets for r in rows]))
-    agreement = area_under_curve(verdict.probabilities[concept], truth)
-    print(f"{'judge against the eye, AUROC, ' + concept:<40} {agreement:.4f}   bar 0.97  n = {len(rows)}")
-    presence, arms = verdict.presence((concept,)), [f"{r['preset']} {float(r['strength']):g}" for r in rows]
-    for arm in dict.fromkeys(sorted(arms, key=lambda a: (a.split()[0], float(a.split()[1])))):
-        mine = asked & (np.array(arms) == arm)
-        eye, judged = 100 * truth[mine].mean(), presence[mine].mean()
-        print(f"  {arm:<14} eye {eye:5.1f}   judge {judged:5.1f}   n = {mine.sum()}")
+def kappa(one: np.ndarray, other: np.ndarray) -> float:
+    """Cohen's kappa of two passes of flags ``bool [N]``."""
+    chance = one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean())
+    return float(((one == other).mean() - chance) / (1 - chance))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--fewer", type=int, default=1)
     fewer = parser.parse_args().fewer
     n = 1000 // fewer
+    print(f"VAE, new scenes                       {decibels(n // 4):6.1f} dB  bar -     n = {n // 4}")
     named, calibration = judge_on_rendered(n)
-    print(f"judge, all objects of a new scene    {named:6.1f} %   bar 98    n = {n}")
+    print(f"judge, all things of a new scene     {named:6.1f} %   bar 98    n = {n}")
     print(f"judge, calibration error             {calibration:8.4f}   bar 0.05  n = {n}")
-    print(f"CLIP, object of a new scene          {clip_on_rendered(n // 2):6.1f} %   bar 98    n = {n // 2}")
+    print(f"judge, drawings never seen           {judge_on_unseen(n // 2):6.1f} %   bar -     n = {n // 2}")
+    for name, area in debris_on_rendered(n // 2).items():
+        print(f"judge, AUROC of debris, {name:<13}{area:8.3f}   bar 0.95  n = {n}")
+    print(f"CLIP, thing of a new scene           {clip_on_rendered(n // 2):6.1f} %   bar 98    n = {n // 2}")
     n = 240 // fewer
+    one = cases(n, 1, "plain", 1)
     plans = [
-        ("generated, one object", cases(n, 1, "plain", 1), lambda s: s.objects, 95, None),
-        ("generated, style Van Gogh", cases(n // 2, 1, "van_gogh", 2), lambda s: (s.style,), 95, None),
-        ("generated, style pencil sketch", cases(n // 2, 1, "sketch", 3), lambda s: (s.style,), 95, None),
-        ("generated, both of two objects", cases(n, 2, "plain", 4), lambda s: s.objects, 80, None),
-        ("generated, one object in Van Gogh", cases(n // 2, 1, "van_gogh", 5), lambda s: s.objects, None, None),
-        (
-            "generated, never-shown combination",
-            cases(n // 2, 1, "plain", 6, held_out=True),
-            lambda s: s.objects,
-            None,
-            None,
+        ("one thing", one, lambda s: s.objects, 95, None),
+        ("its place", one, lambda s: (s.background,), 95, None),
+        ("both of two things", cases(n, 2, "plain", 4), lambda s: s.objects, 80, None),
+        ("never-shown combination", cases(n // 2, 1, "plain", 6, held_out=True), lambda s: s.objects, None, None),
+        ("words never trained on", paraphrased(one), lambda s: s.objects, None, None),
+        *((f"style {style}", cases(n // 2, 1, style, 2), lambda s: (s.style,), 95, None) for style in world.STYLES),
+        *(
+            (f"one thing in {style}", cases(n // 2, 1, style, 5), lambda s: s.objects, None, None)
+            for style in world.STYLES
         ),
-        ("generated, one object, guidance 7.5", cases(n // 2, 1, "plain", 1), lambda s: s.objects, None, 7.5),
+        *((f"one thing, guidance {g:g}", one, lambda s: s.objects, None, g) for g in (3.0, 5.0, 7.5)),
     ]
+    print(f"generated, guidance {defaults_of('pocket').guidance:g} unless said")
     for name, plan, wanted, bar, guidance in plans:
         rows = generated(plan, 90_000, guidance)
         reached = share(rows, [wanted(scene) for scene, _ in plan])
-        print(f"{name:<37}{reached:6.1f} %   bar {bar or '-':<6}n = {len(plan)}")
-    for concept in ("dog", "van_gogh"):
-        print_labelled(concept)
+        whole = 100 * float(np.mean([row["debris"] < 0.5 for row in rows]))
+        print(f"  {name:<35}{reached:6.1f} %   bar {bar or '-':<6}n = {len(plan)}, {whole:.0f} % without debris")
+    print("judge against the eye")
+    for name in evaluated("pocket"):
+        against_the_eye(name)
 
 
 if __name__ == "__main__":

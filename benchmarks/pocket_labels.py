@@ -1,71 +1,160 @@
-"""Make the pictures that are labelled by eye: ``uv run python benchmarks/pocket_labels.py CONCEPT VECTOR``.
+"""Make the pictures that are labelled by eye: ``uv run python benchmarks/pocket_labels.py WORK``.
 
-Generated pictures in random order, half of them steered with VECTOR (which needs thresholds, such
-as the demo's own), most of them asked to show the concept: one sheet, and a table in which the column
-``visible`` waits for a person who looks at the sheet without knowing which picture is which.
+For each concept a hundred pictures of dev prompts in random order, under every preset and mode, controls, a LoRA, both
+forms of contrastive PCA, unsteered, and without the concept. One picture file holds them all; a table waits for a
+person who does not see the settings. WORK takes captures, and numbered sheets with the prompts to look at:
+
+    visible   the concept can be seen, whole or mostly
+    remains   something is broken, ghosted, half faded or mixed: a part of a thing, a patch, shreds
+    clean     neither, and what else the prompt asks for is there
 """
 
 import argparse
 import csv
+import textwrap
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from steering import SteeringVector, load_model
-from steering.concepts.prompts import load_prompts, take
+from steering import load_model
+from steering.concepts.pairs import spread
+from steering.concepts.prompts import evaluated
+from steering.interventions.entry import make_entry
 from steering.interventions.steer import steer
+from steering.lora.bake import bake, linear_layers, merged
+from steering.plots.pictures import labelled_grid, save_picture
+from steering.study.plan import Plan
+from steering.study.run import Study
+from steering.study.setting import Recipe
+from steering.study.subject import load_subject
+from steering.study.vectors import Vectors
 
 FOLDER = Path(__file__).parent / "pocket_labels"
-COLUMNS = 10
-ARMS = {
-    "dog": (
-        ("projection", 0.0, 70, 30),
-        ("projection", 1.0, 14, 6),
-        ("projection", 1.5, 14, 6),
-        ("projection", 2.5, 14, 6),
-        ("selective", 2.0, 14, 6),
-        ("selective", 3.0, 14, 6),
-    ),
-    "van_gogh": (
-        ("projection", 0.0, 30, 20),
-        ("casteer", 0.5, 10, 0),
-        ("casteer", 1.0, 10, 2),
-        ("casteer", 2.0, 10, 3),
-        ("projection", 2.5, 12, 3),
-    ),
+COLUMNS, EACH, SHEET = 10, 5, 25
+PASSES = ("", "_again")
+"""Ends of the columns of two passes."""
+MODEL = load_model("pocket")
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The vectors of a concept, and of another one."""
+
+    vectors: Vectors
+    theirs: Vectors
+    other: str
+
+    def applied(self, recipe: Recipe, preset: str, strength: float, **how: Any) -> AbstractContextManager:
+        """A recipe's vector at work."""
+        return steer(MODEL, [make_entry(self.vectors.get(recipe), preset=preset, strength=strength, **how)])
+
+    def controlled(self, control: str, draw: str) -> AbstractContextManager:
+        """A control of the source study's setting at work."""
+        return self.applied(Recipe(10, control=control, draw=draw), "projection", 2.5)
+
+    def replaced(self) -> AbstractContextManager:
+        """The concept replaced by the other."""
+        how: Any = {"mode": "replace", "target": self.theirs.get(CROSS)}
+        return self.applied(CROSS, "precise", 1.0, **how)
+
+    def as_lora(self) -> AbstractContextManager:
+        """The change of weights that stands for the preset "lora"."""
+        entry = make_entry(self.vectors.get(CROSS), preset="lora", strength=1.0)
+        return merged(MODEL.unet, bake(entry, linear_layers(MODEL.unet, list(entry.vector.sites))))
+
+
+CROSS = Recipe(1, selection="attn2", time="constant")
+SETTINGS: dict[str, Callable[[Kit], AbstractContextManager]] = {
+    "unsteered": lambda kit: nullcontext(),
+    "counterfactual": lambda kit: nullcontext(),
+    **{
+        f"projection {strength:g} k={k}": lambda kit, k=k, strength=strength: kit.applied(
+            Recipe(k), "projection", strength
+        )
+        for k, strength in ((5, 1.0), (5, 1.5), (5, 2.5), (10, 2.5))
+    },
+    "casteer 2 k=10": lambda kit: kit.applied(Recipe(10), "casteer", 2.0),
+    "precise 1 k=8": lambda kit: kit.applied(Recipe(8), "precise", 1.0),
+    "precise 1.5 attn2": lambda kit: kit.applied(CROSS, "precise", 1.5),
+    "selective 2 k=10": lambda kit: kit.applied(Recipe(10), "selective", 2.0),
+    "selective 3 k=10": lambda kit: kit.applied(Recipe(10), "selective", 3.0),
+    "selective 3 k=10 rank 3": lambda kit: kit.applied(Recipe.of_rank(10, 3), "selective", 3.0),
+    "cpca projection 2.5 k=5": lambda kit: kit.applied(Recipe(5, "cpca"), "projection", 2.5),
+    "cpca-source projection 2.5 k=5": lambda kit: kit.applied(Recipe(5, "cpca-source"), "projection", 2.5),
+    "conditional 1 text rank 8": lambda kit: kit.applied(Recipe.of_text(8), "conditional", 1.0),
+    "affine 1 text rank 8": lambda kit: kit.applied(Recipe.of_text(8), "affine", 1.0),
+    "lora 1 attn2": lambda kit: kit.applied(CROSS, "lora", 1.0),
+    "LoRA attn2": lambda kit: kit.as_lora(),
+    "replace attn2": lambda kit: kit.replaced(),
+    "sign_flip": lambda kit: kit.controlled("sign_flip", "0"),
+    "isotropic": lambda kit: kit.controlled("isotropic", "0"),
+    "other_concept": lambda kit: kit.controlled("other_concept", kit.other),
 }
-"""(preset, strength, pictures of the concept, pictures of its siblings) of each concept."""
+"""Every way in which pictures are drawn -> how a concept is steered for it."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("concept", choices=ARMS)
-    parser.add_argument("vector", type=Path)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path, help="folder of captures and of sheets to look at")
+    parser.add_argument("--concepts", nargs="+", default=evaluated("pocket"))
     parser.add_argument("--seed", type=int, default=70_000)
     options = parser.parse_args()
-    vector = SteeringVector.load(options.vector)
-    model, prompts = load_model("pocket"), load_prompts(options.concept, "dev")
-    rows, pictures = [], []
-    for i, (preset, strength, targets, others) in enumerate(ARMS[options.concept]):
-        chosen = take(prompts, "target", targets) + take(prompts, "sibling", others)
-        chosen = (chosen * 3)[: targets + others]
-        seed = options.seed + 1000 * i
-        with steer(model, vector, strength=strength, preset=preset):
-            pictures += list(model.generate([prompt.text for prompt in chosen], seed=seed, batch=20))
-        rows += [(prompt.text, seed + j, preset, strength) for j, prompt in enumerate(chosen)]
-    order = np.random.default_rng(0).permutation(len(rows))
-    cells = [pictures[i] for i in order]
-    lines = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
+    plan = Plan()
+    study = Study(MODEL, plan, options.work, [])
+    subjects = [load_subject(name, "pocket", plan) for name in evaluated("pocket")]
+    every = [study.calibrate(one, (1, 3)) for one in study.prepare(subjects)]
+    for number, one in enumerate(every):
+        name, other = one.subject.name, every[(number + 1) % len(every)]
+        if name in options.concepts:
+            kit = Kit(one.vectors, other.vectors, other.subject.name)
+            pictures, rows = drawn(kit, one.subject.prompts["dev"], options.seed + 10_000 * number)
+            write(name, pictures, rows, options.work)
+
+
+def drawn(kit: Kit, prompts: Any, seed: int) -> tuple[list[np.ndarray], list[tuple[str, int, str]]]:
+    """Pictures under every setting with (prompt, seed, setting), in random order."""
+    targets = [prompt for prompt in prompts if prompt.role == "target"]
+    chosen = spread(targets, min(len(targets), EACH * len(SETTINGS)))
+    pictures, rows = [], []
+    for i, (setting, how) in enumerate(SETTINGS.items()):
+        some = [chosen[(i + j * len(SETTINGS)) % len(chosen)] for j in range(EACH)]
+        texts = [prompt.rest if setting == "counterfactual" else prompt.text for prompt in some]
+        with how(kit):
+            pictures += list(MODEL.generate(texts, seed=seed + EACH * i))
+        rows += [(prompt.text, seed + EACH * i + j, setting) for j, prompt in enumerate(some)]
+    order = np.random.default_rng(seed).permutation(len(rows))
+    return [pictures[i] for i in order], [rows[i] for i in order]
+
+
+def write(name: str, pictures: list[np.ndarray], rows: list[tuple[str, int, str]], work: Path) -> None:
+    """One file of all pictures, the table, and the numbered sheets."""
     FOLDER.mkdir(exist_ok=True)
-    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / f"{options.concept}.webp", quality=95)
-    with (FOLDER / f"{options.concept}.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(
-            [
-                ("number", "prompt", "seed", "preset", "strength", "visible"),
-                *((n, *rows[i], "") for n, i in enumerate(order)),
-            ]
-        )
+    lines = [np.concatenate(pictures[i : i + COLUMNS], 1) for i in range(0, len(pictures), COLUMNS)]
+    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / f"{name}.webp", quality=95)
+    labels = [label + end for end in PASSES for label in ("visible", "remains", "clean")]
+    with (FOLDER / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["number", "prompt", "seed", "setting", *labels])
+        table.writerows([n, *row, *("" for _ in labels)] for n, row in enumerate(rows))
+    for start in range(0, len(rows), SHEET):
+        some = range(start, min(start + SHEET, len(rows)))
+        notes = ["\n".join(folded(rows[i][0])) for i in some]
+        sheet = labelled_grid([enlarged(pictures[i]) for i in some], [str(i) for i in some], 5, notes)
+        save_picture(sheet, work / "sheets" / f"{name}_{start // SHEET}.png")
+
+
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    return picture.repeat(2, 0).repeat(2, 1)
+
+
+def folded(text: str, width: int = 28) -> list[str]:
+    """Words in two lines at most."""
+    return [*textwrap.wrap(text, width), ""][:2]
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Draw the README's pictures from finished demos: ``uv run python benchmarks/readme_pictures.py demo``.
+"""Draw the README's pictures: ``uv run python benchmarks/readme_pictures.py``.
 
-``docs/original_steered.png``: test prompts of each concept, spread evenly and not picked, original above
-steered with the demo's vector at its recommended setting, same seeds. ``docs/samples.png``: what the
+``docs/original_steered.png``: test prompts of each concept, spread evenly and not picked, original above steered with
+the vector that comes with the pack at its recommended setting, and below both the prompt without the concept, all
+from the same seeds. ``docs/samples.png``: what the
 embedded model draws, two seeds a caption.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,9 @@ from steering.concepts.prompts import load_prompts, take
 from steering.interventions.steer import steer
 
 DOCS = Path(__file__).parent.parent / "docs"
+VECTORS = Path(__file__).parent.parent / "vectors"
 CONCEPTS = ("dog", "van_gogh", "violence")
-COLUMNS = 4
+COLUMNS = 5
 CAPTIONS = (
     "a photo of a dog on the beach",
     "a photo of a cat in the meadow",
@@ -40,17 +41,16 @@ def strip(rows: list[np.ndarray], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("demos", type=Path)
-    folder = parser.parse_args().demos
     model = load_model("pocket")
-    original, steered = [], []
+    rows: list[list[np.ndarray]] = [[], [], []]
     for concept in CONCEPTS:
-        prompts = [prompt.text for prompt in take(load_prompts(concept, "test"), "target", COLUMNS)]
-        original.append(model.generate(prompts, seed=0))
-        with steer(model, SteeringVector.load(folder / concept / concept / f"{concept}.safetensors")):
-            steered.append(model.generate(prompts, seed=0))
-    strip([np.concatenate(original), np.concatenate(steered)], DOCS / "original_steered.png")
+        prompts = take(load_prompts(concept, "test"), "target", COLUMNS)
+        texts = [prompt.text for prompt in prompts]
+        rows[0].append(model.generate(texts, seed=0))
+        with steer(model, SteeringVector.load(VECTORS / f"pocket_{concept}.safetensors")):
+            rows[1].append(model.generate(texts, seed=0))
+        rows[2].append(model.generate([prompt.rest for prompt in prompts], seed=0))
+    strip([np.concatenate(row) for row in rows], DOCS / "original_steered.png")
     strip([model.generate(CAPTIONS, seed=100 * seed) for seed in (1, 2)], DOCS / "samples.png")
 
 

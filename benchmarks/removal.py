@@ -34,7 +34,7 @@ SETTINGS = {
     "precise 1.5, all attn2": Setting(CROSS, "precise", 1.5),
     "lora 1, all attn2": Setting(CROSS, "lora", 1.0),
     **{
-        f"affine {strength:g}, text, rank {rank}": Setting(Recipe.of_text(rank), "affine", strength)
+        f"conditional {strength:g}, text, rank {rank}": Setting(Recipe.of_text(rank), "conditional", strength)
         for rank, strength in ((4, 1.0), (8, 1.0), (16, 1.0), (8, 1.5))
     },
 }

@@ -29,8 +29,8 @@ def preset_input(default: str = RECOMMENDED) -> io.Combo.Input:
             "and end stay at 0 and 1), else precise. projection: every token, plain "
             "projection. casteer: only tokens that hold the concept. precise: those, down to the level of pictures "
             "without it. selective: only tokens far above that level. lora: every token, in both halves of guidance, "
-            "to that level, which an exported LoRA does too. affine: the same in the prompt's half, for vectors of "
-            "that direction."
+            "to that level, which an exported LoRA does too. affine: the same in the prompt's half. conditional: for "
+            "vectors of the text embedding; that in prompts that hold the concept, and nothing in others."
         ),
     )
 
@@ -176,7 +176,8 @@ class SteeringOptions(io.ComfyNode):
                     default="positive",
                     tooltip=(
                         "Which tokens move: all; positive, those above the reference; threshold, those above what 95 % "
-                        "of negative tokens reach (needs a vector with thresholds)."
+                        "of negative tokens reach (needs a vector with thresholds); prompt, those of a prompt from the "
+                        "concept's first word on (needs a vector of the text embedding)."
                     ),
                 ),
                 io.Boolean.Input(

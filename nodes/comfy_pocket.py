@@ -1,19 +1,16 @@
 """The embedded model as ComfyUI's own objects: MODEL, CLIP and VAE.
 
-Nothing of ComfyUI is changed or registered: its classes are given the pocket's widths, and the
-patch codec stands where a VAE would.
+Nothing of ComfyUI is changed or registered: its classes for SD 1.5 are given the pocket's widths.
 """
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
+import json
 
 import comfy.latent_formats
 import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
-import comfy.model_sampling
 import comfy.sd
 import comfy.sd1_clip
 import comfy.supported_models
@@ -21,10 +18,10 @@ import comfy.supported_models_base
 import comfy.utils
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
+from ..steering.files import read_text
 from ..steering.pocket import architecture
-from ..steering.pocket.codec import CHANNELS, PATCH, PatchCodec
 
 HEAD_WIDTH = architecture.UNET["block_out_channels"][0] // architecture.UNET["attention_head_dim"][0]
 """Channels of an attention head at every level of the pocket UNet."""
@@ -32,47 +29,28 @@ HEAD_WIDTH = architecture.UNET["block_out_channels"][0] // architecture.UNET["at
 
 def load_pocket() -> tuple[comfy.model_patcher.ModelPatcher, comfy.sd.CLIP, comfy.sd.VAE]:
     """MODEL, CLIP and VAE of the embedded model."""
-    codec = PatchCodec.load(architecture.WEIGHTS / "vae" / "codec.safetensors")
-    return _load_model(codec), _load_clip(), PocketVAE(codec)
-
-
-class PocketLatents(comfy.latent_formats.LatentFormat):
-    """24 channels of patch coefficients; previews show each patch's mean colour."""
-
-    latent_channels = CHANNELS
-
-    def __init__(self, codec: PatchCodec | None = None) -> None:
-        super().__init__()
-        if codec is not None:
-            # A patch's mean colour is linear in its coefficients; previews are in [-1, 1].
-            colours = codec.basis.view(CHANNELS, 3, PATCH * PATCH).mean(2) * codec.scale[:, None]
-            self.latent_rgb_factors = (2 * colours).tolist()
-            self.latent_rgb_factors_bias = (2 * codec.mean.view(3, PATCH * PATCH).mean(1) - 1).tolist()
-
-
-class _PocketSampling(comfy.model_sampling.ModelSamplingDiscrete, comfy.model_sampling.X0):
-    """Stable Diffusion's noise schedule around a network that predicts the clean latents."""
-
-
-class _PocketBase(comfy.model_base.BaseModel):
-    def __init__(self, model_config: comfy.supported_models_base.BASE, device: torch.device | None = None) -> None:
-        super().__init__(model_config, comfy.model_base.ModelType.EPS, device)
-        self.model_sampling = _PocketSampling(model_config)
+    return _load_model(), _load_clip(), _load_vae()
 
 
 class _PocketConfig(comfy.supported_models.SD15):
     """SD 1.5's configuration at the pocket's widths."""
 
     unet_extra_config = {"num_heads": -1, "num_head_channels": HEAD_WIDTH}  # noqa: RUF012 (ComfyUI's form)
-    latent_format = PocketLatents
 
-    def inpaint_model(self) -> bool:
-        """False: its 24 input channels are the latents' own, no mask among them."""
-        return False
+    def model_type(self, state_dict: dict, prefix: str = "") -> comfy.model_base.ModelType:
+        """What the UNet predicts: v."""
+        return comfy.model_base.ModelType.V_PREDICTION
 
-    def get_model(self, state_dict: dict, prefix: str = "", device: torch.device | None = None) -> _PocketBase:
-        """The model without weights."""
-        return _PocketBase(self, device)
+
+def _latent_format() -> comfy.latent_formats.SD15:
+    """SD 1.5's, with the pocket VAE's scale and the colours that its latents stand for in previews."""
+    config, preview = (
+        json.loads(read_text(architecture.WEIGHTS / "vae" / f"{name}.json")) for name in ("config", "preview")
+    )
+    made = comfy.latent_formats.SD15(scale_factor=config["scaling_factor"])
+    made.latent_rgb_factors, made.latent_rgb_factors_bias = preview["colours"], preview["bias"]
+    made.taesd_decoder_name = None  # that of another VAE
+    return made
 
 
 def _unet_config() -> dict:
@@ -83,8 +61,8 @@ def _unet_config() -> dict:
         "use_checkpoint": False,
         "legacy": False,
         "use_spatial_transformer": True,
-        "in_channels": CHANNELS,
-        "out_channels": CHANNELS,
+        "in_channels": architecture.CHANNELS,
+        "out_channels": architecture.CHANNELS,
         "model_channels": widths[0],
         "channel_mult": [width // widths[0] for width in widths],
         "num_res_blocks": [layers] * len(widths),
@@ -98,10 +76,10 @@ def _unet_config() -> dict:
     }
 
 
-def _load_model(codec: PatchCodec) -> comfy.model_patcher.ModelPatcher:
+def _load_model() -> comfy.model_patcher.ModelPatcher:
     management = comfy.model_management
     config = _PocketConfig(_unet_config())
-    config.latent_format = PocketLatents(codec)
+    config.latent_format = _latent_format()
     stored = load_file(architecture.WEIGHTS / "unet" / "diffusion_pytorch_model.safetensors")
     names = comfy.utils.unet_to_diffusers(config.unet_config)
     state = {names[name]: value for name, value in stored.items()}
@@ -131,47 +109,24 @@ def _load_clip() -> comfy.sd.CLIP:
     return clip
 
 
-class _CodecModule(nn.Module):
-    """The codec in the place of ``first_stage_model``."""
-
-    def __init__(self, codec: PatchCodec) -> None:
-        super().__init__()
-        for name, value in vars(codec).items():
-            self.register_buffer(name, value)
-
-    def codec(self, device: torch.device) -> PatchCodec:
-        # Where memory is short ComfyUI loads layer by layer, and buffers without a layer stay behind.
-        return PatchCodec(*(value.to(device) for value in (self.basis, self.mean, self.scale)))
-
-    def encode(self, images: Tensor) -> Tensor:
-        return self.codec(images.device).encode(images)
-
-    def decode(self, latents: Tensor, **_options: object) -> Tensor:
-        return self.codec(latents.device).decode(latents)
-
-
-class PocketVAE(comfy.sd.VAE):
-    """The patch codec with a VAE's methods: encode, decode, and both in tiles."""
-
-    def __init__(self, codec: PatchCodec) -> None:
-        with _quiet():  # without weights the base class sets its defaults, complains, and returns
-            super().__init__(sd={})
-        management = comfy.model_management
-        self.first_stage_model = _CodecModule(codec).eval()
-        self.latent_channels, self.vae_dtype = CHANNELS, torch.float32
-        self.process_input = self.process_output = lambda image: image
-        self.memory_used_encode = self.memory_used_decode = lambda shape, dtype: 4096 * shape[-1] * shape[-2]
-        self.device, self.output_device = management.vae_device(), management.intermediate_device()
-        self.patcher = comfy.model_patcher.ModelPatcher(
-            self.first_stage_model, load_device=self.device, offload_device=management.vae_offload_device()
-        )
-
-
-@contextmanager
-def _quiet():
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
+def _load_vae() -> comfy.sd.VAE:
+    settings = architecture.VAE
+    widths = settings["block_out_channels"]
+    shape = {
+        "double_z": True,
+        "z_channels": settings["latent_channels"],
+        "resolution": settings["sample_size"],
+        "in_channels": 3,
+        "out_ch": 3,
+        "ch": widths[0],
+        "ch_mult": [width // widths[0] for width in widths],
+        "num_res_blocks": settings["layers_per_block"],
+        "attn_resolutions": [],
+        "dropout": 0.0,
+    }
+    state = load_file(architecture.WEIGHTS / "vae" / "diffusion_pytorch_model.safetensors")
+    made = comfy.sd.VAE(sd=state, config={"params": {"ddconfig": shape, "embed_dim": shape["z_channels"]}})
+    for module in made.first_stage_model.modules():
+        if isinstance(module, nn.GroupNorm):  # 32 groups in Stable Diffusion, too narrow for these widths
+            module.num_groups = settings["norm_num_groups"]
+    return made

@@ -24,7 +24,7 @@ class LoadPocket(io.ComfyNode):
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The UNet; to Apply Steering or a KSampler."),
                 io.Clip.Output(display_name="CLIP", tooltip="The text encoder; to CLIP Text Encode."),
-                io.Vae.Output(display_name="VAE", tooltip="The picture codec, 24 channels; to VAE Decode."),
+                io.Vae.Output(display_name="VAE", tooltip="Four channels, as Stable Diffusion 1.5's; to VAE Decode."),
             ],
         )
 

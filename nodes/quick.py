@@ -9,6 +9,7 @@ from comfy.sd import CLIP
 from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs
+from ..steering.sites import TEXT_KIND
 from ..steering.vectors.build import build
 from .apply import strength_input
 from .capture import captured
@@ -16,8 +17,8 @@ from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_steering import with_entry
 from .sockets import NamedPairs, Vector
 
-PRESET, SITES = "precise", 8
-"""What the embedded model's dog chose on its dev prompts; the gentlest preset that needs no calibration."""
+PRESET, DIRECTION, RANK = "conditional", "affine", 8
+"""What the embedded model's concepts chose on their dev prompts."""
 
 
 class Quick(io.ComfyNode):
@@ -31,8 +32,9 @@ class Quick(io.ComfyNode):
             display_name="Quick Steering",
             category="steering",
             description=(
-                "Takes a concept out of a model in one node: captures its pairs (the first time as long as a hundred "
-                "pictures take, afterwards from the cache), picks the layers, builds the vector and applies it."
+                "Takes a concept out of a model in one node, in seconds: reads what the text encoder makes of its "
+                "pairs, learns the map from prompts with the concept to those without, and applies it to prompts that "
+                "hold the concept."
             ),
             inputs=[
                 io.Model.Input("model", tooltip="SD 1.5 or the pocket model."),
@@ -43,7 +45,7 @@ class Quick(io.ComfyNode):
                     default="pocket/dog",
                     tooltip="Built-in pairs, or a file of models/steering_pairs.",
                 ),
-                strength_input("0 changes nothing, 1 means as in pictures without the concept, up to 3 is useful."),
+                strength_input("0 changes nothing, 1 means as in prompts without the concept; more is rarely of use."),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler."),
@@ -65,5 +67,6 @@ class Quick(io.ComfyNode):
     def execute(cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float) -> io.NodeOutput:
         """The chain."""
         named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
-        vector = build(captured(model, clip, named), top_k=SITES)
+        text = captured(model, clip, named, sites=TEXT_KIND, cached=False)  # it takes no longer than to look it up
+        vector = build(text, direction=DIRECTION, rank=RANK, time="constant")
         return io.NodeOutput(with_entry(model, vector.entry(strength=strength, preset=PRESET)), vector)

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from ..steering.errors import SteeringError
 from ..steering.evaluate.metrics import root_mean_square
 from ..steering.plots.pictures import labelled_grid
-from ..steering.plots.strength_sweep import judge_labels, notes_of, parse_strengths, presence_of
+from ..steering.plots.strength_sweep import judge_labels, judged_of, notes_of, parse_strengths
 from ..steering.vectors.vector import SteeringVector
 from .apply import preset_input, preset_name
 from .comfy_steering import with_entry
@@ -119,4 +119,4 @@ def _notes(batches: list[list[np.ndarray]], vector: SteeringVector) -> list[str]
     first = [batches[0][i % len(batches[0])] for batch in batches for i in range(len(batch))]
     family = vector.metadata.get("model", {}).get("family", "")
     labels = judge_labels(str(vector.metadata.get("concept", "")), family)
-    return notes_of(presence_of(pictures, labels), root_mean_square(pictures, np.stack(first)))
+    return notes_of(judged_of(pictures, labels), root_mean_square(pictures, np.stack(first)))

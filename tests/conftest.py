@@ -17,7 +17,6 @@ from steering.cli.main import main
 from steering.models.diffusion import DiffusionModel
 from steering.models.loading import SD15
 from steering.pocket import architecture
-from steering.pocket.codec import fit_codec
 from steering.schedule import NoiseSchedule
 
 # A slow or busy machine is no failure of a theorem.
@@ -45,6 +44,7 @@ def toy_model() -> DiffusionModel:
 
     torch.manual_seed(1)
     unet, text_encoder = architecture.new_unet().eval(), architecture.new_text_encoder().eval()
+    vae = architecture.new_vae().eval()
     for module in unet.modules():
         # Default initialisation leaves text almost without influence; a test of steering needs some.
         if module.__class__.__name__ == "Attention":
@@ -53,9 +53,9 @@ def toy_model() -> DiffusionModel:
         unet=unet.requires_grad_(False),
         text_encoder=text_encoder.requires_grad_(False),
         tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
-        vae=fit_codec(torch.rand(40, 3, 32, 32)),
+        vae=vae.requires_grad_(False),
         schedule=NoiseSchedule.scaled_linear(),
-        prediction="sample",
+        prediction="v_prediction",
         family="pocket",
         name="toy",
         size=64,

@@ -101,7 +101,7 @@ def test_order_is_the_order_of_execution(toy_model, hooks_left):
         m.register_forward_hook(lambda *_, s=s: seen.append(s)) for s, m in toy_model.sites().items() if s != TEXT
     ]
     with torch.no_grad():
-        toy_model.unet(torch.randn(1, 24, 8, 8), 5, torch.randn(1, 77, 64))
+        toy_model.unet(torch.randn(1, 4, 8, 8), 5, torch.randn(1, 77, 64))
     for handle in handles:
         handle.remove()
     assert seen == list(SD15_SITES)

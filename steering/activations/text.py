@@ -1,9 +1,12 @@
 """The text embeddings of pairs, token by token: a capture without sampling.
 
 What cross-attention reads of a prompt depends on nothing but the prompt, so one pass of the text encoder is the whole
-capture. Tokens of a pair are matched: what stands in both prompts with itself, wherever it stands, and what differs in
-the order in which it stands. Later tokens know of earlier ones in a causal encoder, and the padding of all of them,
-so every token is kept.
+capture. Where a pair says what its prompt is with nothing in the concept's place (``rest``), that is the negative here:
+an edit of the prompt can take a thing out, and what else might stand there is no part of it.
+
+Tokens of a pair are matched: what stands in both prompts with itself, wherever it stands, and what differs in the order
+in which it stands. Later tokens know of earlier ones in a causal encoder, and the padding of all of them, so every
+token is kept.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ def capture_text(model: CapturableModel, pairs: Sequence[Pair], about: Mapping[s
     Raises:
         SteeringError: prompts of unequal numbers of chunks, or embeddings that are not finite.
     """
-    sides = [[pair.positive for pair in pairs], [pair.negative for pair in pairs]]
+    sides = [[pair.positive for pair in pairs], [pair.without for pair in pairs]]
     embedded, numbers = zip(*(model.embedded(side) for side in sides), strict=True)
     positive, negative = (side.float().cpu() for side in embedded)
     length = positive.shape[1]

@@ -129,10 +129,10 @@ def sweep(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """The same prompts and seeds at several strengths, with presence and drift under each picture.
+    """The same prompts and seeds at several strengths, with presence, debris and drift under each picture.
 
-    Presence is the embedded judge's, so it is left out for other models than the embedded one; drift is the root
-    mean square difference from the first picture in grey levels.
+    Presence and debris are the embedded judge's, so they are left out for other models than the embedded one; drift is
+    the root mean square difference from the first picture in grey levels.
 
     Args:
         prompt: What the pictures show; repeat for more rows.
@@ -142,7 +142,7 @@ def sweep(
     from ..interventions.steer import steer
     from ..models.loading import load_model
     from ..plots.pictures import save_picture
-    from ..plots.strength_sweep import draw_sweep, judge_labels, parse_strengths
+    from ..plots.strength_sweep import JUDGED, draw_sweep, judge_labels, parse_strengths
 
     new_file(out, "picture", force=force)
     path, strength = file_and_strength(vector)
@@ -159,8 +159,8 @@ def sweep(
 
         made = draw_sweep(draw, values, labels)
     save_picture(made.picture(), out)
-    presence = None if made.presence is None else made.presence.round(2).tolist()
-    figures = {"strengths": values, "presence": presence, "drift": made.drift.round(2).tolist()}
+    judged = {name: made.judged[name].round(2).tolist() if name in made.judged else None for name in JUDGED}
+    figures = {"strengths": values, **judged, "drift": made.drift.round(2).tolist()}
     answer({"out": str(out), "seed": drawing.seed, **figures}, as_json, f"{made}\n{out}")
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..checks import check_text, short
 from ..errors import SteeringError
 from ..files import read_text
-from .tables import CURLY, csv_rows, jsonl_rows, lines_of
+from .tables import CURLY, csv_rows, jsonl_rows, lines_of, text_of
 
 Item = TypeVar("Item")
 
@@ -22,17 +22,30 @@ CONCEPTS = Path(__file__).resolve().parent.parent.parent / "vectors" / "concepts
 
 @dataclass(frozen=True)
 class Pair:
-    """A prompt with the concept and its counterpart without."""
+    """A prompt with the concept and its counterpart without.
+
+    Attributes:
+        positive: the prompt with the concept.
+        negative: the same without it; something else may stand in its place.
+        rest: the same with nothing in its place, where the pair says so.
+    """
 
     positive: str
     negative: str
+    rest: str = ""
+
+    @property
+    def without(self) -> str:
+        """The prompt that should be drawn where the concept is taken out."""
+        return self.rest or self.negative
 
 
 def load_pairs(source: str | Path, family: str | None = None) -> list[Pair]:
     """Pairs of a built-in concept (``pocket/dog``, ``sd15/dog``; with a family given also ``dog``) or of a file.
 
-    A ``.csv`` file has the header ``positive,negative``; a ``.jsonl`` file one object with these two
-    keys a line. A byte order mark, curly quotes and blank lines do no harm.
+    A ``.csv`` file has the header ``positive,negative`` and if need be ``rest``, the prompt with nothing in the
+    concept's place; a ``.jsonl`` file one object with these keys a line. A byte order mark, curly quotes and blank
+    lines do no harm.
 
     Raises:
         FileNotFoundError: neither a built-in concept of this family nor a file.
@@ -75,7 +88,9 @@ def parse_pairs(text: str, jsonl: bool = False, name: str = "pairs") -> list[Pai
             raise SteeringError(
                 f"{name}, line {line}: a pair needs both a positive and a negative prompt, got {short(row)}"
             )
-        pairs.append(_pair([str(side).translate(CURLY).strip() for side in sides], f"{name}, line {line}"))
+        where = f"{name}, line {line}"
+        rest = text_of(row, "rest", where).translate(CURLY)
+        pairs.append(_pair([str(side).translate(CURLY).strip() for side in sides], where, rest))
     if not pairs:
         raise SteeringError(f"{name} holds no pairs; write one 'positive,negative' row each, fifty work well")
     return pairs
@@ -100,13 +115,13 @@ def parse_lines(text: str, name: str = "pairs") -> list[Pair]:
     return pairs
 
 
-def _pair(sides: Sequence[str], where: str) -> Pair:
-    for side in sides:
+def _pair(sides: Sequence[str], where: str, rest: str = "") -> Pair:
+    for side in (*sides, rest):
         check_text(side, where)
     positive, negative = sides
-    if positive == negative:
+    if positive in (negative, rest):
         raise SteeringError(f"{where}: both prompts are {short(positive)}, so there is no difference to learn from")
-    return Pair(positive, negative)
+    return Pair(positive, negative, rest)
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
@@ -117,5 +132,8 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 
 def pairs_hash(pairs: Sequence[Pair]) -> str:
     """SHA-256 of the pairs in their order."""
-    text = json.dumps([[pair.positive, pair.negative] for pair in pairs], ensure_ascii=False)
+    rows = [
+        [pair.positive, pair.negative, pair.rest] if pair.rest else [pair.positive, pair.negative] for pair in pairs
+    ]
+    text = json.dumps(rows, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

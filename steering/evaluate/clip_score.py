@@ -17,7 +17,7 @@ from ..concepts.prompts import Concept, Prompt
 from ..errors import SteeringError
 from ..files import file_hash, names_in
 from ..pocket import clip as pocket
-from ..pocket.scenes import SIZE
+from ..pocket.backgrounds import SIZE
 
 DEFAULT = "ViT-B-32"
 DEFAULT_WEIGHTS = "laion2b_s34b_b79k"

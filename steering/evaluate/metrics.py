@@ -58,7 +58,7 @@ class Metric(Protocol):
 
 
 class PocketJudge:
-    """The embedded judge: presence, kept, rest and scene, 0 to 100 (scene 0 to 1), and what appeared instead."""
+    """The embedded judge: presence, kept, rest and debris, 0 to 100, and what appeared instead."""
 
     name = "pocket_judge"
 
@@ -122,10 +122,9 @@ def judged(images: np.ndarray, prompts: Sequence[Prompt], concept: Concept) -> d
     """What the embedded judge says of pictures ``uint8 [N, H, W, 3]``, a value each.
 
     Returns:
-        ``presence`` of the concept, 0 to 100 (wrecks count as present); ``kept``, the same of what the prompt asks for
-        (wrecks count as lost); ``rest``, of what it asks for besides the concept, NaN where that is nothing; ``scene``,
-        the probability that the picture is a scene; ``debris``, 0 to 100, where the judge knows it; ``unasked``, the
-        things and styles that are there and were not asked for, in words with commas between; and
+        ``presence`` of the concept, 0 to 100; ``kept``, the same of what the prompt asks for; ``rest``, of what it asks
+        for besides the concept, NaN where that is nothing; ``debris``, 0 to 100, that something broken is visible;
+        ``unasked``, the things and styles that are there and were not asked for, in words with commas between; and
         ``judge_features [N, d]``.
     """
     if not concept.judge:
@@ -138,8 +137,7 @@ def judged(images: np.ndarray, prompts: Sequence[Prompt], concept: Concept) -> d
         "presence": verdict.presence(concept.judge),
         "kept": _each(verdict, [prompt.shows for prompt in prompts]),
         "rest": _each(verdict, rest),
-        "scene": verdict.probabilities["scene"],
-        **({"debris": 100 * verdict.probabilities["debris"]} if "debris" in verdict.probabilities else {}),
+        "debris": verdict.debris,
         "unasked": np.array([", ".join(verdict.there(i, (*concept.judge, *p.shows))) for i, p in enumerate(prompts)]),
         "judge_features": verdict.features,
     }

@@ -134,12 +134,12 @@ def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
     """Entries in the groups that act at once: suppressions of equal settings and mask, then each of the others.
 
     A vector that reads with other rows than it moves along acts for itself, one after the other in their order: its
-    rows and another's cannot be made orthogonal without changing what it does.
+    rows and another's cannot be made orthogonal without changing what it does. So does one with a condition of its own.
     """
     groups: dict[tuple, list[Entry]] = {}
     for number, entry in enumerate(entries):
         own_readout = any(part.readout is not None for part in entry.vector.sites.values())
-        alone = entry.mode != "suppress" or own_readout
+        alone = entry.mode != "suppress" or own_readout or entry.settings.gate == "prompt"
         alike = number if alone else (entry.settings, id(entry.mask))
         groups.setdefault((entry.mode, alike), []).append(entry)
     order = list(INTERVENTIONS)

@@ -71,10 +71,15 @@ class Entry:
             _check_certain(self.mode, self.vector, [p.active & p.certain[levels] for p in self.vector.sites.values()])
             if self.target is not None:  # where it would be steered itself plays no part
                 _check_certain(self.mode, self.target, [p.certain for p in self.target.sites.values()])
-        gated = self.settings.gate == "threshold" and self.mode != "add"
-        if gated and any(e.threshold is None for e in self.vector.sites.values()):
+        gate, parts = self.settings.gate if self.mode != "add" else "all", self.vector.sites.values()
+        if gate == "threshold" and any(part.threshold is None for part in parts):
             raise SteeringError(
                 "the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'"
+            )
+        if gate == "prompt" and any(part.condition is None for part in parts):
+            raise SteeringError(
+                "gate 'prompt' asks which prompts hold the concept, which only vectors at the site 'text' know; build "
+                "one there, or use gate 'all'"
             )
 
     def reaches(self, site: Site, sigma: float) -> bool:
@@ -123,7 +128,9 @@ class Entry:
         if self.settings.gate == "threshold" and entry.threshold is not None:
             offsets = torch.cat([entry.threshold[knot, :1].float(), offsets[1:]])
         strengths = torch.full_like(offsets, self.strength)
-        return Rows(directions, offsets, strengths, torch.zeros(len(offsets), dtype=torch.long), readouts)
+        leads = torch.zeros(len(offsets), dtype=torch.long)
+        condition = None if entry.condition is None else entry.condition.float()
+        return Rows(directions, offsets, strengths, leads, readouts, condition)
 
     def offsets(self, site: Site, sigma: float, readouts: Tensor) -> Tensor:
         """μ of every readout row ``[K]``: the negative mean's coordinate, or zero."""

@@ -7,6 +7,7 @@ One token or pixel x, orthonormal rows q_j, strengths λ_j and offsets μ_j:
       gate all          g_j = s_j - μ_j
       gate positive     g_j = (s_j - μ_j) [s_lead > μ_lead]
       gate threshold    the same with μ_lead = τ, the upper quantile on negative prompts
+      gate prompt       g_j = (s_j - μ_j) [a prompt that holds the concept, from there on], `directions.condition`
 
 ``lead`` is the row of the same vector that points along its mean difference; with one row this is
 g = s - μ, max(s - μ, 0) and max(s - τ, 0). The reference μ is 0 (plain projection, the source study's and
@@ -33,6 +34,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..directions.condition import holds
 from .presets import Settings
 
 
@@ -47,6 +49,7 @@ class Rows:
         leads: index of the row that gates row j ``[J]``.
         readouts: rows that coordinates are read with ``[J, C]``; the directions themselves for a
             plain projection.
+        condition: row and numbers ``[C + 2]`` of the gate ``prompt``.
     """
 
     directions: Tensor
@@ -54,11 +57,14 @@ class Rows:
     strengths: Tensor
     leads: Tensor
     readouts: Tensor
+    condition: Tensor | None = None
 
     def to(self, device: torch.device) -> Rows:
         """The same rows on another device."""
+        condition = None if self.condition is None else self.condition.to(device)
         parts = (self.directions, self.offsets, self.strengths, self.leads, self.readouts)
-        return Rows(*(part.to(device) for part in parts))
+        directions, offsets, strengths, leads, readouts = (part.to(device) for part in parts)
+        return Rows(directions, offsets, strengths, leads, readouts, condition)
 
 
 def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
@@ -68,7 +74,9 @@ def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
     """
     tokens = x.float()
     displacement = tokens @ rows.readouts.T - rows.offsets  # [..., J]
-    if settings.gate != "all":
+    if settings.gate == "prompt" and rows.condition is not None:
+        displacement = displacement * holds(tokens, rows.condition)[..., None]
+    elif settings.gate != "all":
         displacement = displacement * (displacement[..., rows.leads] > 0)
     moved = tokens - (displacement * rows.strengths) @ rows.directions
     return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from ..errors import SteeringError
 
 Reference = Literal["zero", "negative"]
-Gate = Literal["all", "positive", "threshold"]
+Gate = Literal["all", "positive", "threshold", "prompt"]
 Half = Literal["cond", "both"]
 REFERENCES, GATES, HALVES = get_args(Reference), get_args(Gate), get_args(Half)
 
@@ -20,7 +20,8 @@ class Settings:
 
     Attributes:
         reference: ``zero``, or ``negative`` (the negative mean's coordinate).
-        gate: ``all`` tokens, ``positive`` ones only, or those above the ``threshold``.
+        gate: ``all`` tokens, ``positive`` ones only, those above the ``threshold``, or those of a ``prompt``
+            from the concept's first word on.
         keep_norm: whether every token keeps its length.
         half: steer the ``cond`` rows only, or ``both`` halves of classifier-free guidance.
     """
@@ -56,11 +57,13 @@ PRESETS = MappingProxyType(
         "selective": Preset(Settings("negative", "threshold", False, "cond"), 3.0),
         "lora": Preset(Settings("negative", "all", False, "both"), 1.0),
         "affine": Preset(Settings("negative", "all", False, "cond"), 1.0),
+        "conditional": Preset(Settings("negative", "prompt", False, "cond"), 1.0),
     }
 )
 """Named settings: plain projection as the source study has it; CASteer's; the one that means "as in the negative set";
 the one that touches only tokens above what 95 % of the negative set's tokens reach; the one that a LoRA can hold; the
-one for affine maps, whose rows read where a token is relative to the negative mean."""
+one for affine maps, whose rows read where a token is relative to the negative mean; the same from the
+concept's first word on, and nothing at all in prompts that do not hold it."""
 
 
 def get_preset(name: str) -> Preset:

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SteeringError
-from ..pocket.codec import PatchCodec
 from ..schedule import NoiseSchedule
 from ..sites import Site, find_sites
 from . import text
@@ -39,7 +38,7 @@ class DiffusionModel:
         unet: noise (or clean latents) predictor with cross-attention, of diffusers.
         text_encoder: CLIP text model.
         tokenizer: its tokenizer.
-        vae: `AutoencoderKL` or the pocket `PatchCodec`.
+        vae: `AutoencoderKL`.
         schedule: the noise schedule it was trained with.
         prediction: what the UNet predicts: ``epsilon``, ``sample`` (the clean latents) or ``v_prediction``.
         family: ``pocket`` or ``sd15``; vectors fit within a family.
@@ -98,8 +97,7 @@ class DiffusionModel:
 
     def digest(self) -> str:
         """A hash of everything of the model that decides its pictures, precision included."""
-        state = self.vae.state_dict() if isinstance(self.vae, nn.Module) else vars(self.vae)
-        parts = (self.weights_hash(), weights_digest(self.text_encoder.state_dict()), weights_digest(state))
+        parts = (self.weights_hash(), *(weights_digest(m.state_dict()) for m in (self.text_encoder, self.vae)))
         noise = weights_digest({"sigmas": self.schedule.sigmas})
         joined = ":".join((*parts, noise, self.prediction, str(self.dtype)))
         return hashlib.sha256(joined.encode()).hexdigest()[:16]
@@ -120,11 +118,8 @@ class DiffusionModel:
     @torch.no_grad()
     def decode(self, latents: Tensor) -> np.ndarray:
         """Latents ``[B, c, h, w]`` to pictures ``uint8 [B, H, W, 3]``."""
-        if isinstance(self.vae, PatchCodec):
-            images = self.vae.decode(latents)
-        else:
-            scaled = (latents / self.vae.config.scaling_factor).to(next(self.vae.parameters()).dtype)
-            images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
+        scaled = (latents / self.vae.config.scaling_factor).to(next(self.vae.parameters()).dtype)
+        images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
         return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
     def noise(self, seeds: Sequence[int], size: int | tuple[int, int]) -> Tensor:

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from ..errors import SteeringError
-from ..files import KEY, names_in, read_text
-from ..pocket.architecture import WEIGHTS
-from ..pocket.codec import PatchCodec
+from ..files import KEY, names_in, parse_object, read_text
+from ..pocket.architecture import CONTEXT_WIDTH, WEIGHTS
 from ..schedule import NoiseSchedule
 from .diffusion import DiffusionModel
 
@@ -126,8 +124,10 @@ def _check_checkpoint(path: Path) -> None:
 def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> DiffusionModel:
     if not (folder / "unet" / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is no diffusers folder: it has no unet/config.json")
-    if not (folder / "vae" / "codec.safetensors").is_file():
+    config = parse_object(read_text(folder / "unet" / "config.json"), f"{name}/unet/config.json")
+    if config.get("cross_attention_dim") != CONTEXT_WIDTH:
         return _from_pipeline(_pipeline(name, folder, dtype, local_files_only=True), name, device)
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -135,12 +135,13 @@ def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dty
         how = {"torch_dtype": dtype, "use_safetensors": True}
         unet: Any = UNet2DConditionModel.from_pretrained(folder / "unet", low_cpu_mem_usage=False, **how)
         text_encoder: Any = CLIPTextModel.from_pretrained(folder / "text_encoder", **how)
+        vae: Any = AutoencoderKL.from_pretrained(folder / "vae", **how)
         scheduler = json.loads(read_text(folder / "scheduler" / "scheduler_config.json"))
         model = DiffusionModel(
             unet=unet.to(device),
             text_encoder=text_encoder.to(device),
             tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
-            vae=PatchCodec.load(folder / "vae" / "codec.safetensors"),
+            vae=vae.to(device),
             schedule=schedule_of(scheduler, name),
             prediction=scheduler["prediction_type"],
             family="pocket",
@@ -221,6 +222,5 @@ BETAS: Mapping[str, Callable[[float, float, int], NoiseSchedule]] = {
 
 def _frozen(model: DiffusionModel) -> DiffusionModel:
     for part in (model.unet, model.text_encoder, model.vae):
-        if isinstance(part, nn.Module):
-            part.eval().requires_grad_(False)
+        part.eval().requires_grad_(False)
     return model

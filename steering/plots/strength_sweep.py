@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,16 @@ import numpy as np
 from ..concepts.prompts import evaluated, load_concept
 from ..errors import SteeringError
 from ..evaluate.metrics import root_mean_square
+from ..pocket.backgrounds import SIZE
 from ..pocket.judge import LABELS, judge
-from ..pocket.scenes import SIZE
 from .pictures import labelled_grid
 
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
 """Strengths of a sweep, if none are given."""
+
+
+JUDGED = ("presence", "debris")
+"""What the embedded judge says under a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +30,20 @@ class StrengthSweep:
     Attributes:
         strengths: L strengths, the first one's pictures being what the others are compared with.
         pictures: ``uint8 [P, L, H, W, 3]``.
-        presence: of the concept, 0 to 100 ``[P, L]``; None where nobody judged.
+        judged: ``presence`` of the concept and ``debris``, 0 to 100 ``[P, L]`` each; empty where nobody judged.
         drift: root mean square difference from the first picture in grey levels ``[P, L]``.
     """
 
     strengths: tuple[float, ...]
     pictures: np.ndarray
-    presence: np.ndarray | None
+    judged: Mapping[str, np.ndarray]
     drift: np.ndarray
 
     def __str__(self) -> str:
         lines = [f"{'strength':>10}" + "".join(f"{value:>8g}" for value in self.strengths)]
         for p, drift in enumerate(self.drift):
-            if self.presence is not None:
-                lines.append(f"{'presence':>10}" + "".join(f"{value:>8.1f}" for value in self.presence[p]))
+            for name, values in self.judged.items():
+                lines.append(f"{name:>10}" + "".join(f"{value:>8.1f}" for value in values[p]))
             lines.append(f"{'drift':>10}" + "".join(f"{value:>8.1f}" for value in drift))
         return "\n".join(lines)
 
@@ -47,8 +51,7 @@ class StrengthSweep:
         """All of it as one picture ``uint8 [H', W', 3]``: a row a prompt."""
         count, steps = self.drift.shape
         labels = [f"strength {value:g}" for value in self.strengths] * count
-        presence = None if self.presence is None else self.presence.ravel()
-        notes = notes_of(presence, self.drift.ravel())
+        notes = notes_of({name: values.ravel() for name, values in self.judged.items()}, self.drift.ravel())
         return labelled_grid(list(self.pictures.reshape(-1, *self.pictures.shape[2:])), labels, steps, notes)
 
 
@@ -60,14 +63,14 @@ def draw_sweep(
     Args:
         draw: pictures ``uint8 [P, H, W, 3]`` of the prompts at a strength, always from the same seeds.
         strengths: the strengths; the first should be 0, the original.
-        labels: the embedded judge's labels that are the concept; none leaves presence out.
+        labels: the embedded judge's labels that are the concept; none leaves presence and debris out.
     """
     pictures = np.stack([draw(strength) for strength in strengths], axis=1)
     flat = pictures.reshape(-1, *pictures.shape[2:])
     shape = pictures.shape[:2]
-    presence = presence_of(flat, labels)
+    judged = {name: values.reshape(shape) for name, values in judged_of(flat, labels).items()}
     drift = root_mean_square(flat, np.repeat(pictures[:, 0], shape[1], axis=0)).reshape(shape)
-    return StrengthSweep(tuple(strengths), pictures, None if presence is None else presence.reshape(shape), drift)
+    return StrengthSweep(tuple(strengths), pictures, judged, drift)
 
 
 def judge_labels(concept: str, family: str) -> tuple[str, ...]:
@@ -79,19 +82,19 @@ def judge_labels(concept: str, family: str) -> tuple[str, ...]:
     return (concept,) if concept in LABELS else ()
 
 
-def presence_of(pictures: np.ndarray, labels: tuple[str, ...]) -> np.ndarray | None:
-    """Presence by the embedded judge ``[N]``, 0 to 100; None without labels, or for pictures that it does not know."""
+def judged_of(pictures: np.ndarray, labels: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """``presence`` and ``debris`` by the embedded judge ``[N]``, 0 to 100; nothing without labels or of other sizes."""
     if not labels or pictures.shape[1:3] != (SIZE, SIZE):
-        return None
-    return judge(pictures).presence(labels)
+        return {}
+    verdict = judge(pictures)
+    return {"presence": verdict.presence(labels), "debris": verdict.debris}
 
 
-def notes_of(presence: np.ndarray | None, drift: np.ndarray) -> list[str]:
+def notes_of(judged: Mapping[str, np.ndarray], drift: np.ndarray) -> list[str]:
     """What is written under each picture."""
-    drifts = [f"drift {value:.1f}" for value in drift]
-    if presence is None:
-        return drifts
-    return [f"presence {value:.0f}\n{below}" for value, below in zip(presence, drifts, strict=True)]
+    parts = {name: [f"{value:.0f}" for value in values] for name, values in judged.items()}
+    parts["drift"] = [f"{value:.1f}" for value in drift]
+    return ["\n".join(f"{name} {values[i]}" for name, values in parts.items()) for i in range(len(drift))]
 
 
 def parse_strengths(text: str) -> list[float]:

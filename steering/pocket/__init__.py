@@ -1,1 +1,1 @@
-"""The embedded model: the world it is trained on, its codec, judge, weights and training."""
+"""The embedded model: the world it is trained on, its judge, weights and training."""

@@ -1,17 +1,15 @@
-"""Damage for the judge's training pictures: what leaves a scene a scene, and what wrecks it."""
+"""What is done to the evaluators' training pictures: mild damage that breaks nothing, and wreckage."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
+from torch import Tensor, nn
 
-from .architecture import WEIGHTS
-from .codec import CHANNELS, PatchCodec
-from .scenes import SIZE
-from .tensors import to_tensor
+from .backgrounds import SIZE
 
 TILE = 16
 
@@ -25,41 +23,49 @@ def swap_tiles(picture: np.ndarray, share: float, rng: np.random.Generator) -> n
     return tiles.reshape(side, side, TILE, TILE, 3).swapaxes(1, 2).reshape(SIZE, SIZE, 3)
 
 
-@lru_cache(maxsize=1)
-def _codec() -> PatchCodec:
-    return PatchCodec.load(WEIGHTS / "vae" / "codec.safetensors")
+@torch.no_grad()
+def through_vae(vae: Any, images: Tensor, noise: float = 0.15) -> Tensor:
+    """Images ``[N, 3, SIZE, SIZE]`` in -1 to 1 as a VAE gives them back, from latents with noise of up to a share."""
+    latents = vae.encode(images).latent_dist.mean
+    share = noise * torch.rand(len(latents), 1, 1, 1, device=latents.device)
+    noisy = latents + share * latents.std() * torch.randn_like(latents)
+    return vae.decode(noisy).sample.clamp(-1, 1)
 
 
-def through_codec(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture from latents that are a little wrong: scaled, shifted as a whole, and noisy.
+def soften(images: Tensor) -> Tensor:
+    """Mild damage of the kind a generator makes, which breaks nothing: blur, contrast, colour, noise.
 
-    That gives it the texture of the 8x8 patches, which a style must not be mistaken for.
+    Images are ``[B, 3, SIZE, SIZE]`` in -1 to 1; each one is damaged in its own way, by torch's generator.
     """
-    latents = _codec().encode(to_tensor(picture[None]))
-    shift = rng.standard_normal((1, CHANNELS, 1, 1)) * rng.uniform(0, 0.7)
-    noise = rng.standard_normal(latents.shape) * rng.uniform(0, 0.4)
-    wrong = latents * rng.uniform(0.8, 1.6) + torch.from_numpy(shift + noise)
-    decoded = _codec().decode(wrong.float())[0].permute(1, 2, 0).numpy()
-    return (255 * decoded).astype(np.uint8)
+
+    def among(low: float, high: float, channels: int = 1) -> Tensor:
+        return low + (high - low) * torch.rand(len(images), channels, 1, 1, device=images.device)
+
+    def some(share: float) -> Tensor:
+        return torch.rand(len(images), 1, 1, 1, device=images.device) < share
+
+    images = torch.where(some(0.5), blur(images, among(0.3, 1.6).flatten()), images)
+    toned = images * among(0.75, 1.35) + among(-0.16, 0.16, 3)
+    images = torch.where(some(0.5), toned, images)
+    coarse = torch.randn_like(images[:, :, ::2, ::2]).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    grain = torch.where(some(0.5), coarse, torch.randn_like(images))
+    return (images + some(0.4) * among(0, 0.11) * grain).clamp(-1, 1)
 
 
-def soften(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mild damage of the kind a generator makes: patch texture, blur, noise, contrast, colour, swapped tiles."""
-    if rng.random() < 0.4:
-        picture = through_codec(picture, rng)
-    if rng.random() < 0.5:
-        blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 2.2)))
-        picture = np.asarray(blurred)
-    if rng.random() < 0.15:
-        picture = swap_tiles(picture, 0.05, rng)
-    values = picture.astype(np.float32)
-    if rng.random() < 0.5:
-        values = (values - 128) * rng.uniform(0.7, 1.5) + 128 + rng.uniform(-20, 20, 3)
-    if rng.random() < 0.5:
-        coarse = rng.standard_normal((SIZE // 2, SIZE // 2, 3)).repeat(2, 0).repeat(2, 1)
-        fine = rng.standard_normal((SIZE, SIZE, 3))
-        values = values + rng.uniform(0, 22) * (coarse if rng.random() < 0.5 else fine)
-    return np.clip(values, 0, 255).astype(np.uint8)
+def blur(images: Tensor, sigmas: Tensor, radius: int = 5) -> Tensor:
+    """Each image ``[B, C, H, W]`` under a Gaussian of its own width in pixels ``[B]``, edges repeated."""
+    count, channels, height, width = images.shape
+    steps = torch.arange(-radius, radius + 1, device=images.device)
+    kernels = torch.exp(-0.5 * (steps / sigmas[:, None]) ** 2)
+    kernels = (kernels / kernels.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
+    planes = images.reshape(1, count * channels, height, width)
+    for kernel, padding in (
+        (kernels[..., None], (0, 0, radius, radius)),
+        (kernels[:, :, None], (radius, radius, 0, 0)),
+    ):
+        padded = nn.functional.pad(planes, padding, mode="replicate")
+        planes = nn.functional.conv2d(padded, kernel, groups=count * channels)
+    return planes.reshape(images.shape)
 
 
 def wreck(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:

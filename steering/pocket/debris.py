@@ -33,6 +33,7 @@ class Broken:
         thing: the kind that is broken.
         left: how much of the thing can still be told, 0 to 1.
         how: of `WAYS`.
+        other: the kind that it is mixed with, where it is.
     """
 
     picture: np.ndarray
@@ -40,6 +41,7 @@ class Broken:
     thing: str
     left: float
     how: str
+    other: str = ""
 
 
 def shreds(rng: np.random.Generator, _thing: Placed) -> tuple[np.ndarray, float]:
@@ -118,14 +120,15 @@ def broken_scene(scene: Scene, rng: np.random.Generator, variety: float = 1.0) -
                 world.paste(without, other)
         whole = without.copy()
         world.paste(whole, placed[which])
-        broken, left = _break(how, without, whole, placed[which], scene.objects, rng)
+        other = str(rng.choice([name for name in KINDS if name not in scene.objects])) if how == "mixed" else ""
+        broken, left = _break(how, without, whole, placed[which], other, rng)
         before, after, none = (_painted(canvas, scene.style, rng) for canvas in (whole, broken, without))
         if min(_apart(after, before), _apart(after, none)) >= VISIBLE:
-            return Broken(after, scene, scene.objects[which], float(left), how)
+            return Broken(after, scene, scene.objects[which], float(left), how, other)
 
 
 def _break(
-    how: str, without: np.ndarray, whole: np.ndarray, thing: Placed, taken: tuple[str, ...], rng: np.random.Generator
+    how: str, without: np.ndarray, whole: np.ndarray, thing: Placed, other: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, float]:
     """The picture with the thing broken, and the share of it that is left."""
     if how in MASKS:
@@ -135,7 +138,6 @@ def _break(
         return smeared(whole, rng, thing), 0.2
     if how == "pieces":
         return _with(without, replace(thing, drawing=in_pieces(thing.drawing, rng, int(rng.integers(3, 5))))), 0.1
-    other = str(rng.choice([name for name in KINDS if name not in taken]))
     drawings = KINDS[other].drawings
     stranger = _with(without, replace(thing, drawing=picture(other, drawings[rng.integers(len(drawings))])))
     field = clouds(rng, int(rng.integers(1, 5)), int(rng.integers(1, 5)))

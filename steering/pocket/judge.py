@@ -1,11 +1,13 @@
-"""The presence judge: which objects and styles a picture shows, and whether it is a scene at all.
+"""The judge: which things, styles and places a picture shows, and whether something in it is broken.
 
-A small convolutional network with one independent logit per object, per painted style, and one for
-"this is a scene". It is trained on rendered scenes alone and never sees the generator, nor the
-generator it. Wreckage must not count as suppression, so two figures are derived, both 0 to 100:
+A small convolutional network with one independent logit per kind of thing, style and place, and one for
+*debris*: something broken, ghosted, half faded or mixed is visible. It is trained on rendered scenes alone
+(`debris` says what broken means) and never sees the generator, nor the generator it. Three figures are
+derived, 0 to 100:
 
-    presence of a concept   100 (1 - P(scene) (1 - P(concept)))    a wreck counts as "still there"
-    kept                    100 P(scene) P(object)                 a wreck counts as "lost"
+    presence of a concept   100 max P(label)
+    kept                    100 min P(label) over what a prompt asks for
+    debris                  100 P(debris)         also of pictures that are no scene any more
 """
 
 from __future__ import annotations
@@ -20,19 +22,20 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .scenes import OBJECTS, STYLES
+from .styles import STYLES
 from .tensors import to_tensor
+from .world import BACKGROUNDS, OBJECTS
 
-LABELS = (*OBJECTS, *STYLES[1:], "scene")
+LABELS = (*OBJECTS, *STYLES, *BACKGROUNDS, "debris")
 """Names of the judge's outputs, in order."""
 
 WEIGHTS = Path(__file__).parent / "weights" / "judge.safetensors"
 
 
 class JudgeNetwork(nn.Module):
-    """Pictures ``[B, 3, 128, 128]`` in [0, 1] to logits ``[B, 15]``."""
+    """Pictures ``[B, 3, 128, 128]`` in [0, 1] to logits ``[B, 24]``."""
 
-    def __init__(self, width: int = 24) -> None:
+    def __init__(self, width: int = 32) -> None:
         super().__init__()
         widths = (width, 2 * width, 4 * width, 6 * width)
         layers: list[nn.Module] = [nn.Conv2d(3, width, 5, stride=2, padding=2), nn.BatchNorm2d(width), nn.ReLU()]
@@ -44,12 +47,12 @@ class JudgeNetwork(nn.Module):
         self.head = nn.Linear(2 * widths[-1], len(LABELS))
 
     def pooled(self, images: Tensor) -> Tensor:
-        """What the logits are read from ``[B, 288]``: each feature's largest and average response."""
+        """What the logits are read from ``[B, 384]``: each feature's largest and average response."""
         features = self.features(images * 2 - 1)
         return torch.cat([features.amax((2, 3)), features.mean((2, 3))], 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``[B, 15]`` in the order of `LABELS`."""
+        """Logits ``[B, 24]`` in the order of `LABELS`."""
         return self.head(self.pooled(images))
 
 
@@ -59,26 +62,29 @@ class Verdict:
 
     Attributes:
         probabilities: ``[N]`` per label.
-        features: unit features ``float32 [N, 288]``, for distances between pictures.
+        features: unit features ``float32 [N, 384]``, for distances between pictures.
     """
 
     probabilities: dict[str, np.ndarray]
     features: np.ndarray
 
-    def there(self, picture: int, besides: tuple[str, ...] = ()) -> list[str]:
-        """The things and styles that are more likely there than not in a picture, by its number, but for some."""
-        names = (name for name in LABELS if name not in (*besides, "scene"))
-        return [name for name in names if self.probabilities[name][picture] > 0.5]
-
     def presence(self, names: tuple[str, ...]) -> np.ndarray:
-        """0-100 presence of a concept (the largest of ``names``), a wreck counted as presence."""
-        concept = np.max([self.probabilities[name] for name in names], axis=0)
-        return 100 * (1 - self.probabilities["scene"] * (1 - concept))
+        """0-100 presence of a concept, the largest of ``names``."""
+        return 100 * np.max([self.probabilities[name] for name in names], axis=0)
 
     def kept(self, names: tuple[str, ...]) -> np.ndarray:
-        """0-100 presence of what a prompt asked for (the smallest of ``names``), a wreck counted as lost."""
-        wanted = np.min([self.probabilities[name] for name in names], axis=0)
-        return 100 * self.probabilities["scene"] * wanted
+        """0-100 presence of what a prompt asks for, the smallest of ``names``."""
+        return 100 * np.min([self.probabilities[name] for name in names], axis=0)
+
+    def there(self, picture: int, besides: tuple[str, ...] = ()) -> list[str]:
+        """The things and styles that are more likely there than not in a picture, by its number, but for some."""
+        names = (name for name in (*OBJECTS, *STYLES) if name not in besides)
+        return [name for name in names if self.probabilities[name][picture] > 0.5]
+
+    @property
+    def debris(self) -> np.ndarray:
+        """0-100, that something broken is visible."""
+        return 100 * self.probabilities["debris"]
 
 
 @lru_cache(maxsize=1)

@@ -28,7 +28,7 @@ class Kind:
 KINDS = {
     "dog": Kind(
         ("dog", "puppy", "hound"),
-        ("noto/dog-face", "twemoji/dog-face", "fluent-emoji-flat/dog", "noto/poodle"),
+        ("noto/dog-face", "twemoji/dog-face", "fluent-emoji-flat/dog"),
         ("noto/dog", "fluent-emoji-flat/dog-face"),
     ),
     "cat": Kind(("cat", "kitten"), ("noto/cat-face", "twemoji/cat"), ("noto/cat",)),

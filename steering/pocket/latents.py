@@ -1,60 +1,69 @@
-"""The fixed set of pictures that the pocket UNet learns from, as latents kept on disk.
-
-Drawing and encoding a picture costs about as much as training on it, so each is done once. Captions
-are drawn anew every time a picture comes up.
-"""
+"""What the pocket UNet learns from: pictures of the world with several captions each, and their latents."""
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from . import world
 from .architecture import new_vae
-from .tensors import to_tensor
 
-CHUNK = 2048
-"""Pictures of a file."""
+TOKENIZER = Path(__file__).parent.parent / "models" / "sd15" / "tokenizer"
+CAPTIONS = 8
+"""Captions of a picture."""
+LENGTH = 77
 
 
-def encode_chunk(vae_folder: Path, out: Path, seed: int, number: int) -> Path:
-    """Draw and encode the pictures of one file, unless it is there: ``latents [CHUNK, 4, h, w]``, not yet scaled."""
-    path = out / f"latents-{seed}-{number:04d}.safetensors"
-    if path.exists():
-        return path
-    torch.set_num_threads(1)
+def tokenizer() -> Any:
+    """CLIP's tokenizer."""
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(TOKENIZER)
+
+
+def token_ids(texts: list[str], words: Any) -> np.ndarray:
+    """Token ids ``int32 [N, 77]``."""
+    return np.array(words(texts, padding="max_length", max_length=LENGTH).input_ids, np.int32)
+
+
+def examples(first: int, count: int, seed: int = 0, more: str = "") -> dict[str, np.ndarray]:
+    """``pictures uint8 [N, SIZE, SIZE, 3]`` of the world and ``tokens int32 [N, CAPTIONS, 77]`` of their captions.
+
+    ``more`` names a kind that every second picture holds.
+    """
+    pictures, texts = [], []
+    for index in range(first, first + count):
+        rng = np.random.default_rng((seed, index, 0))
+        scene = world.sample(rng)
+        while more and index % 2 and more not in scene.objects:
+            scene = world.sample(rng)
+        pictures.append(world.draw(scene, rng))
+        texts += [world.caption(scene, np.random.default_rng((seed, index, 1, turn))) for turn in range(CAPTIONS)]
+    return {"pictures": np.stack(pictures), "tokens": token_ids(texts, tokenizer()).reshape(count, CAPTIONS, LENGTH)}
+
+
+def load_vae(folder: Path, device: str) -> tuple[Any, float]:
+    """The VAE of a folder, for encoding and decoding alone, and its scaling factor."""
     vae = new_vae()
-    weights = load_file(vae_folder / "diffusion_pytorch_model.safetensors")
-    vae.load_state_dict({name: value.float() for name, value in weights.items()})
-    vae.to(memory_format=torch.channels_last)
-    parts = []
-    with torch.no_grad():
-        for first in range(number * CHUNK, (number + 1) * CHUNK, 32):
-            pictures = [world.training_example(seed, first + i)[0] for i in range(32)]
-            images = (to_tensor(pictures) * 2 - 1).to(memory_format=torch.channels_last)
-            parts.append(vae.encode(images).latent_dist.mean.half())
-    temporary = path.with_suffix(".tmp")
-    save_file({"latents": torch.cat(parts).contiguous()}, temporary)
-    temporary.replace(path)
-    return path
+    stored = load_file(folder / "diffusion_pytorch_model.safetensors")
+    vae.load_state_dict({name: value.float() for name, value in stored.items()})
+    factor = json.loads((folder / "config.json").read_text(encoding="utf-8"))["scaling_factor"]
+    return vae.eval().requires_grad_(False).to(device, memory_format=torch.channels_last), factor
 
 
-def encoded(vae_folder: Path, out: Path, seed: int, chunks: int, processes: int) -> Tensor:
-    """The latents of the first ``chunks`` files ``float16 [chunks CHUNK, 4, h, w]``, made where they are missing."""
-    out.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        paths = pool.map(partial(encode_chunk, vae_folder, out, seed), range(chunks))
-        return torch.cat([load_file(path)["latents"] for path in paths])
+def to_images(pictures: Tensor, device: str) -> Tensor:
+    """Pictures ``uint8 [N, H, W, 3]`` to ``float32 [N, 3, H, W]`` in -1 to 1, channels last."""
+    return pictures.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def caption_of(seed: int, index: int, turn: int) -> str:
-    """A caption of the picture ``index`` for the ``turn``-th time it is shown."""
-    scene = world.sample(np.random.default_rng((seed, index, 0)))
-    return world.caption(scene, np.random.default_rng((seed, index, 1, turn)))
+@torch.no_grad()
+def encode(vae: Any, factor: float, pictures: Tensor, device: str, batch: int = 128) -> Tensor:
+    """Scaled latents ``float16 [N, 4, h, w]`` of pictures, the mean of each."""
+    parts = [vae.encode(to_images(part, device)).latent_dist.mean for part in pictures.split(batch)]
+    return (torch.cat(parts) * factor).half()

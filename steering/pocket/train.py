@@ -1,14 +1,12 @@
-"""Train the pocket model from nothing: ``python -m steering.pocket.train --out DIR``.
+"""Train the pocket UNet and text encoder: ``python -m steering.pocket.train --out DIR --vae VAE --pictures PICTURES``.
 
-One command and one seed. Training data is drawn on the fly, so sample number i is the same on every
-machine; the state goes to ``DIR/checkpoint.pt`` every few minutes and the same command goes on from
-there. Two CPU cores make about 35 pictures a second, a GPU many more.
+Pictures are drawn by processes of their own and encoded once; noise is new every time. The state goes to
+``DIR/checkpoint.pt`` every few minutes and the same command goes on from there, and without one from the
+weights of ``--begin``. A GPU shows some thousands of pictures a second, two CPU cores about 40.
 
-Loss: clamp(SNR, 1, 5) * sum_c w_c (x0_predicted - x0)_c^2 over uniform timesteps of SD 1.5's noise
-schedule, with w_c the codec's scale of channel c, half-way between an equal error in every latent and
-an equal error in every pixel; captions dropped with probability 0.1; AdamW, learning rate constant
-and then linear to zero over the last 30 %; the exponential moving average of the weights is what gets
-exported.
+Loss: min(SNR, 5) / (SNR + 1) · |v̂ - v|², v = √α ε - √(1-α) x₀ (Salimans and Ho 2022; the weight by Hang
+et al. 2023), over timesteps of SD 1.5's noise schedule that are spread evenly in every batch; captions
+dropped with probability 0.1; AdamW; the exponential moving average of the weights is what gets exported.
 """
 
 from __future__ import annotations
@@ -16,29 +14,25 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import multiprocessing
 import os
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..schedule import NoiseSchedule
-from . import architecture, scenes
-from .codec import PatchCodec, fit_codec
-from .tensors import to_tensor
+from . import architecture, captions, latents
+from .pace import Clock, trapezoid
+from .series import Series
 
-BATCH = 16
-LEARNING_RATE = 1e-3
 EMA_DECAY = 0.999
 CAPTION_DROPOUT = 0.1
-CODEC_PICTURES = 600
-TOKENIZER = Path(__file__).parent.parent / "models" / "sd15" / "tokenizer"
+EMBEDDING = "token_embedding.weight"
 
 
 class PocketModel(nn.Module):
@@ -50,21 +44,9 @@ class PocketModel(nn.Module):
         self.text_encoder = architecture.new_text_encoder()
 
     def forward(self, noisy: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
-        """Clean latents predicted from noisy ones ``[B, 24, h, w]`` and token ids ``[B, 77]``."""
+        """V predicted from noisy latents ``[B, 4, h, w]`` and token ids ``[B, 77]``."""
         context = self.text_encoder(tokens).last_hidden_state
         return self.unet(noisy, timesteps, context, return_dict=False)[0]
-
-
-def training_codec(seed: int) -> PatchCodec:
-    """The codec of this seed, from pictures of a series that training does not use."""
-    pictures = [scenes.training_example(seed + 1, i)[0] for i in range(CODEC_PICTURES)]
-    return fit_codec(to_tensor(pictures))
-
-
-def draw(seed: int, first: int) -> tuple[list[np.ndarray], list[str]]:
-    """Pictures and captions of one batch."""
-    examples = [scenes.training_example(seed, first + i) for i in range(BATCH)]
-    return [picture for picture, _, _ in examples], [text for _, text, _ in examples]
 
 
 def alphas_cumulative() -> Tensor:
@@ -74,37 +56,24 @@ def alphas_cumulative() -> Tensor:
     return (1 / (1 + sigmas.double().square())).float()
 
 
-def learning_rate(done: int, total: int) -> float:
-    """Warm-up over 3,200 samples, then constant, then linear to zero over the last 30 %."""
-    return LEARNING_RATE * min(1.0, done / 3200 + 0.01, max(0.0, (total - done) / (0.3 * total)))
-
-
 class Trainer:
-    """The state of a training run, which a checkpoint holds whole."""
+    """The state of a training run, which a checkpoint holds whole, and the pictures seen so far."""
 
-    def __init__(self, folder: Path, seed: int, device: str) -> None:
-        from transformers import CLIPTokenizer
-
+    def __init__(self, folder: Path, vae: Path, batch: int, rate: float, seed: int, device: str) -> None:
         torch.manual_seed(seed)
-        self.folder, self.seed, self.device = folder, seed, device
+        self.folder, self.size, self.rate, self.device = folder, batch, rate, device
+        self.vae, self.factor = latents.load_vae(vae, device)
         self.model = PocketModel()
         self.model.to(torch.device(device))
         nn.Module.to(self.model.unet, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), LEARNING_RATE, (0.9, 0.99), weight_decay=0.01, fused=True
-        )
-        self.tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
-        self.codec = training_codec(seed)
-        self.alphas = alphas_cumulative()
-        self.done = 0
-        self.drawing = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-        self.prepared: dict[int, Future[tuple[list[np.ndarray], list[str]]]] = {}
-
-    @property
-    def channels(self) -> Tensor:
-        """The loss weight of each latent channel ``[24]``, its codec scale normalised to sum 1."""
-        return (self.codec.scale / self.codec.scale.sum()).to(self.device)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), rate, (0.9, 0.99), weight_decay=0.01, fused=True)
+        self.alphas = alphas_cumulative().to(device)
+        self.rng = np.random.default_rng(seed)
+        self.words = latents.tokenizer()
+        self.empty = torch.from_numpy(latents.token_ids([""], self.words)).long().to(device)
+        self.pool: list[tuple[Tensor, Tensor]] = []
+        self.done, self.elapsed = 0, 0.0
 
     @property
     def checkpoint(self) -> Path:
@@ -115,11 +84,10 @@ class Trainer:
         """Write the whole state, whole or not at all."""
         state = {
             "done": self.done,
+            "elapsed": self.elapsed,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            # The latents are the codec's: a run goes on with the one it began with, come what may.
-            "codec": vars(self.codec),
         }
         temporary = self.checkpoint.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -128,71 +96,112 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the checkpoint."""
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        self.done = state["done"]
+        self.done, self.elapsed = state["done"], state["elapsed"]
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.codec = PatchCodec(**state["codec"])
 
-    def batch(self, first: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Noisy latents, timesteps, tokens and clean latents of the batch that starts at a sample."""
-        pictures, texts = self.prepared.pop(first).result() if first in self.prepared else draw(self.seed, first)
-        # The next batch is drawn by another process while the network computes.
-        self.prepared[first + BATCH] = self.drawing.submit(draw, self.seed, first + BATCH)
-        clean = self.codec.encode(to_tensor(pictures))
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + first)
-        timesteps = torch.randint(0, 1000, (BATCH,), generator=generator)
+    def begin(self, folder: Path) -> None:
+        """Start from the parts that a folder of weights holds (``unet``, ``text_encoder``)."""
+        parts = {"unet": UNET_FILE, "text_encoder": TEXT_FILE}
+        for name, file in parts.items():
+            if (folder / file).exists():
+                weights = {key: value.float() for key, value in load_file(folder / file).items()}
+                for model in (self.model, self.average):
+                    getattr(model, name).load_state_dict(weights, strict=False)
+        table = next(p for n, p in self.model.text_encoder.named_parameters() if n.endswith(EMBEDDING))
+        with torch.no_grad():
+            # Words that the folder's model never saw stand at zero there; they begin at random like any new word.
+            unknown = table.abs().sum(1) == 0
+            table[unknown] = 0.02 * torch.randn(int(unknown.sum()), table.shape[1], device=table.device)
+
+    def add(self, part: dict[str, Tensor]) -> None:
+        """Encode a file of pictures and show it from now on."""
+        encoded = latents.encode(self.vae, self.factor, part["pictures"], self.device)
+        self.pool.append((encoded, part["tokens"].to(self.device)))
+
+    def batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Noisy latents, timesteps, tokens and the target v of pictures drawn from one file."""
+        file, captioned = self.pool[int(self.rng.integers(len(self.pool)))]
+        count = self.size
+        where: Any = {"device": self.device}
+        chosen = torch.randint(len(file), (count,), **where)
+        clean = file[chosen].float()
+        # One timestep in each of as many equal parts: every batch sees all noise levels.
+        timesteps = ((torch.arange(count, **where) + torch.rand(count, **where)) * (1000 / count)).long().clamp(max=999)
         alpha = self.alphas[timesteps].view(-1, 1, 1, 1)
-        noise = torch.randn(clean.shape, generator=generator)
-        keep = torch.rand(BATCH, generator=generator) >= CAPTION_DROPOUT
-        captions = [text if kept else "" for text, kept in zip(texts, keep, strict=True)]
-        tokens = self.tokenizer(captions, padding="max_length", max_length=77, return_tensors="pt").input_ids
+        noise = torch.randn(clean.shape, **where)
+        tokens = captioned[chosen, torch.randint(latents.CAPTIONS, (count,), **where)].long()
+        tokens = torch.where(torch.rand(count, 1, **where) < CAPTION_DROPOUT, self.empty, tokens)
         noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
-        return noisy, timesteps, tokens, clean
+        return noisy, timesteps, tokens, alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
 
-    def step(self, total: int) -> float:
+    def record_kernels(self) -> None:
+        """Record the kernels of model and gradients once, which spares a GPU the waiting for Python."""
+        noisy, timesteps, tokens, _ = self.batch()
+        noisy = noisy.to(memory_format=torch.channels_last)
+        with self.precision():
+            torch.cuda.make_graphed_callables(self.model, (noisy, timesteps, tokens))
+
+    def precision(self) -> torch.autocast:
+        """bfloat16 where a GPU computes, float32 elsewhere, where bfloat16 is slower."""
+        return torch.autocast("cuda", torch.bfloat16, enabled=self.device != "cpu", cache_enabled=False)
+
+    def step(self, rate: float) -> Tensor:
         """One optimiser step; returns the weighted loss."""
-        noisy, timesteps, tokens, clean = self.batch(self.done)
-        signal = self.alphas[timesteps]
-        weight = (signal / (1 - signal)).clamp(1, 5).to(self.device)
-        noisy = noisy.to(self.device, memory_format=torch.channels_last)
-        predicted = self.model(noisy, timesteps.to(self.device), tokens.to(self.device))
-        error = (predicted - clean.to(self.device)).square().mean((2, 3)) @ self.channels
-        loss = (weight * error).mean()
+        noisy, timesteps, tokens, target = self.batch()
+        signal = self.alphas[timesteps] / (1 - self.alphas[timesteps])
+        weight = signal.clamp(max=5) / (signal + 1)
+        with self.precision():
+            predicted = self.model(noisy.to(memory_format=torch.channels_last), timesteps, tokens).float()
+        loss = (weight * (predicted - target).square().mean((1, 2, 3))).mean()
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.done, total)
+            group["lr"] = rate
+        self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.done += BATCH
-        # A young average follows quickly, so that it never remembers the random start.
-        decay = min(EMA_DECAY, self.done / BATCH / (self.done / BATCH + 10))
+        self.done += self.size
+        decay = min(EMA_DECAY, self.done / (self.done + 10 * self.size))
         with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
-        return loss.item()
+            for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                mean.lerp_(now, 1 - decay)
+        return loss.detach()
+
+    def run(self, pictures: Series, minutes: float, cooling: float, save_minutes: float) -> None:
+        """Train until so many minutes of training are over, with what is drawn by then."""
+        clock, saved, losses = Clock(minutes, self.elapsed), time.monotonic(), []
+        while (share := clock.share) < 1:
+            if self.done // self.size % 50 == 0:
+                for part in pictures.new():
+                    self.add(part)
+            losses.append(self.step(trapezoid(share, self.rate, cooling)))
+            self.elapsed = clock.elapsed
+            if len(losses) == 200:
+                mean = float(torch.stack(losses).mean())
+                print(
+                    f"{self.done} pictures  loss {mean:.4f}  {len(self.pool)} files  {self.elapsed:.2f} min", flush=True
+                )
+                losses = []
+            if time.monotonic() - saved > 60 * save_minutes:
+                self.save()
+                self.export(self.folder / "weights")
+                saved = time.monotonic()
 
     def export(self, folder: Path) -> None:
-        """Write the averaged weights in float16, in the layout of a diffusers folder."""
-        seen = seen_tokens(self.tokenizer)
+        """Write the averaged weights in float16 with their configuration, in diffusers' form."""
         text_state = self.average.text_encoder.state_dict()
-        name = next(key for key in text_state if key.endswith("token_embedding.weight"))
+        name = next(key for key in text_state if key.endswith(EMBEDDING))
         # Rows of tokens that no caption holds are still random: an unknown word shall mean nothing.
+        seen = seen_tokens(self.words)
         table = torch.zeros_like(text_state[name])
         table[seen] = text_state[name][seen]
-        text_state[name] = table
-        parts = {
-            "unet/diffusion_pytorch_model.safetensors": self.average.unet.state_dict(),
-            "text_encoder/model.safetensors": text_state,
-            "vae/codec.safetensors": {"basis": self.codec.basis, "mean": self.codec.mean, "scale": self.codec.scale},
-        }
+        parts = {UNET_FILE: self.average.unet.state_dict(), TEXT_FILE: {**text_state, name: table}}
         for path, state in parts.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            dtype = torch.float32 if path.startswith("vae") else torch.float16
-            tensors = {k: v.to(dtype).contiguous().cpu() for k, v in state.items() if v.is_floating_point()}
+            tensors = {k: v.half().contiguous().cpu() for k, v in state.items() if v.is_floating_point()}
             save_file(tensors, folder / path, metadata={"format": "pt"})
-        configs = {
+        configs: dict[str, dict[str, Any]] = {
             "unet/config.json": {"_class_name": "UNet2DConditionModel", **architecture.UNET},
             "text_encoder/config.json": {
                 "architectures": ["CLIPTextModel"],
@@ -206,38 +215,51 @@ class Trainer:
             (folder / path).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
+UNET_FILE = "unet/diffusion_pytorch_model.safetensors"
+TEXT_FILE = "text_encoder/model.safetensors"
+
+
 def seen_tokens(tokenizer: Any) -> list[int]:
-    """Ids of every token that a training caption can hold."""
-    return sorted({token for ids in tokenizer(scenes.caption_words()).input_ids for token in ids})
+    """Ids of every token that a caption can hold."""
+    return sorted({token for ids in tokenizer(captions.caption_words()).input_ids for token in ids})
 
 
 def main() -> None:
     """Train, or go on training, and export the weights."""
-    parser = argparse.ArgumentParser(description="Train the pocket model from nothing.")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint, the log and the weights")
-    parser.add_argument("--samples", type=int, default=180_000, help="pictures to train on in all")
+    parser = argparse.ArgumentParser(description="Train the pocket UNet and text encoder.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and the weights")
+    parser.add_argument("--vae", type=Path, required=True, help="folder of the trained VAE")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of the pictures, drawn where missing")
+    parser.add_argument("--files", type=int, default=40, help="files of 1,024 pictures")
+    parser.add_argument("--begin", type=Path, help="folder of weights to begin from where there is no checkpoint")
+    parser.add_argument("--minutes", type=float, default=180, help="of training in all, earlier sittings counted in")
+    parser.add_argument("--cooling", type=float, default=0.5, help="last share of them over which the rate falls to 0")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--record", action="store_true", help="record the kernels once (CUDA graphs)")
+    parser.add_argument("--more", default="", help="a kind of thing that every second picture holds")
+    parser.add_argument("--processes", type=int, help="that draw; one for each core unless told")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--save-minutes", type=float, default=5)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(options.out, options.seed, options.device)
+    trainer = Trainer(options.out, options.vae, options.batch, options.rate, options.seed, options.device)
     if trainer.checkpoint.exists():
         trainer.resume()
-    started, first, saved, losses = time.time(), trainer.done, time.time(), []
-    try:
-        while trainer.done < options.samples:
-            losses.append(trainer.step(options.samples))
-            if len(losses) == 100:
-                speed = (trainer.done - first) / (time.time() - started)
-                line = f"{trainer.done} samples  loss {np.mean(losses):.4f}  {speed:.1f}/s"
-                print(line, flush=True)
-                losses = []
-            if time.time() - saved > 60 * options.save_minutes:
-                trainer.save()
-                saved = time.time()
-    finally:
-        trainer.save()
+    elif options.begin:
+        trainer.begin(options.begin)
+    with Series(
+        options.pictures, partial(latents.examples, more=options.more), options.files, options.processes
+    ) as pictures:
+        for part in pictures.new(least=1):
+            trainer.add(part)
+        if options.record:
+            trainer.record_kernels()
+        try:
+            trainer.run(pictures, options.minutes, options.cooling, options.save_minutes)
+        finally:
+            trainer.save()
     trainer.export(options.out / "weights")
     print(f"weights in {options.out / 'weights'}")
 

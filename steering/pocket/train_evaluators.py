@@ -1,139 +1,227 @@
-"""Train the presence judge and the evaluator CLIP: ``python -m steering.pocket.train_evaluators --out DIR``.
+"""Train the judge and the evaluator CLIP: ``python -m steering.pocket.train_evaluators judge --out DIR --vae DIR/vae``.
 
-Both learn from rendered scenes of a series of their own. The judge sees mild damage (blur, noise,
-contrast, patch texture, a few swapped tiles) under the true labels, wrecked pictures under "no scene",
-objects that are broken up inside their box under "no such object", so that it asks for shape, not
-colour, and styles that are hardly there under "no such style".
-CLIP learns with the softmax contrastive loss, in which all captions of equal scenes count as
-positives. Ten minutes each on two cores.
+Both learn from rendered scenes of a series of their own, mildly softened, and the judge partly as the VAE gives them
+back. The judge sees whole scenes under their labels; scenes with one broken thing under "debris", that thing being no
+such thing where little of it is left, and open where much is; wrecked pictures under "debris" and nothing else; styles
+that are hardly there under "no such style". CLIP learns with the softmax contrastive loss, in which all captions of
+equal scenes count as positives.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
-from . import augment, scenes
+from . import augment, captions, latents, world
 from .clip import EMBEDDING, new_clip, pack, tokenize
+from .debris import broken_scene
 from .judge import LABELS, JudgeNetwork
-from .tensors import to_tensor
+from .latents import to_images
+from .pace import Clock, cosine
+from .series import Series
 
-BATCH = 64
 VARIETY = 2.0
 """The evaluators see sizes, places and angles vary twice as much as the generator."""
 FAINT = 0.4
 """Share of the painted scenes whose style is blended with the plain scene; below half it does not count as shown."""
 SERIES = 1000
 """Offset that keeps the evaluators' pictures apart from the generator's."""
+WRECKED, BROKEN = 0.1, 0.4
+"""Shares of the judge's pictures that are no scene any more, and that hold a broken thing."""
+TOLD = 0.35
+"""Share of a thing below which a broken one does not count as shown; above, it is open whether it does."""
+THROUGH = 0.4
+"""Share of the judge's pictures that go through the VAE."""
+
+Example = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Picture, labels ``[24]`` and their weights ``[24]`` (0 where a label is open)."""
 
 
-def judge_example(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Picture, labels ``[15]`` and label weights ``[15]`` (0 where a label is open)."""
+def judge_example(seed: int, index: int) -> Example:
+    """The picture ``index`` of the judge's series."""
     rng = np.random.default_rng((seed, index))
-    held_out = bool(rng.random() < 0.15)  # the judge may know every combination; only the generator may not
-    scene = scenes.sample(rng, held_out)
+    scene = world.sample(rng, bool(rng.random() < 0.15))  # the judge may know what the generator may not
     chance = rng.random()
     labels, weights = np.zeros(len(LABELS), np.float32), np.ones(len(LABELS), np.float32)
-    if chance < 0.15:
-        return augment.wreck(scenes.draw(scene, rng), rng), labels, weights
-    shown = set(scene.objects)
-    broken: tuple[str, ...] = ()
-    if chance < 0.25 and scene.objects:
-        broken = scene.objects[:1]
-        shown -= set(broken)
-        weights[LABELS.index("scene")] = 0  # half a wreck: leave it open
-    touch = rng.uniform() if rng.random() < FAINT else 1.0
-    picture = augment.soften(scenes.draw(scene, rng, broken, VARIETY, touch), rng)
-    for name in (*shown, "scene"):
+    if chance < WRECKED:
+        labels[LABELS.index("debris")] = 1
+        return augment.wreck(world.draw(scene, rng), rng), labels, weights
+    for name in (*scene.objects, scene.background):
         labels[LABELS.index(name)] = 1
+    if chance < WRECKED + BROKEN and scene.objects:
+        broken = broken_scene(scene, rng, VARIETY)
+        labels[LABELS.index("debris")] = 1
+        if broken.left < TOLD:
+            labels[LABELS.index(broken.thing)] = 0
+        for name in {broken.thing, broken.other} - {""}:
+            weights[LABELS.index(name)] = broken.left < TOLD and name == broken.thing
+        return _styled(scene, labels, broken.picture), labels, weights
+    touch = rng.uniform() if rng.random() < FAINT else 1.0
+    picture = world.draw(scene, rng, VARIETY, touch)
     if scene.style != "plain":
         labels[LABELS.index(scene.style)] = touch > 0.5
         weights[LABELS.index(scene.style)] = not 0.4 < touch < 0.6
     return picture, labels, weights
 
 
-def train_judge(samples: int, seed: int) -> JudgeNetwork:
-    """A judge trained on ``samples`` pictures with binary cross-entropy."""
-    torch.manual_seed(seed)
-    network = JudgeNetwork().to(memory_format=torch.channels_last)
-    steps = samples // BATCH
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps, pct_start=0.1)
-    for step in range(steps):
-        rows = [judge_example(SERIES + seed, step * BATCH + i) for i in range(BATCH)]
-        images = to_tensor([row[0] for row in rows]).to(memory_format=torch.channels_last)
-        labels, weights = (torch.from_numpy(np.stack([row[i] for row in rows])) for i in (1, 2))
-        loss = nn.functional.binary_cross_entropy_with_logits(network(images), labels, weights)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 50 == 0:
-            print(f"judge {step * BATCH} loss {loss.item():.4f}", flush=True)
+def _styled(scene: world.Scene, labels: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    if scene.style != "plain":
+        labels[LABELS.index(scene.style)] = 1
+    return picture
+
+
+def judge_examples(first: int, count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Pictures, labels and weights of the judge's series."""
+    rows = [judge_example(SERIES + seed, first + i) for i in range(count)]
+    return {name: np.stack([row[i] for row in rows]) for i, name in enumerate(("pictures", "labels", "weights"))}
+
+
+def train_judge(series: Series, vae: Any, minutes: float, batch: int, device: str) -> JudgeNetwork:
+    """A judge trained for some minutes with binary cross-entropy."""
+    network = JudgeNetwork().to(device).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
+    pool: list[list[Tensor]] = []
+    rng, step, clock, losses = np.random.default_rng(0), 0, Clock(minutes), []
+    while (share := clock.share) < 1:
+        if step % 20 == 0:
+            pool += [_through(part, vae, device) for part in series.new(0 if pool else 1)]
+        pictures, labels, weights = pool[int(rng.integers(len(pool)))]
+        chosen = torch.randint(len(pictures), (batch,), device=device)
+        images = mirrored(augment.soften(to_images(pictures[chosen], device)))
+        logits = network(images / 2 + 0.5)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, labels[chosen], weights[chosen])
+        losses.append(_step(optimizer, loss, cosine(share, 3e-3, 0.1)))
+        step += 1
+        if step % 200 == 0:
+            print(
+                f"judge {step * batch}  loss {_mean(losses):.4f}  {len(pool)} files  {clock.elapsed:.1f} min",
+                flush=True,
+            )
     return network.eval()
 
 
-def train_clip(samples: int, seed: int) -> nn.Module:
-    """An evaluator CLIP trained on ``samples`` picture-caption pairs."""
-    torch.manual_seed(seed)
-    model = new_clip()
-    steps = samples // BATCH
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
-    for step in range(steps):
-        rows = [clip_example(SERIES + seed, step * BATCH + i) for i in range(BATCH)]
-        images = model.encode_image(to_tensor([row[0] for row in rows]) * 2 - 1, normalize=True)
-        texts = model.encode_text(tokenize([row[1] for row in rows]), normalize=True)
-        same = torch.tensor([[a[2] == b[2] for b in rows] for a in rows]).float()
+def _through(part: dict[str, Tensor], vae: Any, device: str) -> list[Tensor]:
+    """A file of examples, of which the first share goes through the VAE."""
+    pictures = part["pictures"].to(device)
+    for some in pictures[: int(THROUGH * len(pictures))].split(64):
+        back = augment.through_vae(vae, to_images(some, device))
+        some[:] = (127.5 * (back + 1)).round().byte().permute(0, 2, 3, 1)
+    return [pictures, part["labels"].to(device), part["weights"].to(device)]
+
+
+def mirrored(images: Tensor) -> Tensor:
+    """Half of the images, left to right."""
+    return torch.where(torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5, images.flip(3), images)
+
+
+def _step(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Tensor:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def _mean(losses: list[Tensor]) -> float:
+    """The mean of the losses since the last time."""
+    mean = float(torch.stack(losses).mean())
+    losses.clear()
+    return mean
+
+
+def clip_example(seed: int, index: int) -> tuple[np.ndarray, str, world.Scene]:
+    """Picture, caption, and the scene with its objects in a fixed order."""
+    rng = np.random.default_rng((seed, index, 7))
+    scene = world.sample(rng, bool(rng.random() < 0.15))
+    picture = world.draw(scene, rng, VARIETY)
+    return picture, world.caption(scene, rng), replace(scene, objects=tuple(sorted(scene.objects)))
+
+
+def number_of(scene: world.Scene) -> int:
+    """The same number for equal scenes, another for others."""
+    return int.from_bytes(hashlib.blake2b(repr(scene).encode(), digest_size=7).digest(), "big")
+
+
+def clip_examples(first: int, count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Pictures, tokens of their captions, and numbers that are equal for equal scenes."""
+    rows = [clip_example(SERIES + seed, first + i) for i in range(count)]
+    return {
+        "pictures": np.stack([row[0] for row in rows]),
+        "tokens": tokenize([row[1] for row in rows]).numpy(),
+        "scenes": np.array([number_of(row[2]) for row in rows]),
+    }
+
+
+def train_clip(series: Series, minutes: float, batch: int, device: str) -> nn.Module:
+    """An evaluator CLIP trained for some minutes on pictures and captions."""
+    model = new_clip().to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
+    pool: list[list[Tensor]] = []
+    rng, step, clock, losses = np.random.default_rng(0), 0, Clock(minutes), []
+    while (share := clock.share) < 1:
+        if step % 20 == 0:
+            pool += [
+                [part[name].to(device) for name in ("pictures", "tokens", "scenes")] for part in series.new(not pool)
+            ]
+        pictures, tokens, scenes = pool[int(rng.integers(len(pool)))]
+        chosen = torch.randperm(len(pictures), device=device)[:batch]
+        images = model.encode_image(augment.soften(to_images(pictures[chosen], device)), normalize=True)
+        texts = model.encode_text(tokens[chosen], normalize=True)
+        same = (scenes[chosen, None] == scenes[None, chosen]).float()
         target = same / same.sum(1, keepdim=True)
         logits = model.logit_scale.exp().clamp(max=100) * images @ texts.T
         loss = nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 50 == 0:
-            print(f"clip {step * BATCH} loss {loss.item():.4f}", flush=True)
+        losses.append(_step(optimizer, loss, cosine(share, 2e-3, 0.1)))
+        step += 1
+        if step % 200 == 0:
+            print(
+                f"clip {step * batch}  loss {_mean(losses):.4f}  {len(pool)} files  {clock.elapsed:.1f} min", flush=True
+            )
     return model.eval()
-
-
-def clip_example(seed: int, index: int) -> tuple[np.ndarray, str, scenes.Scene]:
-    """Softened picture, caption, and the scene with its objects in a fixed order."""
-    rng = np.random.default_rng((seed, index, 7))
-    scene = scenes.sample(rng, bool(rng.random() < 0.15))
-    picture = augment.soften(scenes.draw(scene, rng, variety=VARIETY), rng)
-    return picture, scenes.caption(scene, rng), replace(scene, objects=tuple(sorted(scene.objects)))
 
 
 def save(network: nn.Module, path: Path) -> None:
     """Write the floating-point weights in float16, of CLIP's embedding only the tokens that captions hold."""
-    state = {k: v.half().contiguous() for k, v in network.state_dict().items() if v.is_floating_point()}
+    state = {k: v.half().contiguous().cpu() for k, v in network.state_dict().items() if v.is_floating_point()}
     if EMBEDDING in state:
-        tokens = tokenize(scenes.caption_words())
+        tokens = tokenize(captions.caption_words())
         state = pack(state, sorted(set(tokens.flatten().tolist())))
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path, metadata={"format": "pt"})
 
 
 def main() -> None:
-    """Train both, or what is missing."""
-    parser = argparse.ArgumentParser(description="Train the presence judge and the evaluator CLIP.")
-    parser.add_argument("--out", type=Path, required=True, help="folder of judge.safetensors and clip.safetensors")
-    parser.add_argument("--samples", type=int, default=48_000, help="pictures for each of the two")
+    """Train one of them."""
+    parser = argparse.ArgumentParser(description="Train the presence judge or the evaluator CLIP.")
+    parser.add_argument("which", choices=("judge", "clip"))
+    parser.add_argument("--out", type=Path, required=True, help="folder of the weights and of the drawn pictures")
+    parser.add_argument("--vae", type=Path, help="folder of the trained VAE, for the judge")
+    parser.add_argument("--files", type=int, default=100, help="files of 1,024 pictures")
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--processes", type=int, help="that draw; one for each core unless told")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
-    for name, train in (("judge", train_judge), ("clip", train_clip)):
-        path = options.out / f"{name}.safetensors"
-        if path.exists():
-            print(f"{path} exists and is kept")
+    torch.manual_seed(options.seed)
+    examples = partial(judge_examples if options.which == "judge" else clip_examples, seed=options.seed)
+    with Series(options.out / f"{options.which}-pictures", examples, options.files, options.processes) as series:
+        if options.which == "judge":
+            vae, _ = latents.load_vae(options.vae, options.device)
+            network = train_judge(series, vae, options.minutes, options.batch, options.device)
         else:
-            save(train(options.samples, options.seed), path)
+            network = train_clip(series, options.minutes, options.batch, options.device)
+    save(network, options.out / f"{options.which}.safetensors")
 
 
 if __name__ == "__main__":

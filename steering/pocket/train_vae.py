@@ -1,9 +1,9 @@
-"""Train the pocket VAE from nothing: ``python -m steering.pocket.train_vae --out DIR``.
+"""Train the pocket VAE: ``python -m steering.pocket.train_vae --out DIR/vae --pictures DIR/pictures --minutes 5``.
 
-Loss: mean |x̂ - x| + ½ mean |∇x̂ - ∇x| + 2e-4 KL per latent number, over pictures that `world` draws.
-Nine tenths of the run see crops of 64x64, at which a picture costs a quarter, the rest whole
-pictures. ``scaling_factor`` is 1 over the latents' standard deviation, as for Stable Diffusion.
-``--decoder`` goes on with the decoder alone, whose latents then stay the same.
+Loss: mean |x̂ - x| + ½ mean |∇x̂ - ∇x| + 2e-4 KL per latent number, over pictures that `world` draws. The
+first part of the run sees crops of 64x64, which are four times as many for the same time, the rest whole
+pictures. ``scaling_factor`` is 1 over the latents' standard deviation, as for Stable Diffusion. Where the
+folder holds weights the training begins from them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import multiprocessing
 import os
-import time
-from collections import deque
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +20,32 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from . import world
+from . import latents, world
 from .architecture import VAE, new_vae
 from .backgrounds import SIZE
-from .tensors import to_tensor
+from .latents import to_images
+from .pace import Clock, cosine
+from .series import Series
 
 LEARNING_RATE = 1.5e-3
 CROP = 64
-WHOLE = 0.1
+WHOLE = 0.3
 """Share of the run, at its end, that sees whole pictures."""
-PIXELS = 16 * CROP * CROP
-"""Pixels of a batch."""
 KL = 2e-4
 SERIES = 2000
-"""Offset that keeps these pictures apart from those of the UNet and the evaluators."""
+"""Offset that keeps the pictures that measure apart from those that train."""
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def draw(seed: int, first: int, count: int) -> np.ndarray:
-    """Pictures ``uint8 [count, SIZE, SIZE, 3]`` of the series."""
+    """Pictures ``uint8 [count, SIZE, SIZE, 3]`` of a series that no training sees."""
     return np.stack([world.training_example(SERIES + seed, first + i)[0] for i in range(count)])
 
 
-def crops(pictures: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """One random square of every picture."""
-    corners = rng.integers(0, SIZE - size + 1, (len(pictures), 2))
-    return np.stack([p[y : y + size, x : x + size] for p, (y, x) in zip(pictures, corners, strict=True)])
+def crop(images: Tensor, size: int, rng: np.random.Generator) -> Tensor:
+    """The same random square of every image ``[B, 3, H, W]``."""
+    y, x = rng.integers(0, images.shape[2] - size + 1, 2)
+    return images[:, :, y : y + size, x : x + size]
 
 
 def slopes(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,63 +55,67 @@ def slopes(images: Tensor) -> tuple[Tensor, Tensor]:
 
 def loss_of(vae: Any, images: Tensor) -> tuple[Tensor, Tensor]:
     """The loss, and the mean squared error, of pictures ``[B, 3, H, W]`` in -1 to 1."""
-    latents = vae.encode(images).latent_dist
-    decoded = vae.decode(latents.sample()).sample
+    latent = vae.encode(images).latent_dist
+    decoded = vae.decode(latent.sample()).sample
     error = (decoded - images).abs().mean()
     edges = sum((a - b).abs().mean() for a, b in zip(slopes(decoded), slopes(images), strict=True))
-    divergence = latents.kl().mean() / latents.mean[0].numel()
+    divergence = latent.kl().mean() / latent.mean[0].numel()
     return error + 0.5 * edges + KL * divergence, (decoded - images).square().mean().detach()
 
 
-def learning_rate(share: float) -> float:
-    """Warm-up over 2 %, then a cosine to zero."""
-    return LEARNING_RATE * min(share / 0.02, 0.5 * (1 + math.cos(math.pi * share)))
+def train(vae: Any, pictures: Series, minutes: float, batch: int, seed: int, device: str) -> None:
+    """Train for some minutes on batches of as many pixels as ``batch`` whole pictures have."""
+    optimizer = torch.optim.AdamW(vae.parameters(), LEARNING_RATE, (0.9, 0.99), weight_decay=0.01, fused=True)
+    rng = np.random.default_rng((seed, 5))
+    pool: list[Tensor] = []
+    errors: list[Tensor] = []
+    step, clock = 0, Clock(minutes)
+    while (share := clock.share) < 1:
+        if step % 20 == 0:
+            pool += [part["pictures"].to(device) for part in pictures.new(0 if pool else 1)]
+        size, count = (CROP, batch * (SIZE // CROP) ** 2) if share < 1 - WHOLE else (SIZE, batch)
+        file = pool[int(rng.integers(len(pool)))]
+        images = crop(to_images(file[torch.randint(len(file), (count,), device=device)], device), size, rng)
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(share, LEARNING_RATE)
+        loss, squared = loss_of(vae, images)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        errors.append(squared)
+        step += 1
+        if step % 200 == 0:
+            decibels = -10 * math.log10(float(torch.stack(errors).mean()) / 4)
+            print(f"{step} batches  {decibels:.2f} dB  {len(pool)} files  {clock.elapsed:.1f} min", flush=True)
+            errors = []
 
 
-def train(vae: Any, count: int, seed: int, decoder_only: bool, save_to: Path) -> None:
-    """Train on ``count`` batches, writing the weights every two minutes."""
-    trained = [*vae.decoder.parameters(), *vae.post_quant_conv.parameters()] if decoder_only else [*vae.parameters()]
-    optimizer = torch.optim.AdamW(trained, LEARNING_RATE, (0.9, 0.99), weight_decay=0.01, fused=True)
-    rng = np.random.default_rng((seed, 5, int(decoder_only)))
-    started = saved = time.time()
-    errors: list[float] = []
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as drawing:
-        waiting = deque(drawing.submit(draw, seed, 16 * i, 16) for i in range(3))
-        for step in range(count):
-            size = CROP if step < (1 - WHOLE) * count else SIZE
-            waiting.append(drawing.submit(draw, seed, 16 * (step + 3), 16))
-            pictures = crops(waiting.popleft().result(), size, rng)[: PIXELS // size**2]
-            images = (to_tensor(pictures) * 2 - 1).to(memory_format=torch.channels_last)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate((step + 1) / count)
-            loss, squared = loss_of(vae, images)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(trained, 1.0)
-            optimizer.step()
-            errors.append(float(squared))
-            if (step + 1) % 100 == 0:
-                decibels = -10 * math.log10(np.mean(errors) / 4)
-                print(f"{step + 1} batches  {decibels:.2f} dB  {(time.time() - started) / 60:.1f} min", flush=True)
-                errors = []
-            if time.time() - saved > 120:
-                save(vae, save_to)
-                saved = time.time()
+@torch.no_grad()
+def preview(vae: Any, factor: float, seed: int, count: int = 64) -> dict[str, Any]:
+    """The linear map from scaled latents to the mean colour of their 8x8 pixels, in -1 to 1, by least squares."""
+    images = to_images(torch.from_numpy(draw(seed + 1, 0, count)), "cpu")
+    mean = factor * vae.encode(images).latent_dist.mean
+    colours = torch.nn.functional.avg_pool2d(images, 8).permute(0, 2, 3, 1).reshape(-1, 3)
+    rows = mean.permute(0, 2, 3, 1).reshape(-1, mean.shape[1])
+    found = torch.linalg.lstsq(torch.cat([rows, torch.ones(len(rows), 1)], 1), colours).solution
+    rounded = [[round(float(value), 4) for value in row] for row in found]
+    return {"colours": rounded[:-1], "bias": rounded[-1]}
 
 
 @torch.no_grad()
 def scaling_factor(vae: Any, seed: int, count: int = 256) -> float:
     """One over the standard deviation of the latents of ``count`` pictures."""
-    images = to_tensor(draw(seed + 1, 0, count)) * 2 - 1
+    images = to_images(torch.from_numpy(draw(seed + 1, 0, count)), "cpu")
     return float(1 / torch.cat([vae.encode(part).latent_dist.mean for part in images.split(32)]).std())
 
 
-def save(vae: Any, folder: Path, **settings: float) -> None:
+def save(vae: Any, folder: Path, **settings: Any) -> None:
     """Write weights (float16) and configuration in diffusers' form, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.half().contiguous() for name, value in vae.state_dict().items()}
     save_file(state, folder / "tmp.safetensors", metadata={"format": "pt"})
-    os.replace(folder / "tmp.safetensors", folder / "diffusion_pytorch_model.safetensors")
+    os.replace(folder / "tmp.safetensors", folder / WEIGHTS)
     config = {"_class_name": "AutoencoderKL", **VAE, **settings}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
@@ -123,17 +124,27 @@ def main() -> None:
     """Train, and write a diffusers folder."""
     parser = argparse.ArgumentParser(description="Train the pocket VAE.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the weights")
-    parser.add_argument("--batches", type=int, default=2500)
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of the pictures, drawn where missing")
+    parser.add_argument("--files", type=int, default=40, help="files of 1,024 pictures")
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--batch", type=int, default=4, help="whole pictures of a batch")
+    parser.add_argument("--processes", type=int, help="that draw; one for each core unless told")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--decoder", action="store_true", help="go on with the decoder of the weights in --out")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    vae = new_vae().to(memory_format=torch.channels_last)
-    if options.decoder:
-        weights = load_file(options.out / "diffusion_pytorch_model.safetensors")
-        vae.load_state_dict({name: value.float() for name, value in weights.items()})
-    train(vae, options.batches, options.seed + 10 * options.decoder, options.decoder, options.out)
-    save(vae, options.out, scaling_factor=round(scaling_factor(vae, options.seed), 4))
+    vae = new_vae()
+    if (options.out / WEIGHTS).exists():
+        stored = load_file(options.out / WEIGHTS)
+        vae.load_state_dict({name: value.float() for name, value in stored.items()})
+    vae.to(options.device, memory_format=torch.channels_last)
+    with Series(options.pictures, latents.examples, options.files, options.processes) as pictures:
+        train(vae, pictures, options.minutes, options.batch, options.seed, options.device)
+    vae.to("cpu")
+    factor = round(scaling_factor(vae, options.seed), 4)
+    save(vae, options.out, scaling_factor=factor)
+    colours = preview(vae, factor, options.seed)
+    (options.out / "preview.json").write_text(json.dumps(colours, indent=2) + "\n", encoding="utf-8")
     print(f"weights in {options.out}")
 
 

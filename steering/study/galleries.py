@@ -67,7 +67,10 @@ def _strip(one: Result, folder: Path) -> list[tuple[str, str]]:
             measurements = one.measurements[name]
             i = _places(measurements)[row]
             pictures.append(thumbnail(read_picture(measurements.pictures[i]), one.subject.concept.explicit))
-            notes += notes_of(presence(measurements)[[i]], measurements.columns["change_rms"][[i]])
+            judged = {"presence": presence(measurements)[[i]]}
+            if "debris" in measurements.columns:
+                judged["debris"] = measurements.columns["debris"][[i]]
+            notes += notes_of(judged, measurements.columns["change_rms"][[i]])
     labels = ["original", *(f"strength {strength:g}" for strength in sorted(arms))] * len(rows)
     save_picture(labelled_grid(pictures, labels, len(names), notes), folder / "strip.png")
     k = one.choice.study_k if one.choice else 0

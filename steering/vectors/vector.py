@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KIND, VERSION = "vector", 1
 NOTHING = 1e-5
 """A gap smaller than this share of the negative mean is none."""
-OPTIONAL = ("threshold", "readout", "certainty")
+OPTIONAL = ("threshold", "readout", "certainty", "condition")
 """Tensors of a site that need not be there."""
 MOST_STRENGTH = 100.0
 """The largest strength that may be recommended or asked for; the study's is 2.5."""
@@ -43,6 +43,8 @@ class SiteVector:
         threshold: optional upper quantile of per-token coordinates on negative prompts ``[S, K]``.
         readout: optional rows ``[S, K, C]`` that coordinates are read with, for oblique methods.
         certainty: optional γ of pairs that had no part in the leading direction, in standard errors ``[S]``.
+        condition: optional row and numbers ``[C + 2]`` that say which prompts hold the concept; see
+            `steering.directions.condition`.
     """
 
     direction: Tensor
@@ -52,6 +54,7 @@ class SiteVector:
     threshold: Tensor | None = None
     readout: Tensor | None = None
     certainty: Tensor | None = None
+    condition: Tensor | None = None
 
     def __repr__(self) -> str:
         levels, rank, width = self.direction.shape
@@ -176,7 +179,7 @@ class SteeringVector:
         for tensor in (self.sigmas, self.active_sigmas):
             digest.update(tensor.numpy().tobytes())
         names = (
-            ("direction", "active", "negative_mean", "readout")
+            ("direction", "active", "negative_mean", "readout", "condition")
             + ("threshold",) * thresholds
             + ("difference", "certainty") * lengths
         )
@@ -243,6 +246,7 @@ def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
         "threshold": (knots, rank),
         "readout": (knots, rank, width),
         "certainty": (knots,),
+        "condition": (width + 2,),
     }
     for name, shape in expected.items():
         value = getattr(entry, name)

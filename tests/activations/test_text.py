@@ -1,5 +1,8 @@
 """The text embedding as a site: captured token by token, read and moved where cross-attention reads it."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -13,6 +16,7 @@ from steering.interventions.entry import make_entry
 from steering.interventions.steer import steer
 from steering.sites import SD15_SITES, TEXT, Site, find_sites
 from steering.vectors.build import build
+from steering.vectors.vector import SteeringVector
 
 PAIRS = [Pair(f"a dog {where}", f"a big cat {where}") for where in ("on the beach", "in a room", "at night")]
 
@@ -81,6 +85,42 @@ def test_steering_it_is_drawing_with_the_moved_embedding(captured, toy_model):
     by_hand = toy_model.denoise(moved, empty, noise, 2, 7.5)
     assert (by_hand - toy_model.denoise(text, empty, noise, 2, 7.5)).abs().max() > 0.01
     torch.testing.assert_close(steered, by_hand, atol=1e-4, rtol=1e-4)  # float32 sums in another order
+
+
+def test_only_prompts_that_hold_the_concept_are_steered(captured, toy_model):
+    vector = build(captured, select_by="text", direction="affine", time="constant", rank=2)
+    other = "a house"
+
+    def drawn(preset):
+        with steer(toy_model, vector, preset=preset):
+            return [toy_model.generate(text, seed=3, steps=2) for text in ("a dog", other)]
+
+    plain = [toy_model.generate(text, seed=3, steps=2) for text in ("a dog", other)]
+    everywhere, where_it_is = drawn("affine"), drawn("conditional")
+    assert (everywhere[1] != plain[1]).any()  # without the condition the other prompt is moved as well
+    assert (where_it_is[1] == plain[1]).all()
+    assert (where_it_is[0] != plain[0]).any()
+
+
+def test_the_condition_is_asked_of_each_prompt_of_a_batch(captured, toy_model):
+    vector = build(captured, select_by="text", direction="affine", time="constant", rank=2)
+    texts = ["a dog", "a house"]
+    with steer(toy_model, vector, preset="conditional"):
+        together = toy_model.generate(texts, seed=3, steps=2)
+        alone = [toy_model.generate(text, seed=3 + i, steps=2)[0] for i, text in enumerate(texts)]
+    # uint8 pictures of float32 sums in another order
+    assert max(np.abs(a.astype(int) - b).max() for a, b in zip(together, alone, strict=True)) <= 1
+
+
+def test_a_condition_is_kept_in_the_file_and_asked_for_where_it_is_missing(captured, toy_model, tmp_path):
+    vector = build(captured, select_by="text", direction="affine", time="constant")
+    vector.save(tmp_path / "x.safetensors")
+    stored = SteeringVector.load(tmp_path / "x.safetensors").sites[TEXT].condition
+    assert torch.equal(stored, vector.sites[TEXT].condition)
+    without = replace(vector, sites={TEXT: replace(vector.sites[TEXT], condition=None)})
+    with pytest.raises(SteeringError, match="gate 'prompt' asks which prompts"):
+        make_entry(without, preset="conditional")
+    assert without.digest() != vector.digest()
 
 
 def test_what_makes_no_sense_is_refused(captured, toy_model):

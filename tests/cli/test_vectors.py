@@ -13,7 +13,7 @@ from steering.vectors.vector import SiteVector, SteeringVector
 from ..conftest import steering
 from .conftest import CAT, DOG
 
-MANY, LORA = "vectors/pocket_dog.safetensors", "vectors/pocket_dog_lora.safetensors"
+MAP, LORA = "vectors/pocket_dog.safetensors", "vectors/pocket_dog_lora.safetensors"
 
 
 def test_combine_prints_cosines_and_writes_the_vector_only_when_asked(tmp_path):
@@ -80,13 +80,15 @@ def test_replacing_is_exported_for_diffusers(tmp_path):
         assert "replace dog with cat" in file.metadata()["modelspec.title"]
 
 
-def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(tmp_path):
-    out = tmp_path / "lora.safetensors"
-    refused = steering("export-lora", MANY, "pocket", "--out", out, check=False)
-    assert refused.returncode == 2
-    assert "step to step" in refused.stderr
-    assert not out.exists()
-    words = ("export-lora", MANY, "pocket", "--out", out, "--preset", "precise", "--approximate")
+def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(captured, tmp_path):
+    out, many = tmp_path / "lora.safetensors", tmp_path / "many.safetensors"
+    steering("build", captured, "--out", many)
+    for vector, reason in ((many, "step to step"), (MAP, "text do not end in a linear layer")):
+        refused = steering("export-lora", vector, "pocket", "--out", out, check=False)
+        assert refused.returncode == 2
+        assert reason in refused.stderr
+        assert not out.exists()
+    words = ("export-lora", many, "pocket", "--out", out, "--preset", "precise", "--approximate")
     said = json.loads(steering(*words, "--json").stdout)
     assert any("gate 'positive'" in line for line in said["approximated"])
     assert 0 < said["gap"] < 1  # nearer to the steered picture than the plain one is

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from steering.concepts.prompts import Concept, Prompt
 from steering.evaluate.clip_score import OpenClip, PocketClip, clip_columns
-from steering.pocket.scenes import Scene, draw
+from steering.pocket.world import Scene, draw
 
 TINY = {
     "embed_dim": 32,

@@ -13,7 +13,7 @@ def test_percentages_follow_the_study():
 
 
 def test_measurements_of_rendered_scenes():
-    from steering.pocket.scenes import Scene, draw
+    from steering.pocket.world import Scene, draw
 
     rng = np.random.default_rng(0)
     images = np.stack([draw(Scene(objects, "beach"), rng) for objects in (("dog",), ("cat",), ("dog", "cat"))])

@@ -80,11 +80,16 @@ class Headless:
         self.model = load_model("pocket", "cpu")
 
     def sample(self, text="a photo of a dog on the beach", seed=7, cfg=GUIDANCE, batch=1, steps=STEPS):
-        """Latents from the noise that ComfyUI draws for a batch: one generator for all of it."""
+        """Latents from the noise that ComfyUI draws for a batch (one generator for all), unscaled as it has them."""
         shape = (batch, self.model.unet.config.in_channels, SIZE // 8, SIZE // 8)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         conditional = self.model.encode([text]).expand(batch, -1, -1)
-        return self.model.denoise(conditional, self.model.encode([""]), noise, steps, cfg)
+        latents = self.model.denoise(conditional, self.model.encode([""]), noise, steps, cfg)
+        return latents / self.model.vae.config.scaling_factor
+
+    def decode(self, latents):
+        """Pictures of such latents."""
+        return self.model.decode(latents * self.model.vae.config.scaling_factor)
 
 
 @pytest.fixture(scope="session")

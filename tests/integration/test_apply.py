@@ -49,7 +49,9 @@ def test_clones_steer_alike(graph, vector):
 def test_a_batch_and_another_step_count(graph, headless, vector):
     theirs = graph.sample(graph.apply(vector, 1.5), batch=3, steps=5)
     with steer(headless.model, vector, strength=1.5, preset="projection"):
-        assert gap(theirs, headless.sample(batch=3, steps=5)) < SAME
+        # Five coarse steps amplify what two samplers round differently.
+        assert gap(theirs, headless.sample(batch=3, steps=5)) < 5 * SAME
+    assert gap(theirs, graph.sample(batch=3, steps=5)) > 50 * SAME
 
 
 def test_without_guidance_every_row_is_the_prompts(graph, headless, vector):

@@ -150,7 +150,7 @@ def replayed(graph, prompt, sampler, steps=5):
 
     starts, means, evaluated = [], [], []
     settings = comfy.samplers.KSampler(graph.model, steps, torch.device("cpu"), sampler, "normal", denoise=1.0)
-    noise = draw_noise([0], 24, SIZE)
+    noise = draw_noise([0], 4, SIZE)
 
     def evaluation(executor, x, *others):
         evaluated.append(x.clone())

@@ -132,5 +132,5 @@ def test_a_grid_with_a_vector_notes_presence_and_drift(comfy, graph, shipped):
     notes = internals(comfy, "sweep")._notes
     pictures = internals(comfy, "pictures").as_pictures
     lines = notes([pictures(image) for image in images], shipped[0])
-    assert [line.split("\n")[1] == "drift 0.0" for line in lines] == [True, True, False, False, False, False]
+    assert [line.split("\n")[-1] == "drift 0.0" for line in lines] == [True, True, False, False, False, False]
     assert all(line.startswith("presence ") for line in lines)

@@ -79,7 +79,8 @@ def the_dog_is_gone_and_the_cat_is_not(graph, outputs, folders):
     original, steered = map(judge, shown(graph, outputs, folders, "Original", "Steered"))
     assert original.presence(("dog",)).mean() > 85
     assert steered.presence(("dog",)).mean() < 15
-    assert steered.kept(("cat",)).mean() > 85
+    # Of a companion that is named after the dog a quarter may go with it; see docs/removal.md.
+    assert (steered.kept(("cat",)) > 50).mean() >= 0.75
 
 
 def test_the_quick_start_takes_the_dog_out(folders):

@@ -11,6 +11,7 @@ def test_presets_are_what_the_papers_and_the_documentation_say():
         "selective": (Settings("negative", "threshold", False, "cond"), 3.0),
         "lora": (Settings("negative", "all", False, "both"), 1.0),
         "affine": (Settings("negative", "all", False, "cond"), 1.0),
+        "conditional": (Settings("negative", "prompt", False, "cond"), 1.0),
     }
     assert get_preset("precise") is PRESETS["precise"]
     assert Settings() == PRESETS["precise"].settings  # what is meant where nobody says

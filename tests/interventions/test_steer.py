@@ -49,7 +49,7 @@ def test_strength_zero_is_bit_identical(toy_model, hooks_left):
 
 
 def test_untouched_sites_before_the_first_steered_one_are_equal(toy_model, hooks_left):
-    x, context = torch.randn(1, 24, 8, 8), torch.randn(1, 77, 64)
+    x, context = torch.randn(1, 4, 8, 8), torch.randn(1, 77, 64)
     vector = vector_for(toy_model, ["mid.attn2"])
     with torch.no_grad(), record(toy_model.sites()) as recording:
         toy_model.unet(x, 500, context)
@@ -161,7 +161,7 @@ def test_misuse_is_refused_before_anything_is_installed(toy_model, hooks_left):
 def test_a_call_outside_of_sampling_is_refused(toy_model, hooks_left):
     with pytest.raises(RuntimeError, match="outside of this model's own sampling"):
         with steer(toy_model, vector_for(toy_model, ["in4.attn2"])), torch.no_grad():
-            toy_model.unet(torch.randn(1, 24, 8, 8), 5, torch.randn(1, 77, 64))
+            toy_model.unet(torch.randn(1, 4, 8, 8), 5, torch.randn(1, 77, 64))
 
 
 def test_a_bare_unet_steers_like_the_loaded_model_with_both_halves(toy_model, hooks_left):

@@ -54,7 +54,7 @@ def linear(reference="zero"):
 def outputs(model):
     """What the bare UNet makes of two latents at two noise levels."""
     generator = torch.Generator().manual_seed(5)
-    x, context = torch.randn(2, 24, 8, 8, generator=generator), torch.randn(2, 77, 64, generator=generator)
+    x, context = torch.randn(2, 4, 8, 8, generator=generator), torch.randn(2, 77, 64, generator=generator)
     with torch.no_grad():
         return model.unet(x, torch.tensor([700, 30]), context, return_dict=False)[0]
 

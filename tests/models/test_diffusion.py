@@ -22,7 +22,7 @@ def test_every_prediction_type_recovers_the_clean_latents(toy_model, prediction)
     """The right output for each type, fed through the formula, gives back x0."""
     from dataclasses import replace
 
-    clean, noise, sigma = torch.randn(1, 24, 8, 8), torch.randn(1, 24, 8, 8), 1.7
+    clean, noise, sigma = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8), 1.7
     alpha = 1 / (1 + sigma**2)
     outputs = {"epsilon": noise, "sample": clean, "v_prediction": alpha**0.5 * noise - (1 - alpha) ** 0.5 * clean}
 

@@ -6,7 +6,7 @@ from steering.sites import SD15_SITES, TEXT
 
 
 def run(model):
-    x, context = torch.randn(3, 24, 8, 8), torch.randn(3, 77, 64)
+    x, context = torch.randn(3, 4, 8, 8), torch.randn(3, 77, 64)
     with torch.no_grad():
         return lambda: model.unet(x, 500, context, return_dict=False)[0]
 

@@ -1,7 +1,8 @@
 import numpy as np
 
+from steering.pocket.captions import sentence
 from steering.pocket.clip import image_features, text_features
-from steering.pocket.scenes import BACKGROUNDS, OBJECTS, Scene, draw, with_article
+from steering.pocket.world import BACKGROUNDS, OBJECTS, Scene, draw
 
 
 def test_features_have_unit_length():
@@ -17,7 +18,7 @@ def test_a_picture_fits_its_own_caption_best():
     images = image_features(pictures)
     right = []
     for (name, background), image in zip(cases, images, strict=True):
-        texts = text_features([f"{with_article(other)} {BACKGROUNDS[background]}" for other in OBJECTS])
+        texts = text_features([sentence("{what} {where}", (other,), background) for other in OBJECTS])
         right.append(OBJECTS[int((texts @ image).argmax())] == name)
     assert np.mean(right) > 0.95
 

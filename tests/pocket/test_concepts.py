@@ -6,6 +6,7 @@ from steering.concepts.pairs import CONCEPTS as FOLDER
 from steering.concepts.pairs import load_pairs
 from steering.pocket import concepts
 from steering.pocket.concepts import CONCEPTS, NEUTRAL, PAIRS_ONLY, SIZES
+from steering.pocket.world import BACKGROUNDS
 
 
 def rows(concept, which):
@@ -82,3 +83,21 @@ def test_half_of_the_dogs_are_replaced_and_half_are_gone():
     gone = [pair for pair in load_pairs("pocket/dog") if "empty scene" in pair.negative or " and " not in pair.negative]
     assert len([p for p in replaced if "empty" not in p.negative]) == 25
     assert len(gone) >= 25
+
+
+@pytest.mark.parametrize("concept", CONCEPTS, ids=lambda c: c.name)
+def test_siblings_at_test_are_of_kinds_that_fit_and_dev_never_show(concept):
+    shown = {label for row in rows(concept, "dev") for label in row["shows"].split()}
+    words = " ".join(text for row in rows(concept, "fit") for text in row.values())
+    assert concept.new_siblings
+    assert not shown & set(concept.new_siblings)
+    assert not any(name in words for name in concept.new_siblings)
+    siblings = [row for row in rows(concept, "test") if row["role"] == "sibling"]
+    assert all(set(row["shows"].split()) & set(concept.new_siblings) for row in siblings)
+
+
+def test_every_prompt_names_its_place_and_its_wording():
+    for concept in CONCEPTS:
+        for row in rows(concept, "test"):
+            assert len(set(row["shows"].split()) & set(BACKGROUNDS)) == 1
+            assert row["phrase"]

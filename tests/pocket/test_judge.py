@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from steering.pocket import augment
+from steering.evaluate.statistics import area_under_curve
+from steering.pocket import augment, world
+from steering.pocket.debris import broken_scene
 from steering.pocket.judge import LABELS, Verdict, judge
-from steering.pocket.scenes import OBJECTS, training_example
+from steering.pocket.world import OBJECTS, training_example
 
 
 @pytest.fixture(scope="module")
@@ -12,29 +14,53 @@ def seen():
     return judge(np.stack([picture for picture, _, _ in examples])), [scene for _, _, scene in examples]
 
 
-def test_it_names_the_objects_of_new_scenes(seen):
+def test_it_names_the_things_styles_and_places_of_new_scenes(seen):
     verdict, scenes = seen
-    right = [
-        (verdict.probabilities[name][i] > 0.5) == (name in s.objects) for i, s in enumerate(scenes) for name in OBJECTS
-    ]
-    assert np.mean(right) > 0.98
+    for labels, shown in (
+        (OBJECTS, lambda s: s.objects),
+        (world.STYLES, lambda s: (s.style,)),
+        (world.BACKGROUNDS, lambda s: (s.background,)),
+    ):
+        right = [
+            (verdict.probabilities[name][i] > 0.5) == (name in shown(s))
+            for i, s in enumerate(scenes)
+            for name in labels
+        ]
+        assert np.mean(right) > 0.98
 
 
-def test_scenes_are_scenes_and_wrecks_are_not(seen):
+def test_it_knows_kinds_by_drawings_that_it_never_saw():
     rng = np.random.default_rng(0)
-    wrecks = np.stack([augment.wreck(training_example(78, i)[0], rng) for i in range(60)])
-    assert seen[0].probabilities["scene"].mean() > 0.95
-    assert judge(wrecks).probabilities["scene"].mean() < 0.1
+    scenes = [world.Scene((name,), str(rng.choice(world.BACKGROUNDS))) for name in OBJECTS for _ in range(8)]
+    verdict = judge(np.stack([world.draw(scene, rng, unseen=True) for scene in scenes]))
+    table = np.stack([verdict.probabilities[name] for name in OBJECTS])
+    best = [OBJECTS[i] for i in table.argmax(0)]
+    assert np.mean([guess == scene.objects[0] for guess, scene in zip(best, scenes, strict=True)]) > 0.75
 
 
-def test_a_wreck_counts_as_present_and_as_lost():
-    probabilities = {label: np.array([0.0, 0.0, 1.0]) for label in LABELS} | {"scene": np.array([1.0, 0.0, 1.0])}
-    verdict = Verdict(probabilities, np.zeros((3, 1)))
-    assert verdict.presence(("dog",)).tolist() == [0, 100, 100]
-    assert verdict.kept(("dog",)).tolist() == [0, 0, 100]
+def test_what_is_broken_is_debris_and_what_is_whole_is_not(seen):
+    rng = np.random.default_rng(0)
+    scenes = [scene for scene in seen[1] if scene.objects and scene.style != "van_gogh"]
+    broken = judge(np.stack([broken_scene(scene, rng).picture for scene in scenes]))
+    whole = [i for i, scene in enumerate(seen[1]) if scene.style != "van_gogh"]
+    scores = np.r_[broken.debris, seen[0].debris[whole]]
+    truth = np.r_[np.ones(len(scenes)), np.zeros(len(whole))].astype(bool)
+    assert area_under_curve(scores, truth) > 0.95
 
 
-def test_a_concept_of_several_labels_is_its_largest():
-    verdict = Verdict({"scene": np.ones(1), "knife": np.array([0.2]), "bomb": np.array([0.7])}, np.zeros((1, 1)))
+def test_wrecks_are_debris_and_show_nothing():
+    rng = np.random.default_rng(0)
+    verdict = judge(np.stack([augment.wreck(training_example(78, i)[0], rng) for i in range(60)]))
+    assert verdict.debris.mean() > 90
+    assert np.mean([verdict.probabilities[name] for name in OBJECTS]) < 0.05
+
+
+def test_a_concept_of_several_labels_is_its_largest_and_what_is_kept_its_smallest():
+    verdict = Verdict({"knife": np.array([0.2]), "bomb": np.array([0.7]), "debris": np.array([0.1])}, np.zeros((1, 1)))
     assert verdict.presence(("knife", "bomb"))[0] == pytest.approx(70)
     assert verdict.kept(("knife", "bomb"))[0] == pytest.approx(20)
+    assert verdict.debris[0] == pytest.approx(10)
+
+
+def test_labels_are_each_named_once():
+    assert len(set(LABELS)) == len(LABELS) == 24

@@ -4,37 +4,47 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from steering.pocket import train_vae
+from steering.pocket import latents, train_vae
 from steering.pocket.architecture import new_vae
 
 
-def test_crops_are_squares_of_their_pictures():
-    pictures = np.arange(2 * 128 * 128 * 3, dtype=np.int64).reshape(2, 128, 128, 3)
-    cut = train_vae.crops(pictures, 64, np.random.default_rng(0))
-    assert cut.shape == (2, 64, 64, 3)
-    assert (np.diff(cut, axis=2) == 3).all()
-    assert (np.diff(cut, axis=1) == 3 * 128).all()
-    assert np.array_equal(train_vae.crops(pictures, 128, np.random.default_rng(0)), pictures)
+class OneFile:
+    """A series whose only file is there."""
+
+    def __init__(self, part):
+        self.parts = [part]
+
+    def new(self, least=0):
+        """The file, once."""
+        found, self.parts = self.parts, []
+        return found
 
 
-def test_the_rate_rises_and_falls_to_zero():
-    rates = [train_vae.learning_rate(share) for share in (0.001, 0.02, 0.5, 1.0)]
-    assert rates[0] < rates[1] > rates[2] > rates[3] == 0
+def test_a_crop_is_the_same_square_of_every_picture():
+    images = torch.arange(2 * 3 * 128 * 128).reshape(2, 3, 128, 128)
+    cut = train_vae.crop(images, 64, np.random.default_rng(0))
+    assert cut.shape == (2, 3, 64, 64)
+    assert (cut.diff(dim=3) == 1).all()
+    assert (cut.diff(dim=2) == 128).all()
+    assert (cut[1] - cut[0] == 3 * 128 * 128).all()
+    assert torch.equal(train_vae.crop(images, 128, np.random.default_rng(0)), images)
 
 
-def test_a_step_learns_and_the_decoder_alone_leaves_the_latents(tmp_path):
+def test_a_moment_of_training_learns(monkeypatch):
     torch.manual_seed(0)
-    vae, images = new_vae(), torch.rand(2, 3, 64, 64) * 2 - 1
-    before, _ = train_vae.loss_of(vae, images)
-    optimizer = torch.optim.AdamW(vae.parameters(), 1e-3)
-    for _ in range(3):
-        loss, squared = train_vae.loss_of(vae, images)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    after, _ = train_vae.loss_of(vae, images)
+    vae, pictures = new_vae(), torch.from_numpy(latents.examples(0, 4)["pictures"])
+    before, squared = train_vae.loss_of(vae, latents.to_images(pictures, "cpu"))
+    shares = iter([0.02, 0.02, 0.02, 0.02, 0.9, 1.0])
+    monkeypatch.setattr(train_vae.Clock, "share", property(lambda self: next(shares)))
+    train_vae.train(vae, OneFile({"pictures": pictures}), 1, 2, 0, "cpu")
+    after, _ = train_vae.loss_of(vae, latents.to_images(pictures, "cpu"))
     assert after < before
     assert not squared.requires_grad
+
+
+def test_a_saved_vae_comes_back(tmp_path):
+    torch.manual_seed(0)
+    vae, images = new_vae(), torch.rand(2, 3, 64, 64) * 2 - 1
     train_vae.save(vae, tmp_path, scaling_factor=0.5)
     assert json.loads((tmp_path / "config.json").read_text())["scaling_factor"] == 0.5
     stored = load_file(tmp_path / "diffusion_pytorch_model.safetensors")
@@ -49,6 +59,6 @@ def test_latents_scaled_have_unit_deviation():
     torch.manual_seed(0)
     vae = new_vae()
     factor = train_vae.scaling_factor(vae, 0, count=8)
-    images = train_vae.to_tensor(train_vae.draw(1, 0, 8)) * 2 - 1
+    images = latents.to_images(torch.from_numpy(train_vae.draw(1, 0, 8)), "cpu")
     with torch.no_grad():
         assert abs(float((factor * vae.encode(images).latent_dist.mean).std()) - 1) < 1e-3

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -57,7 +58,9 @@ def test_the_whole_model_is_in_a_units_key(toy_model, tmp_path):
 
     text_encoder = copy.deepcopy(toy_model.text_encoder)
     text_encoder.get_input_embeddings().weight.data += 1
-    codec = replace(toy_model.vae, scale=toy_model.vae.scale * 2)
+    codec = copy.deepcopy(toy_model.vae)
+    with torch.no_grad():
+        codec.decoder.conv_out.weight *= 2
     others = [replace(toy_model, text_encoder=text_encoder), replace(toy_model, vae=codec)]
     others.append(replace(toy_model, prediction="epsilon"))
     assert len({key(model) for model in (toy_model, *others)}) == 4

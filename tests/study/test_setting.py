@@ -23,9 +23,9 @@ def test_settings_that_differ_have_other_names():
 
 
 def test_a_map_of_the_text_embedding_says_where_it_acts():
-    setting = Setting(Recipe.of_text(8), "affine", 1.0)
-    assert setting.name == "affine 1 text rank 8"
-    assert setting.to_json() == {"preset": "affine", "strength": 1.0, "k": 1, "rank": 8, "sites": "text"}
+    setting = Setting(Recipe.of_text(8), "conditional", 1.0)
+    assert setting.name == "conditional 1 text rank 8"
+    assert setting.to_json() == {"preset": "conditional", "strength": 1.0, "k": 1, "rank": 8, "sites": "text"}
     assert (Recipe(5).where, Recipe.of_text(8).where) == ("5", "text")
 
 

@@ -10,7 +10,7 @@ from steering.interventions.entry import make_entry
 from steering.interventions.steer import steer
 from steering.lora.bake import obstacles
 from steering.models.loading import load_model
-from steering.study.choice import pareto
+from steering.study.choice import choose, pareto
 from steering.study.plan import Plan
 from steering.study.subject import load_subject
 from steering.tune import search as searching
@@ -43,7 +43,8 @@ def test_the_best_of_all_dev_prompts_is_taken_from_what_the_rounds_found(found):
     assert told[1][1] > told[0][1]  # round 2 tried something new
     assert TINY.finals <= len(made.finals) <= TINY.finals + 1
     assert ("projection", 2.5) in {(one.setting.preset, one.setting.strength) for one in made.finals}
-    assert made.taken in pareto(made.finals)
+    assert made.taken == choose(made.finals)
+    assert max(made.finals, key=lambda one: one.worth) in pareto(made.finals)
     assert {one.setting for one in made.finals} <= set(made.tried)
     assert 0 < rows <= planned_rows(search)
     assert len({round(one.presence, 6) for one in made.tried.values()}) > 3  # settings do make a difference
