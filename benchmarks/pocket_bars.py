@@ -162,6 +162,22 @@ def against_the_eye(name: str) -> None:
         )
 
 
+def clean_by_eye() -> None:
+    """Percent of the labelled pictures that are clean by eye, mean of both passes, as a table in Markdown."""
+    shares: dict[str, list[str]] = {}
+    for name in evaluated("pocket"):
+        with (LABELLED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for setting in sorted({row["setting"] for row in rows}):
+            flags = [
+                row[label] == "1" for row in rows if row["setting"] == setting for label in ("clean", "clean_again")
+            ]
+            shares.setdefault(setting, []).append(f"{100 * np.mean(flags):.0f}")
+    print("| setting |", " | ".join(evaluated("pocket")), "|\n|" + "---|" * (1 + len(evaluated("pocket"))))
+    for setting, values in sorted(shares.items(), key=lambda item: -sum(map(int, item[1]))):
+        print("|", setting, "|", " | ".join(values), "|")
+
+
 def kappa(one: np.ndarray, other: np.ndarray) -> float:
     """Cohen's kappa of two passes of flags ``bool [N]``."""
     chance = one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean())
@@ -205,6 +221,7 @@ def main() -> None:
     print("judge against the eye")
     for name in evaluated("pocket"):
         against_the_eye(name)
+    clean_by_eye()
 
 
 if __name__ == "__main__":
