@@ -89,8 +89,8 @@ def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
     ways = {
         "original": None,
         "suppress dog": steered(dog.entry(strength=1, preset="lora")),
-        "replace at the dog's eight best sites a step": steered(
-            make_entry(vector("dog"), strength=1, preset="precise", mode="replace", target=cat)
+        "replace at the dog's eight best sites": steered(
+            make_entry(vector("dog_lora"), strength=1, preset="precise", mode="replace", target=cat)
         ),
         "replace, precise 1": steered(dog.entry(strength=1, preset="precise", mode="replace", target=cat)),
         "replace, lora 1": steered(dog.entry(strength=1, preset="lora", mode="replace", target=cat)),
@@ -157,7 +157,7 @@ def picture(some: Callable[[str, str], list[Prompt]], path: Path) -> None:
     added = style.entry(strength=1, preset="projection", mode="add")
     columns = {
         "original": [],
-        "suppress dog": [make_entry(vector("dog_lora"))],
+        "suppress dog": [make_entry(vector("dog"))],
         "dog to cat": [replaced],
         "add Van Gogh": [added],
         "both": [replaced, added],
