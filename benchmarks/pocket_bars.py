@@ -24,7 +24,8 @@ from steering.pocket.captions import CAPTIONS, sentence
 from steering.pocket.clip import image_features, text_features
 from steering.pocket.debris import WAYS, broken_scene
 from steering.pocket.judge import judge
-from steering.pocket.latents import load_vae, to_images
+from steering.pocket.latents import load_vae
+from steering.pocket.tensors import to_images
 from steering.pocket.train_vae import draw
 from steering.pocket.world import BACKGROUNDS, OBJECTS, Scene
 
@@ -135,10 +136,15 @@ def share(rows: list[dict[str, float]], wanted: list[tuple[str, ...]]) -> float:
     return 100 * float(np.mean([all(row[name] > 0.5 for name in names) for row, names in shown]))
 
 
+def labels_of(name: str) -> list[dict[str, str]]:
+    """The labelled pictures of a concept, a row each."""
+    with (LABELLED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def against_the_eye(name: str) -> None:
     """AUROC of the judge's three answers on labelled pictures, and how far two passes over them agree."""
-    with (LABELLED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = labels_of(name)
     with Image.open(LABELLED / f"{name}.webp") as sheet:
         cells = np.asarray(sheet.convert("RGB"))
     lines = cells.reshape(cells.shape[0] // SIZE, SIZE, cells.shape[1] // SIZE, SIZE, 3).swapaxes(1, 2)
@@ -166,8 +172,7 @@ def clean_by_eye() -> None:
     """Percent of the labelled pictures that are clean by eye, mean of both passes, as a table in Markdown."""
     shares: dict[str, list[str]] = {}
     for name in evaluated("pocket"):
-        with (LABELLED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = labels_of(name)
         for setting in sorted({row["setting"] for row in rows}):
             flags = [
                 row[label] == "1" for row in rows if row["setting"] == setting for label in ("clean", "clean_again")

@@ -18,7 +18,7 @@ from .comfy_steering import with_entry
 from .sockets import NamedPairs, Vector
 
 PRESET, DIRECTION, RANK = "conditional", "affine", 8
-"""What the embedded model's concepts chose on their dev prompts."""
+"""What leaves the embedded model's pictures clean, see docs/removal.md."""
 
 
 class Quick(io.ComfyNode):

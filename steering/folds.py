@@ -10,6 +10,11 @@ from .errors import SteeringError
 FOLDS = 5
 
 
+def fold_numbers(count: int, folds: int = FOLDS) -> Tensor:
+    """The fold of every pair ``[N]``, in turn."""
+    return torch.arange(count) % min(folds, count)
+
+
 def folds_of(count: int, folds: int = FOLDS) -> list[tuple[Tensor, Tensor]]:
     """(pairs to learn from, pairs held out) as bool ``[N]``; every pair is held out once.
 
@@ -18,5 +23,5 @@ def folds_of(count: int, folds: int = FOLDS) -> list[tuple[Tensor, Tensor]]:
     """
     if count < 2:
         raise SteeringError(f"{count} pair cannot be held out and learned from; capture at least two")
-    fold = torch.arange(count) % min(folds, count)
+    fold = fold_numbers(count, folds)
     return [(fold != number, fold == number) for number in range(min(folds, count))]

@@ -74,7 +74,8 @@ def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
     """
     tokens = x.float()
     displacement = tokens @ rows.readouts.T - rows.offsets  # [..., J]
-    if settings.gate == "prompt" and rows.condition is not None:
+    if settings.gate == "prompt":
+        assert rows.condition is not None  # entries without one are refused where they are made
         displacement = displacement * holds(tokens, rows.condition)[..., None]
     elif settings.gate != "all":
         displacement = displacement * (displacement[..., rows.leads] > 0)

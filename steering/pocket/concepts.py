@@ -246,7 +246,7 @@ def main() -> None:
         for which in ("dev", "test"):
             write_text(
                 folder / f"{which}.csv",
-                to_csv(["role", "prompt", "shows", "rest", "phrase"], prompt_rows(concept, which)),
+                to_csv(COLUMNS, prompt_rows(concept, which)),
             )
         about = {
             "name": concept.name,

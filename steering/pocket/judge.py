@@ -19,11 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from .styles import STYLES
-from .tensors import to_tensor
+from .tensors import stored_weights, to_tensor
 from .world import BACKGROUNDS, OBJECTS
 
 LABELS = (*OBJECTS, *STYLES, *BACKGROUNDS, "debris")
@@ -91,7 +90,7 @@ class Verdict:
 def load_judge() -> JudgeNetwork:
     """The trained judge, on the CPU in float32."""
     network = JudgeNetwork()
-    network.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()}, strict=False)
+    network.load_state_dict(stored_weights(WEIGHTS), strict=False)
     return network.eval()
 
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from . import world
 from .architecture import new_vae
+from .tensors import stored_weights, to_images
 
 TOKENIZER = Path(__file__).parent.parent / "models" / "sd15" / "tokenizer"
 CAPTIONS = 8
 """Captions of a picture."""
 LENGTH = 77
+VAE_FILE = "diffusion_pytorch_model.safetensors"
 
 
 def tokenizer() -> Any:
@@ -40,9 +41,7 @@ def examples(first: int, count: int, seed: int = 0, more: str = "") -> dict[str,
     pictures, texts = [], []
     for index in range(first, first + count):
         rng = np.random.default_rng((seed, index, 0))
-        scene = world.sample(rng)
-        while more and index % 2 and more not in scene.objects:
-            scene = world.sample(rng)
+        scene = world.sample(rng, holding=more if index % 2 else "")
         pictures.append(world.draw(scene, rng))
         texts += [world.caption(scene, np.random.default_rng((seed, index, 1, turn))) for turn in range(CAPTIONS)]
     return {"pictures": np.stack(pictures), "tokens": token_ids(texts, tokenizer()).reshape(count, CAPTIONS, LENGTH)}
@@ -51,15 +50,9 @@ def examples(first: int, count: int, seed: int = 0, more: str = "") -> dict[str,
 def load_vae(folder: Path, device: str) -> tuple[Any, float]:
     """The VAE of a folder, for encoding and decoding alone, and its scaling factor."""
     vae = new_vae()
-    stored = load_file(folder / "diffusion_pytorch_model.safetensors")
-    vae.load_state_dict({name: value.float() for name, value in stored.items()})
+    vae.load_state_dict(stored_weights(folder / VAE_FILE))
     factor = json.loads((folder / "config.json").read_text(encoding="utf-8"))["scaling_factor"]
     return vae.eval().requires_grad_(False).to(device, memory_format=torch.channels_last), factor
-
-
-def to_images(pictures: Tensor, device: str) -> Tensor:
-    """Pictures ``uint8 [N, H, W, 3]`` to ``float32 [N, 3, H, W]`` in -1 to 1, channels last."""
-    return pictures.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @torch.no_grad()

@@ -22,13 +22,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..schedule import NoiseSchedule
 from . import architecture, captions, latents
 from .pace import Clock, trapezoid
 from .series import Series
+from .tensors import stored_weights
 
 EMA_DECAY = 0.999
 CAPTION_DROPOUT = 0.1
@@ -106,7 +108,7 @@ class Trainer:
         parts = {"unet": UNET_FILE, "text_encoder": TEXT_FILE}
         for name, file in parts.items():
             if (folder / file).exists():
-                weights = {key: value.float() for key, value in load_file(folder / file).items()}
+                weights = stored_weights(folder / file)
                 for model in (self.model, self.average):
                     getattr(model, name).load_state_dict(weights, strict=False)
         table = next(p for n, p in self.model.text_encoder.named_parameters() if n.endswith(EMBEDDING))
@@ -162,10 +164,8 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.done += self.size
-        decay = min(EMA_DECAY, self.done / (self.done + 10 * self.size))
-        with torch.no_grad():
-            for mean, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                mean.lerp_(now, 1 - decay)
+        average = get_ema_multi_avg_fn(min(EMA_DECAY, self.done / (self.done + 10 * self.size)))
+        average(list(self.average.parameters()), list(self.model.parameters()), 0)
         return loss.detach()
 
     def run(self, pictures: Series, minutes: float, cooling: float, save_minutes: float) -> None:

@@ -25,9 +25,9 @@ from . import augment, captions, latents, world
 from .clip import EMBEDDING, new_clip, pack, tokenize
 from .debris import broken_scene
 from .judge import LABELS, JudgeNetwork
-from .latents import to_images
 from .pace import Clock, cosine
 from .series import Series
+from .tensors import to_images
 
 VARIETY = 2.0
 """The evaluators see sizes, places and angles vary twice as much as the generator."""

@@ -17,15 +17,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from . import latents, world
 from .architecture import VAE, new_vae
 from .backgrounds import SIZE
-from .latents import to_images
+from .latents import VAE_FILE
 from .pace import Clock, cosine
 from .series import Series
+from .tensors import stored_weights, to_images
 
 LEARNING_RATE = 1.5e-3
 CROP = 64
@@ -34,7 +35,6 @@ WHOLE = 0.3
 KL = 2e-4
 SERIES = 2000
 """Offset that keeps the pictures that measure apart from those that train."""
-WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def draw(seed: int, first: int, count: int) -> np.ndarray:
@@ -115,7 +115,7 @@ def save(vae: Any, folder: Path, **settings: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.half().contiguous() for name, value in vae.state_dict().items()}
     save_file(state, folder / "tmp.safetensors", metadata={"format": "pt"})
-    os.replace(folder / "tmp.safetensors", folder / WEIGHTS)
+    os.replace(folder / "tmp.safetensors", folder / VAE_FILE)
     config = {"_class_name": "AutoencoderKL", **VAE, **settings}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
@@ -134,9 +134,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     vae = new_vae()
-    if (options.out / WEIGHTS).exists():
-        stored = load_file(options.out / WEIGHTS)
-        vae.load_state_dict({name: value.float() for name, value in stored.items()})
+    if (options.out / VAE_FILE).exists():
+        vae.load_state_dict(stored_weights(options.out / VAE_FILE))
     vae.to(options.device, memory_format=torch.channels_last)
     with Series(options.pictures, latents.examples, options.files, options.processes) as pictures:
         train(vae, pictures, options.minutes, options.batch, options.seed, options.device)

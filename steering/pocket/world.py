@@ -67,10 +67,11 @@ class Scene:
         return any((name, self.background, self.style) in HELD_OUT for name in self.objects)
 
 
-def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
+def sample(rng: np.random.Generator, held_out: bool = False, holding: str = "") -> Scene:
     """A random scene, with the shares of `COUNTS`, `STYLED` and `SMALL`.
 
-    ``held_out`` asks for a scene with a combination that training never shows, instead of one without.
+    ``held_out`` asks for a scene with a combination that training never shows, instead of one without; ``holding``
+    for one that holds a kind.
     """
     while True:
         count = rng.choice(len(COUNTS), p=COUNTS)
@@ -80,7 +81,7 @@ def sample(rng: np.random.Generator, held_out: bool = False) -> Scene:
             style=str(rng.choice(LOOKS, p=STYLED)),
             small=bool(count == 1 and rng.random() < SMALL),
         )
-        if scene.held_out == held_out:
+        if scene.held_out == held_out and (not holding or holding in scene.objects):
             return scene
 
 

@@ -173,10 +173,7 @@ def all_targets(plan: Plan, prompts: Sequence[Sequence[Prompt]]) -> Plan:
 def tried(plan: Plan) -> list[Setting]:
     """Every setting that is compared on dev first: those of one direction, and maps of the text embedding."""
     return [
-        *(
-            Setting(Recipe.of_text(rank), "conditional", get_preset("conditional").default_strength)
-            for rank in plan.maps
-        ),
+        *(Setting.of_map(rank) for rank in plan.maps),
         *(
             Setting(Recipe(k), preset, strength)
             for preset, some in plan.presets.items()

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..interventions.presets import get_preset
 from ..sites import TEXT_KIND
 from ..vectors.build import Time
 
 ALL = (0.0, 1.0)
 """The whole schedule, as shares of it."""
+MAP_PRESET = "conditional"
+"""How maps of the text embedding are applied."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class Setting:
     preset: str
     strength: float
     window: tuple[float, float] = ALL
+
+    @classmethod
+    def of_map(cls, rank: int) -> Setting:
+        """The affine map of the text embedding, of a rank, as it is usually applied."""
+        return cls(Recipe.of_text(rank), MAP_PRESET, get_preset(MAP_PRESET).default_strength)
 
     @property
     def recipe(self) -> Recipe:

@@ -15,7 +15,7 @@ from ..directions.backgrounds import get_background
 from ..directions.condition import condition, holds
 from ..directions.methods import CONTRASTS, KEEPING, LATE, READOUTS, Method, get_direction, mean_difference, parse_alpha
 from ..errors import SteeringError
-from ..folds import folds_of
+from ..folds import fold_numbers, folds_of
 from ..scores.navigator import FOLDS, Scores, score
 from ..scores.selection import select
 from ..sites import TEXT, Site
@@ -216,10 +216,15 @@ def _of_the_concept(activations: Activations) -> tuple[Tensor, Activations]:
     length = int(activations.metadata["tokens"])
     sides = activations.tensors[TEXT][:, :, 0].unflatten(1, (length, -1)).transpose(1, 2).double()  # [2, N, T, C]
     rule = condition(*sides)
-    count = sides.shape[1]
-    folds = torch.arange(count) % min(FOLDS, count)
+    folds = fold_numbers(sides.shape[1])
     found = [sides[:, folds == fold][:, holds(sides[0, folds == fold], rule)] for fold in folds.unique()]
     shortest = min(part.shape[1] for part in found)
+    if not shortest:
+        name = activations.metadata.get("concept") or "the pairs"
+        raise SteeringError(
+            f"the text embedding does not tell the positive prompts of {name} "
+            "from the negative ones, since the negatives hold the same words; write negatives without the concept"
+        )
     rows = torch.stack([part[:, :shortest] for part in found], 2).flatten(1, 2)  # [2, rows, C]
     return rule.float(), replace(activations, tensors={TEXT: rows[:, :, None].float().contiguous()})
 

@@ -123,6 +123,13 @@ def test_a_condition_is_kept_in_the_file_and_asked_for_where_it_is_missing(captu
     assert without.digest() != vector.digest()
 
 
+def test_pairs_whose_sides_hold_the_same_words_are_refused(toy_model):
+    swapped = [Pair("a dog at night", "a cat at night"), Pair("a cat at night", "a dog at night")]
+    made = capture(toy_model, swapped, sites="text", concept="dog")
+    with pytest.raises(SteeringError, match="does not tell the positive prompts of dog from the negative ones"):
+        build(made, direction="affine", time="constant")
+
+
 def test_what_makes_no_sense_is_refused(captured, toy_model):
     with pytest.raises(SteeringError, match="captured token by token and alone"):
         capture(toy_model, PAIRS, sites="text,attn2")

@@ -3,7 +3,8 @@ import torch
 
 from steering.pocket.architecture import WEIGHTS
 from steering.pocket.augment import blur, soften, swap_tiles, through_vae, wreck
-from steering.pocket.latents import load_vae, to_images
+from steering.pocket.latents import load_vae
+from steering.pocket.tensors import to_images
 from steering.pocket.world import training_example
 
 PICTURE = training_example(0, 0)[0]
