@@ -61,11 +61,13 @@ def judge_on_unseen(count: int) -> float:
     return 100 * float(np.mean([OBJECTS[i] == name for i, name in zip(best, names, strict=True)]))
 
 
-def as_the_vae_returns(pictures: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Pictures after the VAE, with a little noise in the latents, as `augment.through_vae` has it."""
+def as_the_vae_returns(pictures: np.ndarray, noise: float = 0.15, batch: int = 64) -> np.ndarray:
+    """Pictures after the VAE, with noise in the latents of up to a share, as `augment.through_vae` has it."""
     torch.manual_seed(TEST_SERIES)
     vae, _ = load_vae(WEIGHTS / "vae", "cpu")
-    parts = [augment.through_vae(vae, to_images(part, "cpu")) for part in torch.from_numpy(pictures).split(batch)]
+    parts = [
+        augment.through_vae(vae, to_images(part, "cpu"), noise) for part in torch.from_numpy(pictures).split(batch)
+    ]
     return (127.5 * (torch.cat(parts) + 1)).round().byte().permute(0, 2, 3, 1).numpy()
 
 
@@ -101,7 +103,7 @@ def clip_on_rendered(count: int) -> float:
 def decibels(count: int) -> float:
     """How well the VAE gives new scenes back."""
     pictures = draw(TEST_SERIES, 0, count)
-    back = augment.through_vae(pictures, np.random.default_rng(0), noise=0)
+    back = as_the_vae_returns(pictures, noise=0)
     return float(-10 * np.log10(np.square((back.astype(float) - pictures) / 255).mean()))
 
 
