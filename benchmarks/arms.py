@@ -89,7 +89,7 @@ class Arms:
         vector.save(path)
         entry = vector.entry(strength=strength, preset=preset)
         first, last = (self.study.model.schedule.sigma_to_percent(sigma) for sigma in entry.window)
-        name = preset or vector.recommended.get("preset", DEFAULT_PRESET)
+        name = preset or vector.recommended.preset or DEFAULT_PRESET
         return self._compared(Setting(str(path), name, entry.strength, (first, last)))
 
     def _compared(self, setting: Setting | None) -> Compared:

@@ -32,7 +32,7 @@ def compared(model: steering.DiffusionModel, vector: steering.SteeringVector, op
     activations = capture_of(model, name, options.work)
     test = Arms(model, name, "test", (options.prompts,) * 3, options.work)
     tuned = test.steered(vector, None, None)
-    advice = {key: value for key, value in vector.metadata["recommended"].items() if key != "tuned"}
+    advice = dict(vector.recommended.to_json())
     print(f"\n**{name}**, tuned: {vector.metadata['recommended']['tuned']['setting']} {advice}\n")
     print("| setting | presence | siblings lose | unrelated lose |\n|---|---|---|---|")
     print(f"| original | {test.unsteered().cells().split(' | ')[0]} |  |  |")

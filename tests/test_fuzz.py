@@ -11,6 +11,7 @@ import struct
 import sys
 import time
 import warnings
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from steering.models.text import chunks, weighted
 from steering.scores.navigator import Scores, score
 from steering.study.folder import belongs
 from steering.vectors.build import build
+from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import SteeringVector, recommend
 
 from .conftest import steering
@@ -51,7 +53,7 @@ def files(tmp_path_factory):
     activations = planted([5, 1, 3], steps=3, width=8, pairs=10)
     activations.save(folder / "activations.safetensors")
     score(activations).save(folder / "scores.json")
-    vector = recommend(build(activations, top_k=2), preset="precise", strength=1.0, window=[None, 0.5])
+    vector = recommend(build(activations, top_k=2), Recommendation("precise", 1.0, (inf, 0.5)))
     vector.save(folder / "vector.safetensors")
     write_tensors(folder / "lora.safetensors", {"lora_unet_x": torch.ones(2, 2)}, "lora", 1, {"concept": "x"})
     (folder / "pairs.csv").write_text('positive,negative\na dog,a cat\n"a, dog",b\n', encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import steering
 from steering.models.sampling import CaptureSettings
+from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import recommend
 
 FOLDER = Path(__file__).parent.parent / "vectors"
@@ -18,7 +19,7 @@ LINEAR = "attn1,attn2,ff"
 
 
 def save(vector: steering.SteeringVector, name: str, preset: str, strength: float = 1.0) -> None:
-    recommend(vector, preset=preset, strength=strength).save(FOLDER / f"pocket_{name}.safetensors")
+    recommend(vector, Recommendation(preset, strength)).save(FOLDER / f"pocket_{name}.safetensors")
     print(f"pocket_{name}: {len(vector.sites)} sites")
 
 

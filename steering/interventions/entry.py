@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +11,8 @@ from torch import Tensor
 from ..checks import check_finite
 from ..errors import SteeringError
 from ..sites import TEXT, Site
-from ..vectors.vector import MOST_STRENGTH, SteeringVector
+from ..vectors.recommendation import MOST_STRENGTH, Recommendation
+from ..vectors.vector import SteeringVector
 from .operators import INTERVENTIONS, Mode, Rows
 from .presets import Settings, get_preset
 
@@ -183,15 +183,13 @@ def make_entry(
         mask: where in the picture, ``[M, H, W]``; None means everywhere.
         target: the vector that takes this one's place, under mode ``replace``.
     """
-    advice: Mapping[str, Any] = vector.recommended
-    name = preset or advice.get("preset", DEFAULT_PRESET)
+    advice = vector.recommended
+    name = preset or advice.preset or DEFAULT_PRESET
     chosen = get_preset(name)
-    if mode != "suppress" or advice.get("preset") != name:
-        advice = {}
+    if mode != "suppress" or advice.preset != name:
+        advice = Recommendation()
     if strength is None:
-        advised, usual = advice.get("strength"), chosen.default_strength if mode == "suppress" else 1.0
-        strength = usual if advised is None else float(advised)
-    if window is None:
-        first, last = advice.get("window", ALWAYS)
-        window = (ALWAYS[0] if first is None else float(first), float(last))
+        usual = chosen.default_strength if mode == "suppress" else 1.0
+        strength = usual if advice.strength is None else advice.strength
+    window = window or advice.window or ALWAYS
     return Entry(vector, float(strength), settings or chosen.settings, window, mode, mask, target)

@@ -43,7 +43,7 @@ def evaluation_arms(
     vector = SteeringVector.load(path)
     entry = vector.entry(strength=strength, preset=preset)
     resolve(model.unet, Steering([entry]))
-    name = preset or vector.recommended.get("preset", DEFAULT_PRESET)
+    name = preset or vector.recommended.preset or DEFAULT_PRESET
     first, last = (model.schedule.sigma_to_percent(sigma) for sigma in entry.window)
     setting = Setting(str(path), name, entry.strength, (first, last))
     targets = (plan.test[0], 0, 0)

@@ -34,6 +34,8 @@ from .tables import compared_settings, tables_of
 
 FORMAT = 1
 TEMPLATE = Path(__file__).parent / "study.html.jinja"
+FEWEST_PLACES = 4
+"""Settings that a plot of suppression against its cost is drawn for; two or three are read faster as a table."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,7 @@ def _plots(one: Result, figures: Figures, folder: Path) -> list[tuple[Path, str]
         made.append((folder / "kinds.png", "scores by kind of site"))
         plots.by_kind(one.vectors.scores, made[-1][0])
     lines, points = _pareto(one, figures)
-    if lines or points:
+    if sum(map(len, lines.values())) + len(points) >= FEWEST_PLACES:
         made.append((folder / "pareto.png", "suppression against what it costs"))
         comparisons.curves(lines, points, made[-1][0], f"{name}: presence left against retention lost")
     rows = {arm: (part.presence.mean, part.presence.low, part.presence.high) for arm, part in figures.items()}

@@ -111,7 +111,8 @@ class Study:
     def _keep_chosen(self, prepared: Prepared, choice: Choice) -> None:
         """Write the chosen vector with its recommendation, for use elsewhere."""
         name, chosen = prepared.subject.name, choice.chosen
-        vector = recommend(prepared.vectors.get(chosen.recipe), preset=chosen.preset, strength=chosen.strength)
+        advice = chosen.recommendation(self.model.schedule)
+        vector = recommend(prepared.vectors.get(chosen.recipe), advice)
         vector.save(self.out / name / f"{name}.safetensors")
 
     # --- capture, score ---

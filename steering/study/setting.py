@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..interventions.presets import get_preset
+from ..schedule import NoiseSchedule
 from ..sites import TEXT_KIND
 from ..vectors.build import Time
+from ..vectors.recommendation import Recommendation
 
 ALL = (0.0, 1.0)
 """The whole schedule, as shares of it."""
@@ -93,6 +95,11 @@ class Setting:
         if isinstance(self.vector, str):
             raise TypeError(f"the vector of {self.vector} was made elsewhere")
         return self.vector
+
+    def recommendation(self, schedule: NoiseSchedule) -> Recommendation:
+        """It as a vector's file says it, in a model's noise levels."""
+        first, last = (schedule.percent_to_sigma(share) for share in self.window)
+        return Recommendation(self.preset, self.strength, None if self.window == ALL else (first, last))
 
     @property
     def name(self) -> str:

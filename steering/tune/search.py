@@ -17,7 +17,7 @@ from ..study.choice import Outcome, choose, pareto, promising
 from ..study.plan import Counts, Plan
 from ..study.results import Prepared
 from ..study.run import Study
-from ..study.setting import ALL, Setting
+from ..study.setting import Setting
 from ..study.subject import Subject
 from ..vectors.vector import SteeringVector, recommend
 from .space import LADDER, first_round, neighbours
@@ -135,13 +135,9 @@ class Search:
     def vector(self, found: Found, taken: Outcome | None = None) -> SteeringVector:
         """The vector of an outcome (the one taken), with its setting as the file's recommendation."""
         outcome = taken or found.taken
-        setting = outcome.setting
-        first, last = (self.study.model.schedule.percent_to_sigma(share) for share in setting.window)
-        advice: dict[str, Any] = {"preset": setting.preset, "strength": setting.strength}
-        if setting.window != ALL:
-            advice["window"] = [None if first == float("inf") else first, last]
-        made = found.prepared.vectors.get(setting.recipe)
-        return recommend(made, **advice, tuned=_figures(outcome) | {"dev": list(self.budget.all)})
+        advice = outcome.setting.recommendation(self.study.model.schedule)
+        made = found.prepared.vectors.get(outcome.setting.recipe)
+        return recommend(made, advice, tuned=_figures(outcome) | {"dev": list(self.budget.all)})
 
 
 def search_of(

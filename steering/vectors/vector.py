@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_levels, check_mapping, check_numbers, check_source, some_of
+from ..checks import check_levels, check_mapping, check_numbers, check_source, some_of
 from ..errors import SteeringError
 from ..files import named, read_tensors, write_tensors
 from ..sites import Site, sort_sites
+from .recommendation import Recommendation
 
 if TYPE_CHECKING:
     from ..interventions.entry import Entry
@@ -25,8 +26,6 @@ NOTHING = 1e-5
 """A gap smaller than this share of the negative mean is none."""
 OPTIONAL = ("threshold", "readout", "certainty", "condition")
 """Tensors of a site that need not be there."""
-MOST_STRENGTH = 100.0
-"""The largest strength that may be recommended or asked for; the study's is 2.5."""
 ORTHONORMAL = 1e-3
 """How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
 
@@ -137,9 +136,9 @@ class SteeringVector:
         return str(self.metadata.get("model", {}).get("family") or "")
 
     @property
-    def recommended(self) -> Mapping[str, Any]:
+    def recommended(self) -> Recommendation:
         """Preset, strength and window that the file recommends; see `recommend`."""
-        return self.metadata.get("recommended", {})
+        return Recommendation.from_json(self.metadata.get("recommended", {}))
 
     def entry(self, **how: Any) -> Entry:
         """This vector with the way it is applied, for `steering.steer`; see `steering.interventions.entry.make_entry`.
@@ -269,30 +268,22 @@ def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
 def _check_metadata(metadata: Mapping[str, Any], active_sigmas: Tensor) -> None:
     """Refuse metadata that would fail, or steer beyond reason, only when they are used."""
     check_source(metadata)
-    advice = check_mapping(metadata.get("recommended", {}), "the recommended setting")
-    if not isinstance(advice.get("preset", ""), str):
-        raise SteeringError(f"the recommended preset {advice['preset']!r} must be a name")
-    if "strength" in advice:
-        check_finite(advice["strength"], "the recommended strength", MOST_STRENGTH)
-    if "window" not in advice:
-        return
-    window = advice["window"]
-    if not isinstance(window, list | tuple) or len(window) != 2:
-        raise SteeringError(f"the recommended window {window!r} must be a first and a last noise level")
-    first = float("inf") if window[0] is None else check_finite(window[0], "the recommended window's first noise level")
-    last = check_finite(window[1], "the recommended window's last noise level")
-    if not ((active_sigmas <= first) & (active_sigmas >= last)).any():
+    window = Recommendation.from_json(metadata.get("recommended", {})).window
+    if window is not None and not ((active_sigmas <= window[0]) & (active_sigmas >= window[1])).any():
         raise SteeringError(
-            f"the recommended window from {first:g} to {last:g} holds none of the vector's noise levels, "
+            f"the recommended window from {window[0]:g} to {window[1]:g} holds none of the vector's noise levels, "
             f"{float(active_sigmas[0]):.3g} to {float(active_sigmas[-1]):.3g}; tune it again"
         )
 
 
-def recommend(vector: SteeringVector, **recommendation: Any) -> SteeringVector:
-    """The same vector with recommendations in its metadata.
+def recommend(vector: SteeringVector, advice: Recommendation, **about: Any) -> SteeringVector:
+    """The same vector with a recommendation in its file.
 
-    ``preset``, ``strength`` and ``window`` (first and last noise level, the first None for the very start) are what
-    `steering.interventions.entry.make_entry` takes where its user leaves them open.
+    Args:
+        vector: the vector.
+        advice: what `steering.interventions.entry.make_entry` takes where its user leaves preset, strength and window
+            open; what it leaves open itself stays as the vector has it.
+        about: how that was found, for readers.
     """
-    merged = {**vector.metadata.get("recommended", {}), **recommendation}
+    merged = {**vector.metadata.get("recommended", {}), **advice.to_json(), **about}
     return replace(vector, metadata={**vector.metadata, "recommended": merged})

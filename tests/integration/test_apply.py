@@ -1,9 +1,12 @@
 """Apply Steering in a real ComfyUI does what the command line does, and nothing else."""
 
+import math
+
 import pytest
 import torch
 
 from steering.interventions.steer import steer
+from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import recommend
 
 from .conftest import SAME, gap, internals
@@ -82,7 +85,7 @@ def test_a_window_limits_where_it_acts(graph, vector, plain):
 
 def test_a_recommended_window_is_taken_where_nothing_else_is_said(graph, headless, vector, plain):
     level = headless.model.schedule.percent_to_sigma(0.3)
-    advised = recommend(vector, preset="projection", strength=2.5, window=[None, level])
+    advised = recommend(vector, Recommendation("projection", 2.5, (math.inf, level)))
     early = graph.sample(graph.apply(vector, 2.5, end=0.3))
     taken = graph.sample(graph.apply(advised, 2.5, "recommended"))
     assert torch.equal(taken, early)

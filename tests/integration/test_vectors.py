@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import recommend
 
 
@@ -18,7 +19,7 @@ def folder(comfy, tmp_path, monkeypatch):
 
 
 def test_a_users_vector_loads_with_its_recommendation(comfy, folder, vector):
-    recommend(vector, preset="selective", strength=3.0).save(folder / "mine.safetensors")
+    recommend(vector, Recommendation("selective", 3.0)).save(folder / "mine.safetensors")
     options = comfy.SteeringLoadVector.INPUT_TYPES()["required"]["vector_name"]
     assert "mine.safetensors" in str(options)
     loaded, strength, provenance = comfy.SteeringLoadVector.execute("mine.safetensors").args

@@ -6,6 +6,7 @@ import pytest
 from steering.study.evaluation import evaluation_arms, pictures_drawn, write_control
 from steering.study.report import write_study
 from steering.study.results import Result
+from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import SteeringVector, recommend
 
 from .conftest import TINY, new_study, subjects
@@ -16,7 +17,7 @@ def vector(finished, tmp_path_factory):
     """A vector file with a recommendation of its own."""
     from steering.study.setting import Recipe
 
-    made = recommend(finished.measured[0].vectors.get(Recipe(2)), preset="casteer", strength=1.5)
+    made = recommend(finished.measured[0].vectors.get(Recipe(2)), Recommendation("casteer", 1.5))
     path = tmp_path_factory.mktemp("vector") / "v.safetensors"
     made.save(path)
     return path

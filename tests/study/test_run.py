@@ -15,6 +15,7 @@ from steering.study.plan import OTHER_SEED, planned
 from steering.study.queue import Crew
 from steering.study.report import write_study
 from steering.study.subject import check_subjects, load_subject
+from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import SteeringVector
 
 from .conftest import CONCEPTS, TINY, new_study, subjects, together
@@ -51,7 +52,7 @@ def test_what_is_chosen_is_chosen_on_dev_and_kept_as_a_vector(finished):
         chosen = finished.results["concepts"][one.subject.name]["chosen"]
         assert chosen in [outcome.setting.to_json() for outcome in one.choice.finals]
         vector = SteeringVector.load(finished.study.out / one.subject.name / f"{one.subject.name}.safetensors")
-        assert vector.recommended == {"preset": chosen["preset"], "strength": chosen["strength"]}
+        assert vector.recommended == Recommendation(chosen["preset"], chosen["strength"])
 
 
 def test_no_more_rows_than_were_announced(finished):

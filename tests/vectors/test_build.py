@@ -7,6 +7,7 @@ from steering.scores.navigator import score
 from steering.sites import SD15_SITES
 from steering.vectors.build import build
 from steering.vectors.calibration import with_thresholds
+from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import SteeringVector, recommend
 
 
@@ -56,7 +57,7 @@ def test_a_step_without_difference_still_makes_a_legal_file(tmp_path):
 
 def test_recommendations_and_thresholds_make_new_vectors():
     vector = build(planted([5]), top_k=1)
-    advised = recommend(recommend(vector, preset="projection"), strength=2.0)
+    advised = recommend(recommend(vector, Recommendation("projection")), Recommendation(strength=2.0))
     assert advised.metadata["recommended"] == {"preset": "projection", "strength": 2.0}
     assert "recommended" not in vector.metadata
     site = SD15_SITES[0]

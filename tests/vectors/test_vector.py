@@ -1,4 +1,5 @@
 from dataclasses import replace
+from math import inf
 
 import pytest
 import torch
@@ -6,7 +7,8 @@ import torch
 from steering.errors import SteeringError
 from steering.files import write_tensors
 from steering.sites import SD15_SITES, Site
-from steering.vectors.vector import SiteVector, SteeringVector, nearest, recommend
+from steering.vectors.recommendation import Recommendation
+from steering.vectors.vector import SiteVector, SteeringVector, nearest
 
 SITE = Site.parse("in4.attn2")
 
@@ -110,7 +112,7 @@ def test_a_vector_is_shown_in_one_line_and_says_what_it_is():
         sites = {site: part for site in [s for s in SD15_SITES if s.kind == "attn2"][:count]}
         unnamed = SteeringVector(sites, vector.sigmas, vector.active_sigmas)
         assert repr(unnamed) == f"SteeringVector(unnamed, {count} sites: {shown})"
-    assert (vector.concept, vector.family, vector.recommended) == ("dog", "", {"preset": "projection"})
+    assert (vector.concept, vector.family, vector.recommended) == ("dog", "", Recommendation("projection"))
     assert replace(vector, metadata={"model": {"family": "pocket"}}).family == "pocket"
 
 
@@ -136,6 +138,10 @@ def test_whatever_is_no_vector_is_refused_by_the_constructor_itself():
     huge = torch.zeros(levels, 2, width)
     huge[:, 0, :2], huge[:, 1, :2] = 1e30, torch.tensor([1e30, -1e30])
     falling = good.sigmas
+
+    def advised(**advice):
+        return replace(good, metadata={"recommended": advice})
+
     cases = [
         (lambda: bent(direction=nan), "not finite"),
         (lambda: bent(direction=huge, threshold=None, readout=None), "beyond"),
@@ -157,21 +163,22 @@ def test_whatever_is_no_vector_is_refused_by_the_constructor_itself():
         (lambda: replace(good, metadata={"concept": "x" * 1001}), "a text of at most 1000 letters"),
         (lambda: replace(good, metadata={"concept": 7}), "a text of at most 1000 letters"),
         (lambda: replace(good, metadata={"model": {"family": ["sd15"]}}), "family .* must be a text"),
-        (lambda: recommend(good, preset=7), "must be a name"),
-        (lambda: recommend(good, strength="x"), "must be a finite number"),
-        (lambda: recommend(good, strength=float("nan")), "must be a finite number"),
-        (lambda: recommend(good, strength=1e9), "from -100 to 100"),
-        (lambda: recommend(good, strength=10**400), "from -100 to 100"),
+        (lambda: advised(preset=7), "must be a name"),
+        (lambda: advised(strength="x"), "must be a finite number"),
+        (lambda: advised(strength=float("nan")), "must be a finite number"),
+        (lambda: advised(strength=1e9), "from -100 to 100"),
+        (lambda: advised(strength=10**400), "from -100 to 100"),
         (lambda: replace(good, metadata={"concept": "\ud800"}), "no text"),
-        (lambda: recommend(good, window=[1.0]), "a first and a last"),
-        (lambda: recommend(good, window=[float("nan"), 0.0]), "finite"),
-        (lambda: recommend(good, window=[0.1, 5.0]), "holds none of the vector's noise levels"),
-        (lambda: recommend(good, window=[1e5, 1e4]), "holds none of the vector's noise levels"),
+        (lambda: advised(window=[1.0]), "a first and a last"),
+        (lambda: advised(window=[float("nan"), 0.0]), "finite"),
+        (lambda: advised(window=[0.1, 5.0]), "holds none of the vector's noise levels"),
+        (lambda: advised(window=[1e5, 1e4]), "holds none of the vector's noise levels"),
     ]
     for make, words in cases:
         with pytest.raises(SteeringError, match=words):
             make()
-    assert recommend(good, preset="precise", strength=-3, window=[None, 0.0]).recommended["strength"] == -3
+    good = advised(preset="precise", strength=-3, window=[None, 0.0])
+    assert good.recommended == Recommendation("precise", -3.0, (inf, 0.0))
 
 
 def test_a_vector_that_never_acts_is_not_applied():
