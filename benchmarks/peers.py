@@ -1,0 +1,229 @@
+"""Other ways to take a concept out, on the same prompts and seeds: ``uv run python benchmarks/peers.py WORK``.
+
+Every method (`peer_methods/table.py`) is tried with at most four settings on dev prompts, the best by clean removal
+less what other prompts lose is taken, and reported on test prompts and under attacks. WORK keeps pictures and trained
+weights, so that an interrupted run goes on. Prints tables in Markdown and writes one picture a concept.
+"""
+
+import argparse
+import time
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from peer_methods.attacks import ATTACKS, PLAIN, Drawing, as_pictures, draw, draw_over, rewritten
+from peer_methods.learned import Learned, Method
+from peer_methods.table import METHODS
+
+from steering import load_model
+from steering.concepts.prompts import ROLES, evaluated
+from steering.evaluate.clip_score import PocketClip
+from steering.evaluate.metrics import Batch, ClipScore, PixelChange, PocketJudge, judged
+from steering.evaluate.statistics import upper_bound
+from steering.files import replacing
+from steering.models.families import defaults_of
+from steering.plots.pictures import gallery
+from steering.study.choice import Outcome
+from steering.study.figures import matched, removal_figures
+from steering.study.measurements import Measurements, lost, presence
+from steering.study.outcome import outcome_of
+from steering.study.plan import Counts, Plan
+from steering.study.renderer import Item, items_of
+from steering.study.run import Study
+from steering.study.setting import Setting
+from steering.study.subject import load_subject
+from steering.study.table import Table, interval
+from steering.study.vectors import digest
+
+DEV_STEPS = 15
+SHOWN = 8
+"""Pictures of every method in the grid, the first of the test targets, not picked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Latents of prompts, kept in a folder under a hash of what makes them."""
+
+    learned: Learned
+    folder: Path
+    guidance: float
+
+    def latents(
+        self, method: Method, setting: str, items: list[Item], how: Drawing, rest: bool = False
+    ) -> torch.Tensor:
+        """Latents ``[N, c, h, w]`` of prompts under a method; drawn over the original ones where ``how`` says so."""
+        texts, seeds = [item.prompt.rest if rest else item.prompt.text for item in items], [item.seed for item in items]
+        about = [self.learned.model.digest(), self.learned.subject.name, method.name, setting]
+        path = self.folder / f"{digest(about, repr(method.settings[setting]), texts, seeds, repr(how))}.npz"
+        if not path.is_file():
+            below = self.latents(METHODS[0], "", items, PLAIN) if how.over < 1 else None
+            model, started = self.learned.model, time.perf_counter()
+            with torch.no_grad(), method.apply(self.learned, method.settings[setting]):
+                begun = time.perf_counter()
+                if below is None:
+                    made = draw(model, texts, seeds, how, self.guidance)
+                else:
+                    made = draw_over(model, below, texts, seeds, how, self.guidance)
+            took = np.array([begun - started, (time.perf_counter() - begun) / len(texts)])
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, latents=made.numpy(), seconds=took)
+        with np.load(path) as stored:
+            return torch.from_numpy(stored["latents"])
+
+    def measured(
+        self, method: Method, setting: str, items: list[Item], how: Drawing, metrics: list, rest: bool = False
+    ) -> Measurements:
+        """The measurements of pictures, role by role."""
+        columns: dict[str, list[np.ndarray]] = {}
+        for _, group in groupby(items, lambda item: item.prompt.role):
+            some = list(group)
+            images = as_pictures(self.learned.model, self.latents(method, setting, some, how, rest))
+            before = as_pictures(self.learned.model, self.latents(METHODS[0], "", some, replace(how, over=1.0)))
+            batch = Batch(images, before, [item.prompt for item in some], self.learned.concept)
+            for metric in metrics:
+                for name, values in metric.measure(batch).items():
+                    columns.setdefault(name, []).append(np.asarray(values))
+        whole = {name: np.concatenate(values) for name, values in columns.items()}
+        return Measurements(
+            tuple(items),
+            (self.folder,) * len(items),
+            ("",) * len(items),
+            {name: values for name, values in whole.items() if values.ndim == 1},
+            {name: values for name, values in whole.items() if values.ndim == 2},
+        )
+
+
+class Comparison:
+    """All methods on one concept."""
+
+    def __init__(self, learned: Learned, folder: Path, dev: Counts, test: Counts) -> None:
+        self.learned, self.dev, self.test = learned, dev, test
+        guidance = defaults_of(learned.model.family).guidance
+        self.pictures = Pictures(learned, folder / "pictures", guidance)
+        self.metrics = [PocketJudge(), ClipScore(PocketClip()), PixelChange()]
+
+    def items(self, split: str, counts: Counts) -> list[Item]:
+        """Prompts of a split with their seeds."""
+        place = f"{self.learned.subject.name}/{split}"
+        return items_of(place, self.learned.subject.prompts[split], counts, counts, (0,))
+
+    def outcome(self, method: Method, setting: str, split: str, counts: Counts, how: Drawing) -> Outcome:
+        """What a method does."""
+        items = self.items(split, counts)
+        targets = [item for item in items if item.prompt.role == "target"]
+        made = self.pictures.measured(method, setting, items, how, self.metrics)
+        before = self.pictures.measured(METHODS[0], "", items, how, self.metrics)
+        without = self.pictures.measured(METHODS[0], "", targets, how, self.metrics, rest=True)
+        named = Setting(f"{method.name} {setting}", "projection", 0.0)
+        return outcome_of(named, made, before, without)
+
+    def chosen(self, method: Method) -> str:
+        """The setting that is worth most on dev prompts."""
+        if len(method.settings) == 1:
+            return next(iter(method.settings))
+        how = Drawing(DEV_STEPS)
+        worth = {name: self.outcome(method, name, "dev", self.dev, how).worth for name in method.settings}
+        return max(worth, key=lambda name: worth[name])
+
+    def row(self, method: Method, setting: str) -> tuple[list[str], tuple[float, float]]:
+        """A row of the table on test prompts, and the place in the plane of clean removal and retention."""
+        items = self.items("test", self.test)
+        targets = [item for item in items if item.prompt.role == "target"]
+        made = self.pictures.measured(method, setting, items, PLAIN, self.metrics)
+        before = self.pictures.measured(METHODS[0], "", items, PLAIN, self.metrics)
+        without = self.pictures.measured(METHODS[0], "", targets, PLAIN, self.metrics, rest=True)
+        parts = removal_figures(*matched(made, before, "target"), without)
+        losses = {role: lost(*matched(made, before, role)) for role in ROLES[1:]}
+        cells = [f"{part.mean():.1f} (≤ {upper_bound(part):.1f})" for part in losses.values()]
+        others = matched(made, before, "unrelated")
+        gained = (presence(others[0]) - presence(others[1])).mean()
+        shown = [interval(part) for part in (parts.clean, parts.presence, parts.debris, parts.kept)]
+        assert parts.clean is not None and parts.distance is not None
+        kept = 100 - sum(max(float(part.mean()), 0.0) for part in losses.values())
+        return [*shown, f"{100 * parts.distance:.0f}", *cells, f"{gained:.1f}"], (parts.clean.mean, max(kept, 0.0))
+
+    def attacked(self, method: Method, setting: str, count: int) -> list[str]:
+        """Presence of the concept under every attack."""
+        targets = self.items("test", (count, 0, 0))
+        cells = []
+        for attack in ATTACKS:
+            some = [replace(item, prompt=rewritten(self.learned, item.prompt, attack.words)) for item in targets]
+            if attack.words:  # those prompts that it cannot be made of stay out
+                some = [one for one, item in zip(some, targets, strict=True) if one.prompt.text != item.prompt.text]
+            if not some:
+                cells.append("")
+                continue
+            images = as_pictures(self.learned.model, self.pictures.latents(method, setting, some, attack.how))
+            there = judged(images, [item.prompt for item in some], self.learned.concept)["presence"]
+            cells.append(f"{there.mean():.1f}")
+        return cells
+
+    def grid(self, chosen: dict[str, str], path: Path) -> None:
+        """The same prompts under every method."""
+        targets = [item for item in self.items("test", self.test) if item.prompt.role == "target"]
+        columns, model = [], self.learned.model
+        for method in METHODS:
+            latents = self.pictures.latents(method, chosen[method.name], targets, PLAIN)
+            columns.append((method.name, as_pictures(model, latents[:SHOWN])))
+        without = self.pictures.latents(METHODS[0], "", targets, PLAIN, rest=True)
+        columns.insert(1, ("prompt without it", as_pictures(model, without[:SHOWN])))
+        gallery(columns, path, [item.prompt.text for item in targets[:SHOWN]])
+
+
+def hypervolume(places: list[tuple[float, float]]) -> float:
+    """Share of the square of clean removal and retention, 0 to 100 each, that some places dominate."""
+    area, best = 0.0, 0.0
+    for clean, kept in sorted(places, key=lambda place: -place[0]):
+        area += clean * max(kept - best, 0.0)
+        best = max(best, kept)
+    return area / 10_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--concepts", nargs="+", default=evaluated("pocket"))
+    parser.add_argument("--dev", type=int, nargs=3, default=(12, 8, 8), help="dev prompts of each role")
+    parser.add_argument("--test", type=int, nargs=3, default=(50, 25, 25), help="test prompts of each role")
+    parser.add_argument("--attacked", type=int, default=20, help="test targets under each attack")
+    parser.add_argument("--without", nargs="*", default=[], help="methods that are left out")
+    options = parser.parse_args()
+    METHODS[:] = [method for method in METHODS if method.name not in options.without]
+    study = Study(load_model("pocket"), Plan(), options.work, [PocketJudge()])
+    for prepared in study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts]):
+        name = prepared.subject.name
+        folder = options.work / name
+        (folder / "pictures").mkdir(exist_ok=True)
+        learned = Learned(study.model, prepared.subject, prepared.vectors, folder)
+        (a, b, c), (d, e, f) = options.dev, options.test
+        compared = Comparison(learned, folder, (a, b, c), (d, e, f))
+        rows, attacks, places, chosen = [], [], {}, {}
+        for method in METHODS:
+            chosen[method.name] = setting = compared.chosen(method)
+            cells, places[method.name] = compared.row(method, setting)
+            rows.append((method.name, setting, *cells))
+            print(" | ".join(rows[-1]), flush=True)
+            if options.attacked:
+                attacks.append((method.name, *compared.attacked(method, setting, options.attacked)))
+        head = ("method", "setting", "clean, %", "presence", "debris", "kept", "counterfactual")
+        head = (*head, "siblings lose", "unrelated lose", "unrelated gain it")
+        print(Table(f"{name}, test prompts", head, tuple(rows), "Counterfactual: mean over both spaces.").markdown())
+        if attacks:
+            head = ("method", *(attack.name for attack in ATTACKS))
+            print(Table(f"{name}, presence left", head, tuple(attacks), "").markdown())
+        ours = [place for method, place in places.items() if _ours(method)]
+        peers = [place for method, place in places.items() if not _ours(method) and method != "original"]
+        print(
+            f"{name}: hypervolume {hypervolume(ours):.3f} of ours, {hypervolume(peers):.3f} of all others\n", flush=True
+        )
+        compared.grid(chosen, options.work / f"peers_{name}.png")
+
+
+def _ours(method: str) -> bool:
+    return method in ("conditional map of the text", "directions at blocks")
+
+
+if __name__ == "__main__":
+    main()
