@@ -11,6 +11,7 @@ from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
 from ..vectors.build import Time
+from ..vectors.recommendation import Recommendation
 from .options import SITES, BatchedSampling, Device, Force, Json, Model, answer, new_file, progress
 
 
@@ -142,7 +143,7 @@ def build(
     new_file(out, "vector", inputs=filter(None, read), force=force)
     if alpha is not None and direction not in CONTRASTS:
         raise SteeringError(f"--alpha is for {', '.join(CONTRASTS)}; direction {direction!r} has none, leave it out")
-    advice = _advice(recommend) if recommend else {}
+    advice = _advice(recommend) if recommend else None
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)
     behind = Activations.load(background) if Path(background).is_file() else background
@@ -163,26 +164,26 @@ def build(
     if calibrate:
         vector = _calibrated(vector, captured.metadata, calibrate, device)
     if advice:
-        vector = recommending(vector, **advice)
+        vector = recommending(vector, advice)
         make_entry(vector)  # refuses what the vector cannot do
     vector.save(out)
     names = [str(site) for site in vector.sites]
     answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")
 
 
-def _advice(text: str) -> dict[str, Any]:
+def _advice(text: str) -> Recommendation:
     """``PRESET:STRENGTH`` as a recommendation."""
     from ..interventions.presets import get_preset
 
-    preset, _, strength = text.partition(":")
+    preset, _, number = text.partition(":")
     try:
-        advice = {"preset": preset, "strength": float(strength)}
+        strength = float(number)
     except ValueError:
-        advice = {"strength": math.nan}
-    if not math.isfinite(advice["strength"]):
+        strength = math.nan
+    if not math.isfinite(strength):
         raise SteeringError(f"--recommend {text!r} must be PRESET:STRENGTH, as precise:1")
     get_preset(preset)
-    return advice
+    return Recommendation(preset, strength)
 
 
 def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
