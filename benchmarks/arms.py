@@ -87,10 +87,7 @@ class Arms:
         """With a vector; None leaves strength, or preset and window, to its file."""
         path = self.study.out / "vectors" / f"{vector.digest(lengths=True)}.safetensors"
         vector.save(path)
-        entry = vector.entry(strength=strength, preset=preset)
-        first, last = (self.study.model.schedule.sigma_to_percent(sigma) for sigma in entry.window)
-        name = preset or vector.recommended.preset or DEFAULT_PRESET
-        return self._compared(Setting(str(path), name, entry.strength, (first, last)))
+        return self._compared(Setting.of_file(path, vector, self.study.model.schedule, strength, preset))
 
     def _compared(self, setting: Setting | None) -> Compared:
         targets = (self.counts[0], 0, 0)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..interventions.engine import Steering
-from ..interventions.entry import DEFAULT_PRESET
 from ..interventions.steer import resolve
 from ..models.diffusion import DiffusionModel
 from ..vectors import controls
@@ -41,11 +40,8 @@ def evaluation_arms(
         SteeringError: a vector for another model, or an unknown preset.
     """
     vector = SteeringVector.load(path)
-    entry = vector.entry(strength=strength, preset=preset)
-    resolve(model.unet, Steering([entry]))
-    name = preset or vector.recommended.preset or DEFAULT_PRESET
-    first, last = (model.schedule.sigma_to_percent(sigma) for sigma in entry.window)
-    setting = Setting(str(path), name, entry.strength, (first, last))
+    resolve(model.unet, Steering([vector.entry(strength=strength, preset=preset)]))
+    setting = Setting.of_file(path, vector, model.schedule, strength, preset)
     targets = (plan.test[0], 0, 0)
     return [
         Arm("original", "original", plan.test),

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..interventions.entry import DEFAULT_PRESET
 from ..interventions.presets import get_preset
 from ..schedule import NoiseSchedule
 from ..sites import TEXT_KIND
 from ..vectors.build import Time
 from ..vectors.recommendation import Recommendation
+from ..vectors.vector import SteeringVector
 
 ALL = (0.0, 1.0)
 """The whole schedule, as shares of it."""
@@ -95,6 +97,15 @@ class Setting:
         if isinstance(self.vector, str):
             raise TypeError(f"the vector of {self.vector} was made elsewhere")
         return self.vector
+
+    @classmethod
+    def of_file(
+        cls, path: Path, vector: SteeringVector, schedule: NoiseSchedule, strength: float | None, preset: str | None
+    ) -> Setting:
+        """A vector's file; None leaves strength, or preset and window, to what the file recommends."""
+        entry = vector.entry(strength=strength, preset=preset)
+        first, last = (schedule.sigma_to_percent(sigma) for sigma in entry.window)
+        return cls(str(path), preset or vector.recommended.preset or DEFAULT_PRESET, entry.strength, (first, last))
 
     def recommendation(self, schedule: NoiseSchedule) -> Recommendation:
         """It as a vector's file says it, in a model's noise levels."""
