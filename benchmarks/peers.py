@@ -8,14 +8,16 @@ weights, so that an interrupted run goes on. Prints tables in Markdown and write
 import argparse
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from peer_methods.attacks import ATTACKS, PLAIN, Drawing, as_pictures, draw, draw_over, rewritten
 from peer_methods.learned import Learned, Method
-from peer_methods.table import METHODS
+from peer_methods.table import METHODS, ORIGINAL
 
 from steering import load_model
 from steering.concepts.prompts import ROLES, evaluated
@@ -25,7 +27,6 @@ from steering.evaluate.statistics import upper_bound
 from steering.files import replacing
 from steering.models.families import defaults_of
 from steering.plots.pictures import gallery
-from steering.study.choice import Outcome
 from steering.study.figures import matched, removal_figures
 from steering.study.measurements import Measurements, lost, presence
 from steering.study.outcome import outcome_of
@@ -44,7 +45,7 @@ SHOWN = 8
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Latents of prompts, kept in a folder under a hash of what makes them."""
+    """Latents of prompts, kept in a folder under a hash of what makes them, but for the methods' own code."""
 
     learned: Learned
     folder: Path
@@ -55,10 +56,11 @@ class Pictures:
     ) -> torch.Tensor:
         """Latents ``[N, c, h, w]`` of prompts under a method; drawn over the original ones where ``how`` says so."""
         texts, seeds = [item.prompt.rest if rest else item.prompt.text for item in items], [item.seed for item in items]
-        about = [self.learned.model.digest(), self.learned.subject.name, method.name, setting]
+        one = self.learned
+        about = [one.model.digest(), one.names, one.anchor, one.positives, one.without, one.kept, method.name, setting]
         path = self.folder / f"{digest(about, repr(method.settings[setting]), texts, seeds, repr(how))}.npz"
         if not path.is_file():
-            below = self.latents(METHODS[0], "", items, PLAIN) if how.over < 1 else None
+            below = self.latents(ORIGINAL, "", items, PLAIN) if how.over < 1 else None
             model, started = self.learned.model, time.perf_counter()
             with torch.no_grad(), method.apply(self.learned, method.settings[setting]):
                 begun = time.perf_counter()
@@ -80,7 +82,7 @@ class Pictures:
         for _, group in groupby(items, lambda item: item.prompt.role):
             some = list(group)
             images = as_pictures(self.learned.model, self.latents(method, setting, some, how, rest))
-            before = as_pictures(self.learned.model, self.latents(METHODS[0], "", some, replace(how, over=1.0)))
+            before = as_pictures(self.learned.model, self.latents(ORIGINAL, "", some, replace(how, over=1.0)))
             batch = Batch(images, before, [item.prompt for item in some], self.learned.concept)
             for metric in metrics:
                 for name, values in metric.measure(batch).items():
@@ -93,6 +95,20 @@ class Pictures:
             {name: values for name, values in whole.items() if values.ndim == 1},
             {name: values for name, values in whole.items() if values.ndim == 2},
         )
+
+
+class Sides(NamedTuple):
+    """The measurements of a method's pictures, of the originals, and of the targets' prompts without the concept."""
+
+    made: Measurements
+    before: Measurements
+    without: Measurements
+
+    @property
+    def worth(self) -> float:
+        """What a setting is chosen by; see `steering.study.choice.RULE`."""
+        unnamed = Setting("", "projection", 0.0)
+        return outcome_of(unnamed, *self).worth
 
 
 class Comparison:
@@ -109,31 +125,30 @@ class Comparison:
         place = f"{self.learned.subject.name}/{split}"
         return items_of(place, self.learned.subject.prompts[split], counts, counts, (0,))
 
-    def outcome(self, method: Method, setting: str, split: str, counts: Counts, how: Drawing) -> Outcome:
-        """What a method does."""
+    def sides(self, method: Method, setting: str, split: str, counts: Counts, how: Drawing) -> Sides:
+        """What a method's pictures measure."""
+        return Sides(
+            self.pictures.measured(method, setting, self.items(split, counts), how, self.metrics),
+            *self._unsteered(split, counts, how),
+        )
+
+    @cache  # noqa: B019  one comparison a concept, which lives as long as it is used
+    def _unsteered(self, split: str, counts: Counts, how: Drawing) -> tuple[Measurements, Measurements]:
         items = self.items(split, counts)
         targets = [item for item in items if item.prompt.role == "target"]
-        made = self.pictures.measured(method, setting, items, how, self.metrics)
-        before = self.pictures.measured(METHODS[0], "", items, how, self.metrics)
-        without = self.pictures.measured(METHODS[0], "", targets, how, self.metrics, rest=True)
-        named = Setting(f"{method.name} {setting}", "projection", 0.0)
-        return outcome_of(named, made, before, without)
+        before = self.pictures.measured(ORIGINAL, "", items, how, self.metrics)
+        return before, self.pictures.measured(ORIGINAL, "", targets, how, self.metrics, rest=True)
 
     def chosen(self, method: Method) -> str:
         """The setting that is worth most on dev prompts."""
         if len(method.settings) == 1:
             return next(iter(method.settings))
         how = Drawing(DEV_STEPS)
-        worth = {name: self.outcome(method, name, "dev", self.dev, how).worth for name in method.settings}
-        return max(worth, key=lambda name: worth[name])
+        return max(method.settings, key=lambda name: self.sides(method, name, "dev", self.dev, how).worth)
 
     def row(self, method: Method, setting: str) -> tuple[list[str], tuple[float, float]]:
         """A row of the table on test prompts, and the place in the plane of clean removal and retention."""
-        items = self.items("test", self.test)
-        targets = [item for item in items if item.prompt.role == "target"]
-        made = self.pictures.measured(method, setting, items, PLAIN, self.metrics)
-        before = self.pictures.measured(METHODS[0], "", items, PLAIN, self.metrics)
-        without = self.pictures.measured(METHODS[0], "", targets, PLAIN, self.metrics, rest=True)
+        made, before, without = self.sides(method, setting, "test", self.test, PLAIN)
         parts = removal_figures(*matched(made, before, "target"), without)
         losses = {role: lost(*matched(made, before, role)) for role in ROLES[1:]}
         cells = [f"{part.mean():.1f} (≤ {upper_bound(part):.1f})" for part in losses.values()]
@@ -160,14 +175,14 @@ class Comparison:
             cells.append(f"{there.mean():.1f}")
         return cells
 
-    def grid(self, chosen: dict[str, str], path: Path) -> None:
+    def grid(self, chosen: dict[Method, str], path: Path) -> None:
         """The same prompts under every method."""
         targets = [item for item in self.items("test", self.test) if item.prompt.role == "target"]
         columns, model = [], self.learned.model
-        for method in METHODS:
-            latents = self.pictures.latents(method, chosen[method.name], targets, PLAIN)
+        for method, setting in chosen.items():
+            latents = self.pictures.latents(method, setting, targets, PLAIN)
             columns.append((method.name, as_pictures(model, latents[:SHOWN])))
-        without = self.pictures.latents(METHODS[0], "", targets, PLAIN, rest=True)
+        without = self.pictures.latents(ORIGINAL, "", targets, PLAIN, rest=True)
         columns.insert(1, ("prompt without it", as_pictures(model, without[:SHOWN])))
         gallery(columns, path, [item.prompt.text for item in targets[:SHOWN]])
 
@@ -190,7 +205,7 @@ def main() -> None:
     parser.add_argument("--attacked", type=int, default=20, help="test targets under each attack")
     parser.add_argument("--without", nargs="*", default=[], help="methods that are left out")
     options = parser.parse_args()
-    METHODS[:] = [method for method in METHODS if method.name not in options.without]
+    methods = [method for method in METHODS if method is ORIGINAL or method.name not in options.without]
     study = Study(load_model("pocket"), Plan(), options.work, [PocketJudge()])
     for prepared in study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts]):
         name = prepared.subject.name
@@ -200,9 +215,9 @@ def main() -> None:
         (a, b, c), (d, e, f) = options.dev, options.test
         compared = Comparison(learned, folder, (a, b, c), (d, e, f))
         rows, attacks, places, chosen = [], [], {}, {}
-        for method in METHODS:
-            chosen[method.name] = setting = compared.chosen(method)
-            cells, places[method.name] = compared.row(method, setting)
+        for method in methods:
+            chosen[method] = setting = compared.chosen(method)
+            cells, places[method] = compared.row(method, setting)
             rows.append((method.name, setting, *cells))
             print(" | ".join(rows[-1]), flush=True)
             if options.attacked:
@@ -213,16 +228,12 @@ def main() -> None:
         if attacks:
             head = ("method", *(attack.name for attack in ATTACKS))
             print(Table(f"{name}, presence left", head, tuple(attacks), "").markdown())
-        ours = [place for method, place in places.items() if _ours(method)]
-        peers = [place for method, place in places.items() if not _ours(method) and method != "original"]
+        ours = [place for method, place in places.items() if method.ours]
+        peers = [place for method, place in places.items() if not method.ours and method is not ORIGINAL]
         print(
             f"{name}: hypervolume {hypervolume(ours):.3f} of ours, {hypervolume(peers):.3f} of all others\n", flush=True
         )
         compared.grid(chosen, options.work / f"peers_{name}.png")
-
-
-def _ours(method: str) -> bool:
-    return method in ("conditional map of the text", "directions at blocks")
 
 
 if __name__ == "__main__":

@@ -46,24 +46,26 @@ def test_what_is_regained_brings_the_concept_back():
 
 
 def test_perp_neg_leaves_what_the_prompt_asks_for():
-    from peer_methods.guidance import perp_neg
+    from peer_methods.guidance import PerpNeg
 
     prompt, nothing, concept = (random(2, 4, 8, 8, seed=seed) for seed in range(3))
     plain = nothing + 3.0 * (prompt - nothing)
-    changed = perp_neg(2.0)(prompt, nothing, concept, 3.0) - plain
+    changed = PerpNeg(2.0)(prompt, nothing, concept, 3.0, 0.0) - plain
     assert changed.abs().max() > 1
     along = (changed * (prompt - nothing)).sum((1, 2, 3))
     assert along.abs().max() < 1e-9  # float64
-    assert torch.allclose(perp_neg(2.0)(prompt, nothing, prompt, 3.0), plain)  # the concept alone: all of it is kept
+    assert torch.allclose(
+        PerpNeg(2.0)(prompt, nothing, prompt, 3.0, 0.0), plain
+    )  # the concept alone: all of it is kept
 
 
 def test_safe_guidance_waits_and_begins_anew_with_every_run():
     from peer_methods.guidance import MEDIUM, SafeRule
 
-    rule = SafeRule(MEDIUM, steps=10)
+    rule = SafeRule(MEDIUM)
     prompt, nothing, concept = (random(1, 4, 8, 8, seed=seed) for seed in range(3))
     plain = nothing + 3.0 * (prompt - nothing)
-    runs = [[rule(prompt, nothing, concept, 3.0) for _ in range(10)] for _ in range(2)]
+    runs = [[rule(prompt, nothing, concept, 3.0, i / 10) for i in range(10)] for _ in range(2)]
     assert all(torch.equal(made, plain) for made in runs[0][:2])  # 10 of 50 steps
     assert not torch.allclose(runs[0][2], plain)
     assert all(torch.equal(one, other) for one, other in zip(*runs, strict=True))
@@ -97,3 +99,88 @@ def test_weights_come_back_whatever_happens():
         assert not unet.weight.any()
         raise KeyboardInterrupt
     assert torch.equal(unet.weight, before)
+
+
+@pytest.fixture
+def learned(toy_model, tmp_path):
+    """What methods that need the text alone learn from, on random weights."""
+    from peer_methods.learned import Learned
+
+    from steering.activations.capture import capture
+    from steering.concepts.pairs import Pair
+    from steering.concepts.prompts import Concept
+    from steering.study.subject import Subject
+    from steering.study.vectors import Captured, Vectors
+
+    places = ("on the beach", "in a room", "at night", "in the snow")
+    pairs = [Pair(f"a dog {place}", f"a cat {place}", f"an empty scene {place}") for place in places]
+    text = capture(toy_model, pairs, sites="text", concept="dog")
+    vectors = Vectors(Captured(text, text), None)  # no scores: nothing is selected here
+    return Learned(toy_model, Subject(Concept("dog", "a dog", ("dog",)), pairs, {}), vectors, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [
+        ("conditional map of the text", "rank 4"),
+        ("UCE", "keep 0.1"),
+        ("UCE, from the pairs", "keep 0.1"),
+        ("RECE", "2 rounds"),
+        ("GLoCE", "1 spread, from the start"),
+        ("SLD", "maximal"),
+        ("SAFREE", "α = -0.1, all steps"),
+        ("Perp-Neg", "w = 2"),
+        ("negative prompt", ""),
+        ("negative guidance", "w = 2"),
+        ("ESD-x", "η = 1"),
+        ("concept slider", "scale 2"),
+    ],
+)
+def test_a_method_changes_what_is_drawn_and_leaves_the_model_as_it_was(method, setting, learned, monkeypatch):
+    from peer_methods import gloce, trained
+    from peer_methods.table import METHODS
+
+    monkeypatch.setattr(trained, "STEPS", 2)
+    monkeypatch.setattr(gloce, "STEPS", 2)
+    (known,) = [one for one in METHODS if one.name == method]
+
+    def draw():
+        return learned.model.generate("a dog in the desert", seed=1, steps=3, size=64, guidance=3.0)
+
+    weights, before = learned.model.digest(), draw()
+    for _ in range(2):  # the second time from what the first one kept
+        with torch.no_grad(), known.apply(learned, known.settings[setting]):
+            inside = draw()
+        assert (inside != before).any()
+        assert learned.model.digest() == weights
+        assert (draw() == before).all()
+
+
+def test_attacks_ask_for_the_concept_in_other_words(learned):
+    from dataclasses import replace
+
+    from peer_methods.attacks import rewritten
+
+    from steering.concepts.prompts import Concept, Prompt
+
+    def texts(learned, text):
+        return [rewritten(learned, Prompt("target", text), words).text for words in ("", "two", "other")]
+
+    dog = "there is a dog in the snow"
+    assert (learned.names, learned.anchor) == (["a dog"], "an empty scene")
+    assert texts(learned, dog) == [dog, "there is a dog and a dog in the snow", "there is a puppy in the snow"]
+    assert rewritten(learned, Prompt("target", dog), "long").text.endswith(dog)
+
+    style = "in the style of Van Gogh"
+    subject = replace(learned.subject, concept=Concept("van_gogh", style, ("van_gogh",)))
+    painted, house = replace(learned, subject=subject), f"a house at night, {style}"
+    assert (painted.names, painted.anchor) == ([style], "a picture")
+    assert texts(painted, house) == [house, f"{house}, {style}", f"{style}, a house at night"]
+
+
+def test_every_setting_is_known_by_its_values():
+    from peer_methods.table import METHODS
+
+    for method in METHODS:  # pictures are kept by them: a place in memory would make each run draw all again
+        assert not any(" at 0x" in repr(setting) for setting in method.settings.values()), method.name
+        assert len(method.settings) <= 4

@@ -106,15 +106,13 @@ def rewritten(learned: Learned, prompt: Prompt, words: str) -> Prompt:
 
 
 def _rewritten(learned: Learned, text: str, words: str) -> str:
-    if words == "long":
-        return FILLER * 8 + text
-    style = learned.names == [learned.concept.text]
+    if words in ("", "long"):
+        return FILLER * 8 + text if words else text
+    if learned.style:
+        style = learned.concept.text
+        # First, so that everything that is to be kept comes after it.
+        return f"{text}, {style}" if words == "two" else f"{style}, {text.replace(style, '').strip(' ,')}"
     for label in learned.concept.judge:
-        if style and words == "other":
-            # First, so that everything that is to be kept comes after it.
-            return f"{learned.concept.text}, {text.replace(learned.concept.text, '').strip(' ,')}"
-        if style and words == "two":
-            return f"{text}, {learned.concept.text}"
         noun = f"a {label}"
         if noun in text and words == "two":
             return text.replace(noun, f"{noun} and {noun}", 1)

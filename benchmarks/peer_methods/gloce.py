@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -62,11 +63,7 @@ class Map:
 def gated(learned: Learned, gate: Gate) -> Iterator[None]:
     """The model with gated maps at its cross-attentions."""
     model = learned.model
-    sites = [site for site in model.sites() if site.kind == "attn2"]
-    concept, instead, kept = (
-        _tokens(learned, side, sites) for side in (learned.positives, learned.without, learned.kept)
-    )
-    maps = {site: _map(concept[site], instead[site], kept[site], gate.spreads) for site in sites}
+    maps = {site: _map(*sides, gate.spreads) for site, sides in _tokens(learned).items()}
 
     def react(site: Site, output: Tensor) -> Tensor | None:
         call = model.call
@@ -75,17 +72,27 @@ def gated(learned: Learned, gate: Gate) -> Iterator[None]:
         rows = torch.tensor(call.conditional)[:, None, None]
         return torch.where(rows, maps[site](output), output)
 
-    with site_hooks({site: model.sites()[site] for site in sites}, react):
+    with site_hooks({site: model.sites()[site] for site in maps}, react):
         yield
 
 
-def _tokens(learned: Learned, prompts: list[str], sites: list[Site]) -> Mapping[Site, Tensor]:
-    """Every token of a few runs ``[M, C]``, by site; the same noise for every side."""
-    sampling = Sampling(STEPS, defaults_of(learned.model.family).guidance, 0, learned.model.size, PROMPTS)
-    steps = learned.model.recorded(
-        sites, prompts[:PROMPTS], range(PROMPTS), sampling, lambda _site, tokens, _sigma: tokens
-    )
-    return {site: torch.cat([step[site].flatten(0, 1) for step in steps]) for site in sites}
+@lru_cache(maxsize=1)
+def _tokens(learned: Learned) -> Mapping[Site, tuple[Tensor, Tensor, Tensor]]:
+    """Every token of a few runs ``[M, C]`` with the concept, without it, and of what is kept, by site.
+
+    The same noise for all three; recorded once a concept.
+    """
+    model = learned.model
+    sites = [site for site in model.sites() if site.kind == "attn2"]
+    sampling = Sampling(STEPS, defaults_of(model.family).guidance, 0, model.size, PROMPTS)
+
+    def tokens(prompts: list[str]) -> dict[Site, Tensor]:
+        some = prompts[:PROMPTS]
+        steps = model.recorded(sites, some, range(len(some)), sampling, lambda _site, values, _sigma: values)
+        return {site: torch.cat([step[site].flatten(0, 1) for step in steps]) for site in sites}
+
+    concept, instead, kept = (tokens(side) for side in (learned.positives, learned.without, learned.kept))
+    return {site: (concept[site], instead[site], kept[site]) for site in sites}
 
 
 def _map(concept: Tensor, instead: Tensor, kept: Tensor, spreads: float) -> Map:

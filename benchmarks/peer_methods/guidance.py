@@ -26,34 +26,39 @@ from steering.models.sampling import Progress, silent
 
 from .learned import Learned, replaced
 
-Rule = Callable[[Tensor, Tensor, Tensor, float], Tensor]
-"""ε of the prompt, of nothing and of the concept, and the guidance -> ε."""
+Rule = Callable[[Tensor, Tensor, Tensor, float, float], Tensor]
+"""ε of the prompt, of nothing and of the concept, the guidance, and the share of the schedule that is done -> ε."""
 
 
-def negative_prompt(prompt: Tensor, _nothing: Tensor, concept: Tensor, guidance: float) -> Tensor:
-    """See above."""
-    return concept + guidance * (prompt - concept)
+@dataclass(frozen=True)
+class NegativePrompt:
+    """The rule above."""
+
+    def __call__(self, prompt: Tensor, _nothing: Tensor, concept: Tensor, guidance: float, _done: float) -> Tensor:
+        return concept + guidance * (prompt - concept)
 
 
-def negative_guidance(weight: float) -> Rule:
-    """See above, w the weight."""
+@dataclass(frozen=True)
+class NegativeGuidance:
+    """The rule above, w the weight."""
 
-    def rule(prompt: Tensor, nothing: Tensor, concept: Tensor, guidance: float) -> Tensor:
-        return nothing + guidance * (prompt - nothing) - weight * (concept - nothing)
+    weight: float
 
-    return rule
+    def __call__(self, prompt: Tensor, nothing: Tensor, concept: Tensor, guidance: float, _done: float) -> Tensor:
+        return nothing + guidance * (prompt - nothing) - self.weight * (concept - nothing)
 
 
-def perp_neg(weight: float) -> Rule:
-    """See above, w the weight."""
+@dataclass(frozen=True)
+class PerpNeg:
+    """The rule above, w the weight."""
 
-    def rule(prompt: Tensor, nothing: Tensor, concept: Tensor, guidance: float) -> Tensor:
+    weight: float
+
+    def __call__(self, prompt: Tensor, nothing: Tensor, concept: Tensor, guidance: float, _done: float) -> Tensor:
         positive, negative = prompt - nothing, concept - nothing
         along = (negative * positive).sum((1, 2, 3), keepdim=True)
         along = along / positive.square().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
-        return nothing + guidance * (positive - weight * (negative - along * positive))
-
-    return rule
+        return nothing + guidance * (positive - self.weight * (negative - along * positive))
 
 
 @dataclass(frozen=True)
@@ -75,22 +80,21 @@ MAXIMAL = Safe(5000, 0, 1.0, 0.5, 0.7)
 
 @dataclass(eq=False)
 class SafeRule:
-    """SLD's rule, which remembers ν and the number of the step; a new run begins with nothing."""
+    """SLD's rule, which remembers ν; a new run begins with nothing."""
 
     safe: Safe
-    steps: int
-    step: int = 0
+    done: float = 1.0
     memory: Tensor = field(default_factory=lambda: torch.zeros(()))
 
-    def __call__(self, prompt: Tensor, nothing: Tensor, concept: Tensor, guidance: float) -> Tensor:
-        if self.step == self.steps:
-            self.step, self.memory = 0, torch.zeros(())
+    def __call__(self, prompt: Tensor, nothing: Tensor, concept: Tensor, guidance: float, done: float) -> Tensor:
+        if done <= self.done:
+            self.memory = torch.zeros(())
+        self.done = done
         safe, apart = self.safe, prompt - concept
         scale = torch.where(apart < safe.threshold, (apart.abs() * safe.scale).clamp_max(1), 0.0)
         change = scale * (concept - nothing) + safe.momentum_scale * self.memory
         self.memory = safe.momentum * self.memory + (1 - safe.momentum) * change
-        acts = self.step >= safe.warmup * self.steps / 50
-        self.step += 1
+        acts = done >= safe.warmup / 50
         return nothing + guidance * (prompt - nothing - (change if acts else 0))
 
 
@@ -113,7 +117,8 @@ def guided(learned: Learned, rule: Rule) -> Iterator[None]:
         clean = model.predict_clean(torch.cat([x] * 3), sigma, context)
         progress(len(context))
         noises = ((x.repeat(3, 1, 1, 1) - clean) / sigma).chunk(3)
-        return x - sigma * rule(noises[0], noises[1], noises[2], guidance)
+        done = model.schedule.sigma_to_percent(sigma)
+        return x - sigma * rule(noises[0], noises[1], noises[2], guidance, done)
 
     with replaced(model, "guided_clean", guided_clean):
         yield

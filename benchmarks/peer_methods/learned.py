@@ -41,15 +41,19 @@ class Learned:
         return self.subject.concept
 
     @property
+    def style(self) -> bool:
+        """Whether the concept is a style, which is in all of a picture."""
+        return self.concept.text.startswith(("in the style", "as a"))
+
+    @property
     def names(self) -> list[str]:
         """The concept in words, for methods that take a name: a set of unlike things has one each."""
-        style = self.concept.text.startswith(("in the style", "as a"))
-        return [self.concept.text] if style else [f"a {label}" for label in self.concept.judge]
+        return [self.concept.text] if self.style else [f"a {label}" for label in self.concept.judge]
 
     @property
     def anchor(self) -> str:
         """What stands in the concept's place, for methods that take a name."""
-        return "a picture" if self.names == [self.concept.text] else "an empty scene"
+        return "a picture" if self.style else "an empty scene"
 
     @property
     def positives(self) -> list[str]:
@@ -81,21 +85,21 @@ Apply = Callable[[Learned, Any], AbstractContextManager[None]]
 """Inside it the model draws without the concept; of what was learned, and one setting."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """A way to take a concept out.
 
     Attributes:
         name: as its authors call it.
-        source: where it is published; empty for ours.
         settings: what is tried on dev prompts, at most four by name, so that all have the same budget.
         apply: see `Apply`.
+        ours: whether this package is its source.
     """
 
     name: str
-    source: str
     settings: dict[str, Any]
     apply: Apply
+    ours: bool = False
 
 
 @contextmanager

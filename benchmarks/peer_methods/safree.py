@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from steering.models import text
 from steering.models.diffusion import DiffusionModel
-from steering.models.sampling import Progress, silent
 
 from .learned import Learned, replaced
 
@@ -52,19 +52,12 @@ def filtered(learned: Learned, how: Filter) -> Iterator[None]:
                 safe[_key(tokens)] = other, 1.0 if how.always else until
         return plain
 
-    def guided_clean(
-        x: Tensor,
-        sigma: float,
-        conditional: Tensor,
-        unconditional: Tensor,
-        guidance: float,
-        progress: Progress = silent,
-    ) -> Tensor:
+    def guided_clean(x: Tensor, sigma: float, conditional: Tensor, *others: Any) -> Tensor:
         done, rows = model.schedule.sigma_to_percent(sigma), []
         for tokens in conditional:
             other, until = safe.get(_key(tokens), (tokens, 0.0))
             rows.append(other if done < until else tokens)
-        return clean_of(x, sigma, torch.stack(rows), unconditional, guidance, progress)
+        return clean_of(x, sigma, torch.stack(rows), *others)
 
     with replaced(model, "encode", encoded), replaced(model, "guided_clean", guided_clean):
         yield

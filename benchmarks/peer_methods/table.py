@@ -15,12 +15,12 @@ from .guidance import (
     MEDIUM,
     STRONG,
     WEAK,
+    NegativeGuidance,
+    NegativePrompt,
+    PerpNeg,
     Safe,
     SafeRule,
     guided,
-    negative_guidance,
-    negative_prompt,
-    perp_neg,
 )
 from .learned import Learned, Method
 from .ours import across, steered
@@ -37,9 +37,9 @@ def nothing(_learned: Learned, _setting: Any) -> Iterator[None]:
 
 
 @contextmanager
-def safe(learned: Learned, setting: tuple[Safe, int]) -> Iterator[None]:
-    """SLD with its settings, for a number of steps, with a memory of its own."""
-    with guided(learned, SafeRule(*setting)):
+def safe(learned: Learned, setting: Safe) -> Iterator[None]:
+    """SLD with a memory of its own."""
+    with guided(learned, SafeRule(setting)):
         yield
 
 
@@ -47,17 +47,17 @@ def _edits(**more: Any) -> dict[str, Edit]:
     return {f"keep {keep:g}": Edit(keep=keep, **more) for keep in (0.01, 0.1, 1.0)}
 
 
-METHODS = [
-    Method("original", "", {"": None}, nothing),
+ORIGINAL = Method("original", {"": None}, nothing)
+METHODS = (
+    ORIGINAL,
     Method(
         "conditional map of the text",
-        "",
         {f"rank {rank}": Setting(Recipe.of_text(rank), "conditional", 1.0) for rank in (4, 6, 8, 16)},
         steered,
+        ours=True,
     ),
     Method(
         "directions at blocks",
-        "",
         {
             "precise 1, k = 8": Setting(Recipe(8), "precise", 1.0),
             "precise 1.5, attn2": across("mean", "precise", 1.5),
@@ -65,52 +65,43 @@ METHODS = [
             "projection 1.5, k = 5": Setting(Recipe(5), "projection", 1.5),
         },
         steered,
+        ours=True,
     ),
     Method(
         "the source study",
-        "",
         {f"projection 2.5, k = {k}": Setting(Recipe(k), "projection", 2.5) for k in (1, 3, 5, 10)},
         steered,
     ),
     Method(
         "CASteer",
-        "2503.09630",
         {f"β = {beta:g}": across("mean", "casteer", beta) for beta in (1.0, 1.5, 2.0, 3.0)},
         steered,
     ),
     Method(
         "LEACE",
-        "2306.03819",
         {f"λ = {one:g}": across("whitened", "lora", one) for one in (0.5, 1.0, 1.5, 2.0)},
         steered,
     ),
     Method(
         "MidSteer's affine map",
-        "",
         {f"rank {rank}": across("affine", "affine", 1.0, rank) for rank in (1, 2, 4, 8)},
         steered,
     ),
-    Method("UCE", "2308.14761", _edits(), edited),
-    Method("UCE, from the pairs", "2308.14761", _edits(pairs=True), edited),
-    Method("RECE", "2407.12383", {f"{n} rounds": Edit(keep=0.1, rounds=n) for n in (1, 2, 3)}, edited),
+    Method("UCE", _edits(), edited),
+    Method("UCE, from the pairs", _edits(pairs=True), edited),
+    Method("RECE", {f"{n} rounds": Edit(keep=0.1, rounds=n) for n in (1, 2, 3)}, edited),
     Method(
         "GLoCE",
-        "2503.12356",
         {f"{n:g} spreads": Gate(n) for n in (0.0, 1.0, 2.0)} | {"1 spread, from the start": Gate(1.0, 0.0)},
         gated,
     ),
     Method(
         "SLD",
-        "2211.05105",
-        {
-            name: (setting, 30)
-            for name, setting in {"weak": WEAK, "medium": MEDIUM, "strong": STRONG, "maximal": MAXIMAL}.items()
-        },
+        {"weak": WEAK, "medium": MEDIUM, "strong": STRONG, "maximal": MAXIMAL},
         safe,
     ),
     Method(
         "SAFREE",
-        "2410.12761",
         {
             "α = 0.01": Filter(),
             "α = 0.01, all steps": Filter(always=True),
@@ -119,14 +110,13 @@ METHODS = [
         },
         filtered,
     ),
-    Method("Perp-Neg", "2304.04968", {f"w = {w:g}": perp_neg(w) for w in WEIGHTS}, guided),
-    Method("negative prompt", "", {"": negative_prompt}, guided),
-    Method("negative guidance", "", {f"w = {w:g}": negative_guidance(w) for w in WEIGHTS}, guided),
-    Method("ESD-x", "2303.07345", {f"η = {eta:g}": Training(eta=eta) for eta in (1.0, 2.0)}, trained),
+    Method("Perp-Neg", {f"w = {w:g}": PerpNeg(w) for w in WEIGHTS}, guided),
+    Method("negative prompt", {"": NegativePrompt()}, guided),
+    Method("negative guidance", {f"w = {w:g}": NegativeGuidance(w) for w in WEIGHTS}, guided),
+    Method("ESD-x", {f"η = {eta:g}": Training(eta=eta) for eta in (1.0, 2.0)}, trained),
     Method(
         "concept slider",
-        "2311.12092",
         {f"scale {scale:g}": Training(slider=True, scale=scale) for scale in (1.0, 1.25, 1.5, 2.0)},
         trained,
     ),
-]
+)

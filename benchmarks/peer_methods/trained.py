@@ -11,18 +11,17 @@ Left out: partial runs of the model being trained; x is a noisy picture of the c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from steering.files import replacing
+from steering.files import read_tensors, write_tensors
 from steering.models.families import defaults_of
+from steering.study.vectors import digest
 
 from .learned import Learned, replaced, weights
 
@@ -51,19 +50,17 @@ class Training:
 @contextmanager
 def trained(learned: Learned, how: Training) -> Iterator[None]:
     """The model with trained weights, which are kept in a file."""
-    about = {**asdict(how), "scale": None, "steps": STEPS, "batch": BATCH, "model": learned.model.digest()}
-    mark = hashlib.sha256(repr([about, learned.positives, learned.without]).encode()).hexdigest()[:16]
-    path = learned.folder / f"{learned.subject.name}-{mark}.safetensors"
+    about = [replace(how, scale=1.0), STEPS, BATCH, learned.model.digest(), learned.positives, learned.without]
+    path = learned.folder / f"{learned.subject.name}-{digest(*map(repr, about))}.safetensors"
     if not path.is_file():
-        made = train(learned, how)
-        with replacing(path) as temporary:
-            save_file(made, temporary)
-    changes = load_file(path)
+        write_tensors(path, train(learned, how), "trained", 1, {})
+    changes, _ = read_tensors(path, "trained", 1)
     own = dict(learned.model.unet.named_parameters())
     with weights(learned.model.unet, {name: own[name] + how.scale * value for name, value in changes.items()}):
         yield
 
 
+@torch.enable_grad()  # pictures are drawn without
 def train(learned: Learned, how: Training) -> dict[str, Tensor]:
     """The change of every trained weight, by name."""
     model = learned.model
@@ -75,7 +72,6 @@ def train(learned: Learned, how: Training) -> dict[str, Tensor]:
     pictures = _pictures(learned)
     contexts = [model.encode(side) for side in (learned.positives, learned.without, learned.kept)]
     nothing, levels = model.encode([""]), model.schedule.sigmas
-    model.unet.requires_grad_(requires_grad=False)
 
     def changed() -> dict[str, Tensor]:
         return {name: some[0] if len(some) == 1 else some[0] @ some[1] for name, some in parts.items()}
@@ -89,7 +85,7 @@ def train(learned: Learned, how: Training) -> dict[str, Tensor]:
             plain = [model.predict_clean(x, sigma, some) for some in (positive, negative, kept)]
             goal = plain[1] if how.slider else model.predict_clean(x, sigma, nothing.expand_as(positive))
             goal = (plain[0] if how.slider else goal) + how.eta * (goal - plain[0])
-        now = {name: own[name] + change for name, change in changed().items()}
+        now = own | {name: own[name] + change for name, change in changed().items()}
         with replaced(model, "unet", Changed(model.unet, now)):
             off = model.predict_clean(x, sigma, positive) - goal
             away = model.predict_clean(x, sigma, kept) - plain[2]
