@@ -28,7 +28,8 @@ from steering.models.hooks import site_hooks
 from steering.models.loading import SD15, load_model
 from steering.schedule import NoiseSchedule
 from steering.sites import Site, find_sites, module_width
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 SITES = ("in4.attn2", "in7.attn2", "in8.attn2", "out5.attn2", "out6.ff", "out7.attn2", "out7.ff", "out9.ff")
 """Those of the vector below."""

@@ -33,8 +33,9 @@ SETTINGS = {
     "selective 3, k = 10, rank 3": Setting(Recipe.of_rank(10, 3), "selective", 3.0),
     "precise 1.5, all attn2": Setting(CROSS, "precise", 1.5),
     "lora 1, all attn2": Setting(CROSS, "lora", 1.0),
+    "conditional 1, text, kernel": Setting.of_map(),
     **{
-        f"conditional {strength:g}, text, rank {rank}": Setting(Recipe.of_text(rank), "conditional", strength)
+        f"conditional {strength:g}, text, rank {rank}": Setting(Recipe.of_text("affine", rank), "conditional", strength)
         for rank, strength in ((4, 1.0), (8, 1.0), (16, 1.0), (8, 1.5))
     },
 }

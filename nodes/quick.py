@@ -17,7 +17,7 @@ from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_steering import with_entry
 from .sockets import NamedPairs, Vector
 
-PRESET, DIRECTION, RANK = "conditional", "affine", 8
+PRESET, DIRECTION = "conditional", "kernel"
 """What leaves the embedded model's pictures clean, see docs/removal.md."""
 
 
@@ -68,5 +68,5 @@ class Quick(io.ComfyNode):
         """The chain."""
         named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
         text = captured(model, clip, named, sites=TEXT_KIND, cached=False)  # it takes no longer than to look it up
-        vector = build(text, direction=DIRECTION, rank=RANK, time="constant")
+        vector = build(text, direction=DIRECTION, time="constant")
         return io.NodeOutput(with_entry(model, vector.entry(strength=strength, preset=PRESET)), vector)

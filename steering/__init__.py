@@ -30,7 +30,8 @@ from .vectors.build import build
 from .vectors.calibration import calibrate, with_thresholds
 from .vectors.combine import combine
 from .vectors.similarity import cosines
-from .vectors.vector import SiteVector, SteeringVector, recommend
+from .vectors.site import SiteVector
+from .vectors.vector import SteeringVector, recommend
 from .version import __version__
 
 __all__ = [

@@ -122,7 +122,7 @@ def learned(toy_model, tmp_path):
 @pytest.mark.parametrize(
     ("method", "setting"),
     [
-        ("conditional map of the text", "rank 4"),
+        ("conditional map of the text", "local"),
         ("UCE", "keep 0.1"),
         ("UCE, from the pairs", "keep 0.1"),
         ("RECE", "2 rounds"),

@@ -1,6 +1,6 @@
 """Make the vectors that come with the pack: ``uv run python tools/vectors.py``, some minutes on two cores.
 
-``pocket_dog``, ``pocket_van_gogh`` and ``pocket_violence`` are affine maps of the text embedding, which take one pass
+``pocket_dog``, ``pocket_van_gogh`` and ``pocket_violence`` are local maps of the text embedding, which take one pass
 of the text encoder each. The others are directions at the UNet's blocks, constant in time, which a LoRA can hold: dog
 at the eight best sites, and dog and cat at all cross-attentions, to replace one by the other.
 """
@@ -13,7 +13,6 @@ from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import recommend
 
 FOLDER = Path(__file__).parent.parent / "vectors"
-RANK = 8
 MAPS = ("dog", "van_gogh", "violence")
 LINEAR = "attn1,attn2,ff"
 
@@ -27,7 +26,7 @@ def main() -> None:
     model = steering.load_model("pocket")
     for name in MAPS:
         captured = steering.capture(model, name, sites="text")
-        made = steering.build(captured, direction="affine", time="constant", rank=RANK)
+        made = steering.build(captured, select_by="text", direction="kernel", time="constant")
         save(made, name, "conditional")
     for name in ("dog", "cat"):
         captured = steering.capture(model, name, sites=LINEAR, settings=CaptureSettings(batch=10))

@@ -52,7 +52,10 @@ METHODS = (
     ORIGINAL,
     Method(
         "conditional map of the text",
-        {f"rank {rank}": Setting(Recipe.of_text(rank), "conditional", 1.0) for rank in (4, 6, 8, 16)},
+        {
+            "local": Setting.of_map(),
+            **{f"rank {rank}": Setting.of_map("affine", rank) for rank in (4, 8, 16)},
+        },
         steered,
         ours=True,
     ),

@@ -4,18 +4,19 @@ What cross-attention reads of a prompt depends on nothing but the prompt, so one
 capture. Where a pair says what its prompt is with nothing in the concept's place (``rest``), that is the negative here:
 an edit of the prompt can take a thing out, and what else might stand there is no part of it.
 
-Tokens of a pair are matched: what stands in both prompts with itself, wherever it stands, and what differs in the order
-in which it stands. Later tokens know of earlier ones in a causal encoder, and the padding of all of them, so every
-token is kept.
+Tokens of a pair are matched one to one so that they differ as little as they can together (the assignment problem,
+Kuhn 1955). Cross-attention does not know in which order tokens stand, so what stands elsewhere in the other prompt is
+no difference, and words that are there in one prompt only are matched with padding. Later tokens know of earlier ones
+in a causal encoder, and the padding of all of them, so every token is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..concepts.pairs import Pair
 from ..errors import SteeringError
@@ -43,23 +44,16 @@ def capture_text(model: CapturableModel, pairs: Sequence[Pair], about: Mapping[s
         raise SteeringError(
             "the prompts of a capture of the text embedding must be of one length in chunks of 77 tokens; shorten some"
         )
-    order = torch.tensor([partners(one, other) for one, other in zip(*numbers, strict=True)])  # [N, T]
-    matched = torch.gather(negative, 1, order[..., None].expand(negative.shape))
+    matched = torch.stack([other[partners(one, other)] for one, other in zip(positive, negative, strict=True)])
     # Token after token, so that every fifth row, which a fold holds out, is of another pair.
     rows = torch.stack([positive, matched]).transpose(1, 2).flatten(1, 2)
     metadata = {**about, "tokens": length}  # of each pair, which are rows here
     return Activations({TEXT: rows[:, :, None].contiguous()}, model.sigmas(1), metadata)
 
 
-def partners(positive: Sequence[int], negative: Sequence[int]) -> list[int]:
-    """For every token of one prompt the place of its partner in the other.
+def partners(positive: Tensor, negative: Tensor) -> Tensor:
+    """For every token of one prompt ``[T, C]`` the place of its partner in the other: a permutation ``[T]``."""
+    from scipy.optimize import linear_sum_assignment
 
-    Equal runs are partners token by token; of runs that differ, place j of L has the partner j M / L of M; what was put
-    in alone has the token before it.
-    """
-    places: list[int] = []
-    matcher = SequenceMatcher(None, positive, negative, autojunk=False)
-    for _, first, end, start, stop in matcher.get_opcodes():
-        length, other = end - first, stop - start
-        places += [start + j * other // length if other else max(start - 1, 0) for j in range(length)]
-    return places
+    distances = torch.cdist(positive.double(), negative.double()).square()
+    return torch.as_tensor(linear_sum_assignment(distances.numpy())[1])

@@ -1,16 +1,13 @@
-"""Whether a prompt holds the concept, and from which word on: a row and two numbers, learned from the tokens of pairs.
+"""Whether a prompt holds the concept: a row and a number, learned from the tokens of pairs.
 
-    token t of a prompt holds the concept where   max_s <x_s, v> > b   and   max_{s ≤ t} <x_s, v> > o
+    a prompt holds the concept where max_t <x_t, v> > b
 
     v = (S + ρ 1)⁻¹ (p̄ - n̄)        p̄ = Σ |p_i - n_i|² p_i / Σ |p_i - n_i|²        ρ = `RIDGE` tr S / C
-    o = max over negative prompts of max_t <x_t, v>
-    b = half way from o to the same maximum's smallest value over positive prompts
+    b = half way from that maximum's largest value over negative prompts to its smallest over positive ones
 
 p̄ is the mean of the positives' tokens, each as heavy as it differs from its partner, so that the words of the concept
 count and the rest of the sentence does not; n̄ and S are mean and covariance of all tokens of the negatives (the ridge
-form of Fisher's discriminant). A causal text encoder lets later tokens know of the concept and earlier ones not, hence
-s ≤ t: what comes before the concept's first word is the same with it and without. That word is the first to go beyond
-every token of the negatives ("style" of "in the style of Van Gogh"); that the concept is meant, takes more.
+form of Fisher's discriminant).
 
 The idea, to steer only where a condition holds, is conditional activation steering (Lee et al., arXiv 2409.05907). Left
 out of it: the condition as a cosine similarity of the mean of hidden states, and the search for a threshold.
@@ -28,7 +25,7 @@ CHUNK = 77
 
 
 def condition(positive: Tensor, negative: Tensor) -> Tensor:
-    """The row v and the numbers b and o ``[C + 2]`` from the matched tokens of pairs, each ``[N, T, C]``."""
+    """The row v and the number b ``[C + 1]`` from the matched tokens of pairs, each ``[N, T, C]``."""
     weights = (positive - negative).square().sum(2, keepdim=True)
     concept = (weights * positive).sum((0, 1)) / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
     tokens = negative.flatten(0, 1)
@@ -39,12 +36,11 @@ def condition(positive: Tensor, negative: Tensor) -> Tensor:
     # Only their ratio counts; at unit length the file's float32 holds both well.
     row = row / row.norm().clamp_min(torch.finfo(row.dtype).tiny)
     least, most = (positive @ row).amax(1).min(), (negative @ row).max()
-    return torch.cat([row, torch.stack([(least + most) / 2, most])])
+    return torch.cat([row, (least + most)[None] / 2])
 
 
 def holds(tokens: Tensor, rule: Tensor) -> Tensor:
-    """Whether tokens ``[..., T, C]`` hold the concept by a rule ``[C + 2]``: bool ``[..., T]``."""
+    """Whether the chunks that tokens ``[..., T, C]`` stand in hold the concept by a rule ``[C + 1]``: ``[..., T]``."""
     length = tokens.shape[-2]
-    told = (tokens @ rule[:-2]).unflatten(-1, (-1, CHUNK if length % CHUNK == 0 else length))
-    begun = (told > rule[-1]).cumsum(-1) > 0
-    return (begun & (told > rule[-2]).any(-1, keepdim=True)).flatten(-2)
+    told = (tokens @ rule[:-1]).unflatten(-1, (-1, CHUNK if length % CHUNK == 0 else length))
+    return (told > rule[-1]).any(-1, keepdim=True).expand_as(told).flatten(-2)

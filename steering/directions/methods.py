@@ -18,6 +18,7 @@ from ..errors import SteeringError
 from ..linalg import lead_first
 from .affine import affine_readout, affine_rows
 from .contrast import Contrast, best_alpha, candidates, contrast_of
+from .kernel import principal_rows
 from .source_study import moved_along, read_along
 from .whitening import whitened_readout
 
@@ -183,6 +184,7 @@ DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
         "whitened": mean_difference,  # read with `READOUTS`
         "cpca-source": moved_along,  # read with `READOUTS`
         "affine": affine_rows,  # read with `READOUTS`
+        "kernel": principal_rows,  # read with a local map
     }
 )
 """Method name -> function."""
@@ -195,7 +197,9 @@ READOUTS: MappingProxyType[str, Callable[..., Tensor]] = MappingProxyType(
 )
 """Methods that read tokens with other rows than they move them along -> function of (positive, negative) and of
 ``rows``, those they are moved along, or of what a method of `LATE` takes."""
-KEEPING = ("affine",)
+LOCAL = "kernel"
+"""The method that reads tokens with a `steering.directions.kernel.LocalMap`."""
+KEEPING = ("affine", LOCAL)
 """Methods, and their readouts, that also take what is to be ``kept`` ``[M, C]``: protected captures are given to these,
 where other methods' directions are made orthogonal to them."""
 LATE = ("cpca-source",)

@@ -15,7 +15,7 @@ from ..errors import SteeringError
 from ..linalg import LEAST_RESIDUAL
 from ..models.call import Call
 from ..models.hooks import as_tokens, like_output
-from ..sites import Site, sort_sites
+from ..sites import TEXT, Site, sort_sites
 from .entry import Entry
 from .masks import mask_tokens, within
 from .operators import INTERVENTIONS, Rows
@@ -72,6 +72,7 @@ class Steering:
         self.entries = tuple(entries)
         self._cache: dict[tuple[Site, float, torch.device], list[_Step]] = {}
         self._masks: dict[tuple[int, int, tuple[int, int], torch.device], Tensor] = {}
+        self._text: tuple[Tensor, Call, Tensor | None] | None = None
         self.visited: set[Site] = set()
 
     @property
@@ -83,6 +84,15 @@ class Steering:
         """The steered output of a site, or None where nothing acts on it."""
         self.visited.add(site)
         call.check_rows(site, output)
+        # Every cross-attention reads the same text, twice.
+        if site == TEXT and self._text is not None and self._text[0] is output and self._text[1] is call:
+            return self._text[2]
+        result = self._edited(site, output, call)
+        if site == TEXT:
+            self._text = (output, call, result)
+        return result
+
+    def _edited(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
         result = None
         for sigma in sorted(set(call.sigmas)):
             for step in self._steps(site, sigma, output.device):
@@ -94,6 +104,7 @@ class Steering:
 
     def check_visited(self) -> None:
         """Raise SteeringError where the UNet ran and never came to a site that is to be steered; begin anew."""
+        self._text = None
         wanted, visited = self.sites, self.visited
         missed, self.visited = [site for site in wanted if site not in visited], set()
         if visited and missed:
@@ -138,7 +149,7 @@ def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
     """
     groups: dict[tuple, list[Entry]] = {}
     for number, entry in enumerate(entries):
-        own_readout = any(part.readout is not None for part in entry.vector.sites.values())
+        own_readout = any(part.readout is not None or part.local for part in entry.vector.sites.values())
         alone = entry.mode != "suppress" or own_readout or entry.settings.gate == "prompt"
         alike = number if alone else (entry.settings, id(entry.mask))
         groups.setdefault((entry.mode, alike), []).append(entry)

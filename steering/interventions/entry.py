@@ -130,7 +130,7 @@ class Entry:
         strengths = torch.full_like(offsets, self.strength)
         leads = torch.zeros(len(offsets), dtype=torch.long)
         condition = None if entry.condition is None else entry.condition.float()
-        return Rows(directions, offsets, strengths, leads, readouts, condition)
+        return Rows(directions, offsets, strengths, leads, readouts, condition, entry.local)
 
     def offsets(self, site: Site, sigma: float, readouts: Tensor) -> Tensor:
         """μ of every readout row ``[K]``: the negative mean's coordinate, or zero."""

@@ -7,7 +7,9 @@ One token or pixel x, orthonormal rows q_j, strengths λ_j and offsets μ_j:
       gate all          g_j = s_j - μ_j
       gate positive     g_j = (s_j - μ_j) [s_lead > μ_lead]
       gate threshold    the same with μ_lead = τ, the upper quantile on negative prompts
-      gate prompt       g_j = (s_j - μ_j) [a prompt that holds the concept, from there on], `directions.condition`
+      gate prompt       g_j = (s_j - μ_j) [a prompt that holds the concept], `directions.condition`
+
+A vector with a local map (`directions.kernel`) has its g_j(x) in place of s_j - μ_j.
 
 ``lead`` is the row of the same vector that points along its mean difference; with one row this is
 g = s - μ, max(s - μ, 0) and max(s - τ, 0). The reference μ is 0 (plain projection, the source study's and
@@ -35,6 +37,7 @@ import torch
 from torch import Tensor
 
 from ..directions.condition import holds
+from ..directions.kernel import LocalMap
 from .presets import Settings
 
 
@@ -49,7 +52,8 @@ class Rows:
         leads: index of the row that gates row j ``[J]``.
         readouts: rows that coordinates are read with ``[J, C]``; the directions themselves for a
             plain projection.
-        condition: row and numbers ``[C + 2]`` of the gate ``prompt``.
+        condition: row and number ``[C + 1]`` of the gate ``prompt``.
+        local: what tells the displacements in place of readouts and offsets.
     """
 
     directions: Tensor
@@ -58,13 +62,15 @@ class Rows:
     leads: Tensor
     readouts: Tensor
     condition: Tensor | None = None
+    local: LocalMap | None = None
 
     def to(self, device: torch.device) -> Rows:
         """The same rows on another device."""
         condition = None if self.condition is None else self.condition.to(device)
         parts = (self.directions, self.offsets, self.strengths, self.leads, self.readouts)
         directions, offsets, strengths, leads, readouts = (part.to(device) for part in parts)
-        return Rows(directions, offsets, strengths, leads, readouts, condition)
+        local = None if self.local is None else self.local.to(device)
+        return Rows(directions, offsets, strengths, leads, readouts, condition, local)
 
 
 def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
@@ -73,7 +79,7 @@ def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
     Computed in float32, returned in x's dtype; x itself is never changed.
     """
     tokens = x.float()
-    displacement = tokens @ rows.readouts.T - rows.offsets  # [..., J]
+    displacement = tokens @ rows.readouts.T - rows.offsets if rows.local is None else rows.local(tokens)  # [..., J]
     if settings.gate == "prompt":
         assert rows.condition is not None  # entries without one are refused where they are made
         displacement = displacement * holds(tokens, rows.condition)[..., None]

@@ -21,7 +21,7 @@ class Settings:
     Attributes:
         reference: ``zero``, or ``negative`` (the negative mean's coordinate).
         gate: ``all`` tokens, ``positive`` ones only, those above the ``threshold``, or those of a ``prompt``
-            from the concept's first word on.
+            that holds the concept.
         keep_norm: whether every token keeps its length.
         half: steer the ``cond`` rows only, or ``both`` halves of classifier-free guidance.
     """
@@ -62,8 +62,8 @@ PRESETS = MappingProxyType(
 )
 """Named settings: plain projection as the source study has it; CASteer's; the one that means "as in the negative set";
 the one that touches only tokens above what 95 % of the negative set's tokens reach; the one that a LoRA can hold; the
-one for affine maps, whose rows read where a token is relative to the negative mean; the same from the
-concept's first word on, and nothing at all in prompts that do not hold it."""
+one for affine maps, whose rows read where a token is relative to the negative mean; and the one for maps of the text
+embedding, which does nothing at all in prompts that do not hold the concept."""
 
 
 def get_preset(name: str) -> Preset:

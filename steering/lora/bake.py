@@ -35,7 +35,8 @@ from ..interventions.presets import Settings
 from ..linalg import lead_first
 from ..models.hooks import undone
 from ..sites import Site, find_sites
-from ..vectors.vector import SiteVector, SteeringVector
+from ..vectors.site import SiteVector
+from ..vectors.vector import SteeringVector
 
 LINEAR = MappingProxyType({"attn1": "to_out.0", "attn2": "to_out.0", "ff": "net.2"})
 """Kind of site -> path of the linear layer that it ends in, in either layout."""
@@ -66,6 +67,8 @@ def obstacles(entry: Entry) -> list[str]:
     if len(vector.sigmas) > 1 or (entry.target is not None and len(entry.target.sigmas) > 1):
         found.append("directions differ from step to step (build with time 'constant')")
     conv = sorted(str(site) for site in vector.sites if site.kind not in LINEAR)
+    if any(part.local is not None for part in vector.sites.values()):
+        found.append("its map of tokens is not linear (build with another direction)")
     if conv:
         found.append(f"{', '.join(conv)} do not end in a linear layer (build with sites attn1,attn2,ff)")
     partly = [str(site) for site, part in vector.sites.items() if not part.active.all() and site.kind in LINEAR]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..concepts.prompts import Prompt
+from ..directions.methods import LOCAL
 from ..errors import SteeringError
 from ..interventions.presets import get_preset
 from ..models.sampling import STEPS, check_sampling, rows_of
@@ -75,7 +76,7 @@ class Plan:
         presets: the presets among which one is chosen, with the strengths tried of each.
         strengths: further strengths of the projection preset on its curve.
         ranks: numbers of directions above 1 that are tried where one is not enough.
-        maps: ranks of the affine map of the text embedding, each tried at its usual strength.
+        maps: direction and rank of maps of the text embedding, each tried at its usual strength.
         dev: dev prompts for all settings.
         finals: dev prompts for the finalists.
         test: test prompts of the main arms.
@@ -100,7 +101,7 @@ class Plan:
     )
     strengths: tuple[float, ...] = (0.5, 1.0, 1.5, 4.0)
     ranks: tuple[int, ...] = (2, 3)
-    maps: tuple[int, ...] = (4, 8, 16)
+    maps: tuple[tuple[str, int], ...] = ((LOCAL, 1), ("affine", 4), ("affine", 8), ("affine", 16))
     dev: Counts = (20, 16, 16)
     finals: Counts = (50, 50, 50)
     test: Counts = (100, 100, 100)
@@ -140,7 +141,7 @@ QUICK = Plan(
     presets=MappingProxyType({name: FULL.presets[name] for name in ("projection", "selective")}),
     strengths=(1.0,),
     ranks=(),
-    maps=(8,),
+    maps=((LOCAL, 1),),
     draws=2,
     dev=(3, 2, 2),
     finals=(3, 2, 2),
@@ -173,7 +174,7 @@ def all_targets(plan: Plan, prompts: Sequence[Sequence[Prompt]]) -> Plan:
 def tried(plan: Plan) -> list[Setting]:
     """Every setting that is compared on dev first: those of one direction, and maps of the text embedding."""
     return [
-        *(Setting.of_map(rank) for rank in plan.maps),
+        *(Setting.of_map(direction, rank) for direction, rank in plan.maps),
         *(
             Setting(Recipe(k), preset, strength)
             for preset, some in plan.presets.items()

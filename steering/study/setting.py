@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..directions.methods import LOCAL
 from ..interventions.entry import DEFAULT_PRESET
 from ..interventions.presets import get_preset
 from ..schedule import NoiseSchedule
@@ -48,9 +49,9 @@ class Recipe:
         return cls(k, "mean" if rank == 1 else "pca", rank)
 
     @classmethod
-    def of_text(cls, rank: int) -> Recipe:
-        """The affine map of the text embedding, of a rank."""
-        return cls(1, "affine", rank, TEXT_KIND, "constant")
+    def of_text(cls, direction: str = LOCAL, rank: int = 1) -> Recipe:
+        """A map of the text embedding: the local one, or the affine one of a rank."""
+        return cls(1, direction, rank, TEXT_KIND, "constant")
 
     @property
     def where(self) -> str:
@@ -83,9 +84,9 @@ class Setting:
     window: tuple[float, float] = ALL
 
     @classmethod
-    def of_map(cls, rank: int) -> Setting:
-        """The affine map of the text embedding, of a rank, as it is usually applied."""
-        return cls(Recipe.of_text(rank), MAP_PRESET, get_preset(MAP_PRESET).default_strength)
+    def of_map(cls, direction: str = LOCAL, rank: int = 1) -> Setting:
+        """A map of the text embedding, as it is usually applied."""
+        return cls(Recipe.of_text(direction, rank), MAP_PRESET, get_preset(MAP_PRESET).default_strength)
 
     @property
     def recipe(self) -> Recipe:
@@ -119,13 +120,15 @@ class Setting:
         if isinstance(self.vector, str):
             parts.append(Path(self.vector).name)
         else:
-            parts.append(TEXT_KIND if self.vector.where == TEXT_KIND else f"k={self.vector.k}")
+            text = f"{TEXT_KIND} {self.vector.direction}"
+            parts.append(text if self.vector.where == TEXT_KIND else f"k={self.vector.k}")
             parts += [f"rank {self.vector.rank}"] * (self.vector.rank > 1)
             parts += [self.vector.time] * (self.vector.time == "constant" and self.vector.where != TEXT_KIND)
         parts += [f"{self.window[0]:g}-{self.window[1]:g}"] * (self.window != ALL)
         return " ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
-        """Preset, strength, number of sites and rank; and ``text`` where the text embedding is moved."""
+        """Preset, strength, number of sites and rank; where the text embedding is moved that, and by what direction."""
         about = {"preset": self.preset, "strength": self.strength, "k": self.recipe.k, "rank": self.recipe.rank}
-        return about | ({"sites": TEXT_KIND} if self.recipe.where == TEXT_KIND else {})
+        moved = {"sites": TEXT_KIND, "direction": self.recipe.direction}
+        return about | (moved if self.recipe.where == TEXT_KIND else {})

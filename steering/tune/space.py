@@ -47,7 +47,8 @@ def first_round(exportable: bool = False) -> list[Setting]:
     usual: dict[str, tuple[float, ...]] = {name: (get_preset(name).default_strength,) for name in names}
     usual["precise"] += (2.0,)
     return [
-        *(Setting.of_map(rank) for rank in (4, 8, 16)),
+        Setting.of_map(),
+        *(Setting.of_map("affine", rank) for rank in (4, 8, 16)),
         *_family(Recipe(1), usual, (3, 5, 8, 12)),
         *_family(pca, {"precise": (1.0, 1.5)}, (3, 5)),
         *_family(pca, {"selective": usual["selective"]}, (5, 8)),

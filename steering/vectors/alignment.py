@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..errors import SteeringError
 from ..sites import Site
-from .vector import OPTIONAL, SiteVector, SteeringVector, nearest
+from .site import AT_KNOTS, SiteVector
+from .vector import SteeringVector, nearest
 
 
 def used_knots(part: SiteVector, levels: Tensor) -> Tensor:
@@ -50,7 +51,6 @@ def _resampled(vector: SteeringVector, sigmas: Tensor, active_sigmas: Tensor) ->
 
 def _taken(part: SiteVector, knots: list[int], places: list[int]) -> SiteVector:
     """A site's part at some of its noise levels."""
-    names = ("direction", "negative_mean", "difference", *OPTIONAL)
-    values = {name: getattr(part, name) for name in names}
+    values = {name: getattr(part, name) for name in AT_KNOTS}
     taken = {name: None if value is None else value[knots] for name, value in values.items()}
     return replace(part, **taken, active=part.active[places])

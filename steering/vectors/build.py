@@ -13,14 +13,26 @@ from ..activations.store import Activations
 from ..checks import MOST
 from ..directions.backgrounds import get_background
 from ..directions.condition import condition, holds
-from ..directions.methods import CONTRASTS, KEEPING, LATE, READOUTS, Method, get_direction, mean_difference, parse_alpha
+from ..directions.kernel import local_map
+from ..directions.methods import (
+    CONTRASTS,
+    KEEPING,
+    LATE,
+    LOCAL,
+    READOUTS,
+    Method,
+    get_direction,
+    mean_difference,
+    parse_alpha,
+)
 from ..errors import SteeringError
-from ..folds import fold_numbers, folds_of
+from ..folds import folds_of
 from ..scores.navigator import FOLDS, Scores, score
 from ..scores.selection import select
 from ..sites import TEXT, Site
 from .combine import orthogonalise
-from .vector import SiteVector, SteeringVector
+from .site import SiteVector
+from .vector import SteeringVector
 
 Time = Literal["per-step", "constant"]
 TIMES = get_args(Time)
@@ -49,7 +61,7 @@ def build(
         scores: from `steering.score`; made cross-fitted (in-sample below ten pairs) when not given.
         top_k: how many sites, per noise level or overall.
         select_by: a rule of `steering.scores.selection.select`, or kinds and site names separated by commas.
-        direction: a name of `steering.directions.methods.DIRECTIONS`.
+        direction: a name of `steering.directions.methods.DIRECTIONS`; ``kernel`` is of captures of the text alone.
         time: one direction ``per-step``, or one ``constant`` in time (the average over the active
             noise levels), which a LoRA can hold.
         rank: number of directions per site and noise level.
@@ -58,7 +70,8 @@ def build(
         background: of contrastive PCA: a name of `steering.directions.backgrounds.BACKGROUNDS`, or a capture of neutral
             pairs.
         protect: captures of what is to be kept: directions are made orthogonal to the mean difference of each, so
-            that steering moves nothing along those; an ``affine`` map learns to leave both their sides where they are.
+            that steering moves nothing along those; ``affine`` and ``kernel`` learn to leave both their sides where
+            they are.
 
     Raises:
         SteeringError: an unknown name, captures that do not fit each other, or nothing to steer.
@@ -69,23 +82,21 @@ def build(
     maker.check(activations)
     rule = None
     if TEXT in activations.tensors and "tokens" in activations.metadata:
-        rule, activations = _of_the_concept(activations)
+        rule = _rule(activations)
     if scores is None:
         scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
     chosen = select(scores, select_by, top_k)
     made = maker.vector(activations, chosen)
     if activations.pairs > 1:
         made = replace(made, sites=with_certainty(made, activations, maker))
+    if direction == LOCAL:
+        made = replace(made, sites={TEXT: maker.with_local(activations.tensors[TEXT], made.sites[TEXT])})
     if rule is not None:
         made = replace(made, sites={site: replace(part, condition=rule) for site, part in made.sites.items()})
-    method = {"direction": direction, "rank": rank, "select": select_by, "top_k": top_k, "time": time}
-    if direction in CONTRASTS:
-        method |= {"alpha": parse_alpha(alpha), "components": components, "background": _name(background)}
-    if protect:
-        method |= {"protect": [_name(kept) for kept in protect]}
+    method = {"select": select_by, "top_k": top_k, **maker.about(alpha, components), "scores": scores.mode}
     about = {name: value for name, value in activations.metadata.items() if name != "negatives"}
     rounded = {str(site): round(float(scores.sites[site].score.mean()), 4) for site in made.sites}
-    return replace(made, metadata={**about, "method": {**method, "scores": scores.mode}, "scores": rounded})
+    return replace(made, metadata={**about, "method": method, "scores": rounded})
 
 
 def _name(source: str | Activations) -> Any:
@@ -106,11 +117,24 @@ class _Maker:
     background: str | Activations
     protect: tuple[Activations, ...]
 
+    def about(self, alpha: float | str, components: int | None) -> dict[str, Any]:
+        """What a file says of it."""
+        method: dict[str, Any] = {"direction": self.direction, "rank": self.rank, "time": self.time}
+        if self.direction in CONTRASTS:
+            method |= {"alpha": parse_alpha(alpha), "components": components, "background": _name(self.background)}
+        if self.protect:
+            method |= {"protect": [_name(kept) for kept in self.protect]}
+        return method
+
     def check(self, activations: Activations) -> None:
         """Refuse what does not fit, before any work is done."""
         if self.direction not in CONTRASTS and self.background != NEGATIVES:
             raise SteeringError(
                 f"direction {self.direction!r} takes no background; {', '.join(CONTRASTS)} do, or leave it out"
+            )
+        if self.direction == LOCAL and set(activations.tensors) != {TEXT}:
+            raise SteeringError(
+                f"direction {LOCAL!r} is a map of the text embedding, which this capture lacks; capture sites 'text'"
             )
         if isinstance(self.background, str):
             get_background(self.background)
@@ -118,6 +142,13 @@ class _Maker:
             for other in others:
                 if isinstance(other, Activations):
                     _check_alike(kind, activations, other)
+
+    def with_local(self, tensor: Tensor, part: SiteVector) -> SiteVector:
+        """A part at the text embedding with the map by which its tokens are read."""
+        positive, negative = tensor[:, :, 0].double()
+        kept = self._beside(tensor, TEXT, part.active, 0).get("kept")
+        made = local_map(positive, negative, part.direction[0].double(), kept).to(torch.device("cpu"))
+        return replace(part, centres=made.centres, coefficients=made.coefficients, bandwidth=made.bandwidth)
 
     def vector(self, activations: Activations, chosen: Mapping[Site, Tensor]) -> SteeringVector:
         """Directions at the chosen sites and noise levels (bool ``[S]`` by site), without metadata."""
@@ -208,25 +239,18 @@ def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker
     return {site: replace(part, certainty=_in_errors(torch.cat(moved[site]))) for site, part in made.sites.items()}
 
 
-def _of_the_concept(activations: Activations) -> tuple[Tensor, Activations]:
-    """The rule that tells which tokens hold the concept, and the capture of the text embedding with those alone.
-
-    Rows stay in an order in which every fifth is of the same fifth of the pairs, so that folds hold out whole pairs.
-    """
+def _rule(activations: Activations) -> Tensor:
+    """What tells the prompts that hold the concept, from a capture of the text embedding."""
     length = int(activations.metadata["tokens"])
     sides = activations.tensors[TEXT][:, :, 0].unflatten(1, (length, -1)).transpose(1, 2).double()  # [2, N, T, C]
     rule = condition(*sides)
-    folds = fold_numbers(sides.shape[1])
-    found = [sides[:, folds == fold][:, holds(sides[0, folds == fold], rule)] for fold in folds.unique()]
-    shortest = min(part.shape[1] for part in found)
-    if not shortest:
+    if holds(sides[0], rule).sum() <= holds(sides[1], rule).sum():
         name = activations.metadata.get("concept") or "the pairs"
         raise SteeringError(
             f"the text embedding does not tell the positive prompts of {name} "
             "from the negative ones, since the negatives hold the same words; write negatives without the concept"
         )
-    rows = torch.stack([part[:, :shortest] for part in found], 2).flatten(1, 2)  # [2, rows, C]
-    return rule.float(), replace(activations, tensors={TEXT: rows[:, :, None].float().contiguous()})
+    return rule.float()
 
 
 def _projected(differences: Tensor, part: SiteVector | None) -> Tensor:

@@ -35,7 +35,8 @@ from ..linalg import LEAST_RESIDUAL, lead_first
 from ..sites import Site, sort_sites
 from .alignment import aligned, check_widths, used_knots
 from .similarity import name_of
-from .vector import NOTHING, SiteVector, SteeringVector
+from .site import NOTHING, SiteVector
+from .vector import SteeringVector
 
 COVERED = 1e-6
 """A singular value of unit rows below this is rounding: they span no direction there."""
@@ -82,8 +83,14 @@ def _scaled(part: SiteVector, weight: float) -> SiteVector:
     if weight > 0:
         return replace(part, difference=weight * part.difference)
     positive_mean = part.negative_mean + part.difference
+    if part.local is not None:
+        raise SteeringError(
+            f"weight {weight:g} swaps with and without the concept, and a vector of direction 'kernel' knows one way "
+            "only; give a weight above 0, or build it with another direction"
+        )
     turned = {"direction": -part.direction, "readout": None if part.readout is None else -part.readout}
-    return replace(part, negative_mean=positive_mean, difference=weight * part.difference, threshold=None, **turned)
+    nothing = {"threshold": None, "condition": None}  # of the prompts that hold the other side
+    return replace(part, negative_mean=positive_mean, difference=weight * part.difference, **turned, **nothing)
 
 
 # --- the combinations, of vectors at the same noise levels -----------------------------------------

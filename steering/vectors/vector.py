@@ -12,84 +12,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..checks import check_levels, check_mapping, check_numbers, check_source, some_of
+from ..checks import check_levels, check_mapping, check_source, some_of
 from ..errors import SteeringError
 from ..files import named, read_tensors, write_tensors
 from ..sites import Site, sort_sites
 from .recommendation import Recommendation
+from .site import OPTIONAL, SiteVector, check_shapes
 
 if TYPE_CHECKING:
     from ..interventions.entry import Entry
 
 KIND, VERSION = "vector", 1
-NOTHING = 1e-5
-"""A gap smaller than this share of the negative mean is none."""
-OPTIONAL = ("threshold", "readout", "certainty", "condition")
-"""Tensors of a site that need not be there."""
-ORTHONORMAL = 1e-3
-"""How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SiteVector:
-    """What is known about the concept at one site.
-
-    Attributes:
-        direction: orthonormal rows ``[S, K, C]``; row 0 points from negative to positive.
-        negative_mean: mean activation of the negative prompts ``[S, C]``.
-        difference: mean difference positive - negative ``[S, C]``.
-        active: where the site is steered, bool ``[A]`` on the vector's ``active_sigmas``.
-        threshold: optional upper quantile of per-token coordinates on negative prompts ``[S, K]``.
-        readout: optional rows ``[S, K, C]`` that coordinates are read with, for oblique methods.
-        certainty: optional γ of pairs that had no part in the leading direction, in standard errors ``[S]``.
-        condition: optional row and numbers ``[C + 2]`` that say which prompts hold the concept; see
-            `steering.directions.condition`.
-    """
-
-    direction: Tensor
-    negative_mean: Tensor
-    difference: Tensor
-    active: Tensor
-    threshold: Tensor | None = None
-    readout: Tensor | None = None
-    certainty: Tensor | None = None
-    condition: Tensor | None = None
-
-    def __repr__(self) -> str:
-        levels, rank, width = self.direction.shape
-        return f"SiteVector({rank} of {width} channels, {levels} noise levels, active at {int(self.active.sum())})"
-
-    @property
-    def certain(self) -> Tensor:
-        """Whether γ is known to more than its standard error, bool ``[S]``; True where that was not measured."""
-        if self.certainty is None:
-            return torch.ones(len(self.direction), dtype=torch.bool)
-        return self.certainty > 1
-
-    @property
-    def rows_read(self) -> Tensor:
-        """Rows that coordinates are read with ``[S, K, C]``: the readout, else the directions."""
-        return self.direction if self.readout is None else self.readout
-
-    @property
-    def gap(self) -> Tensor:
-        """γ_k = <difference, w_k>, the mean difference's coordinates ``[S, K]``; w are the rows read."""
-        return torch.einsum("sc,skc->sk", self.difference.float(), self.rows_read.float())
-
-    @property
-    def displacement(self) -> Tensor:
-        """D = Σ_k γ_k r_k ``[S, C]``: the mean difference as far as the directions hold it."""
-        return torch.einsum("sk,skc->sc", self.gap, self.direction.float())
-
-    @property
-    def held(self) -> Tensor:
-        """Whether a knot has a direction at all, bool ``[S]``: early sites see no text at the first step."""
-        return self.gap[:, 0] > NOTHING * self.negative_mean.float().norm(dim=-1)
-
-    @property
-    def width(self) -> int:
-        """Number of channels C."""
-        return self.direction.shape[-1]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,7 +50,7 @@ class SteeringVector:
         check_levels(self.sigmas, "sigmas")
         check_levels(self.active_sigmas, "active_sigmas")
         for site, entry in self.sites.items():
-            _check(site, entry, len(self.sigmas), len(self.active_sigmas))
+            check_shapes(site, entry, len(self.sigmas), len(self.active_sigmas))
         _check_metadata(check_mapping(self.metadata, "metadata"), self.active_sigmas)
         object.__setattr__(self, "sites", MappingProxyType({site: self.sites[site] for site in sort_sites(self.sites)}))
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
@@ -178,7 +111,7 @@ class SteeringVector:
         for tensor in (self.sigmas, self.active_sigmas):
             digest.update(tensor.numpy().tobytes())
         names = (
-            ("direction", "active", "negative_mean", "readout", "condition")
+            ("direction", "active", "negative_mean", "readout", "condition", "centres", "coefficients", "bandwidth")
             + ("threshold",) * thresholds
             + ("difference", "certainty") * lengths
         )
@@ -231,45 +164,16 @@ def nearest(sigmas: Tensor, sigma: float) -> int:
     return int((logs - torch.tensor(max(sigma, tiny), dtype=torch.float64).log()).abs().argmin())
 
 
-def _check(site: Site, entry: SiteVector, knots: int, actives: int) -> None:
-    steps, rank, width = entry.direction.shape if entry.direction.ndim == 3 else (0, 0, 0)
-    if not 1 <= rank <= width:
-        raise SteeringError(
-            f"{site}/direction has shape {tuple(entry.direction.shape)}, expected [S, K, C] with 1 to C rows K"
-        )
-    expected = {
-        "direction": (knots, rank, width),
-        "negative_mean": (knots, width),
-        "difference": (knots, width),
-        "active": (actives,),
-        "threshold": (knots, rank),
-        "readout": (knots, rank, width),
-        "certainty": (knots,),
-        "condition": (width + 2,),
-    }
-    for name, shape in expected.items():
-        value = getattr(entry, name)
-        if value is None:  # one of OPTIONAL
-            continue
-        if tuple(value.shape) != shape or steps != knots:
-            raise SteeringError(
-                f"{site}/{name} has shape {tuple(value.shape)}, expected {shape} for {knots} noise levels"
-            )
-        if name == "active":
-            if value.dtype != torch.bool:
-                raise SteeringError(f"{site}/active is of type {value.dtype}, not of truth values; make the file again")
-        else:
-            check_numbers(value, f"{site}/{name}")
-    gram = entry.direction.float() @ entry.direction.float().mT
-    if not (gram - torch.eye(rank)).abs().max() <= ORTHONORMAL:  # what is not a number is not within it
-        raise SteeringError(f"{site}/direction has rows that are not orthonormal; normalise them before saving")
-
-
 def _check_metadata(metadata: Mapping[str, Any], active_sigmas: Tensor) -> None:
     """Refuse metadata that would fail, or steer beyond reason, only when they are used."""
     check_source(metadata)
     window = Recommendation.from_json(metadata.get("recommended", {})).window
-    if window is not None and not ((active_sigmas <= window[0]) & (active_sigmas >= window[1])).any():
+    everywhere = len(active_sigmas) == 1  # the nearest level counts, at any noise level of a run
+    if (
+        window is not None
+        and not everywhere
+        and not ((active_sigmas <= window[0]) & (active_sigmas >= window[1])).any()
+    ):
         raise SteeringError(
             f"the recommended window from {window[0]:g} to {window[1]:g} holds none of the vector's noise levels, "
             f"{float(active_sigmas[0]):.3g} to {float(active_sigmas[-1]):.3g}; tune it again"

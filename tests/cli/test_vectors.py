@@ -8,7 +8,8 @@ from PIL import Image
 from safetensors import safe_open
 
 from steering.sites import Site
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 from ..conftest import steering
 from .conftest import CAT, DOG

@@ -9,7 +9,8 @@ from steering.interventions.presets import Settings
 from steering.models.call import Call
 from steering.schedule import NoiseSchedule
 from steering.sites import Site, module_width
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 # Projections of unit-scale numbers in float32 over at most 64 channels: rounding stays below this.
 TOLERANCE = 1e-5

@@ -9,7 +9,8 @@ from steering.interventions.operators import Rows
 from steering.interventions.presets import Settings
 from steering.models.call import Call
 from steering.sites import Site
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 from .conftest import BOTH, SIGMAS, TOLERANCE, basis, edited, rows_of, vector_for
 

@@ -8,7 +8,8 @@ from steering.interventions.entry import Entry
 from steering.interventions.presets import Settings
 from steering.models.call import Call
 from steering.sites import Site
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 SITE, SIGMAS = Site.parse("in4.attn2"), torch.tensor([10.0, 1.0, 0.1])
 EYE = torch.eye(6)

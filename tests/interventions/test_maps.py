@@ -10,7 +10,8 @@ from steering.interventions.observation import observe, settle
 from steering.interventions.presets import Settings
 from steering.models.call import Call
 from steering.sites import Site
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 SIGMAS = torch.tensor([5.0, 1.0])
 

@@ -8,7 +8,8 @@ from steering.interventions.presets import Settings
 from steering.interventions.steer import steer
 from steering.models.call import Call
 from steering.sites import Site
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 SIGMAS = torch.tensor([5.0, 1.0])
 

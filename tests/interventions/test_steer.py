@@ -14,7 +14,8 @@ from steering.interventions.steer import steer
 from steering.models.recording import record
 from steering.models.sampling import CaptureSettings
 from steering.sites import SD15_SITES, Site
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 from .conftest import BOTH, SIGMAS, STEPS, vector_for
 

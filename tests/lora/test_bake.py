@@ -22,7 +22,8 @@ from steering.lora.bake import (
 )
 from steering.schedule import NoiseSchedule
 from steering.sites import Site, module_width
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 SIGMAS = NoiseSchedule.scaled_linear().normal(3)[:-1]
 KINDS = {"attn1": "in4.attn1", "attn2": "in5.attn2", "ff": "out5.ff"}

@@ -11,7 +11,8 @@ from steering.interventions.steer import steer
 from steering.lora.bake import linear_layers
 from steering.lora.export import gap_prompt, make_lora, measured_gap, model_card, save_lora
 from steering.sites import Site, module_width
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 from steering.version import __version__
 
 NAMES = ("in4.attn1", "in5.attn2", "out5.ff")

@@ -23,7 +23,7 @@ def fires(model, concept, count, texts):
     return holds(model.encode(texts).float(), rule).any(1)
 
 
-@pytest.mark.parametrize("count", [25, 50])
+@pytest.mark.parametrize("count", [12, 25, 50])
 @pytest.mark.parametrize("concept", evaluated("pocket"))
 def test_it_holds_of_every_target_and_of_nothing_else(model, concept, count):
     prompts = load_prompts(concept, "test")
@@ -35,12 +35,3 @@ def test_it_holds_of_every_target_and_of_nothing_else(model, concept, count):
 def test_it_knows_words_that_the_pairs_do_not_use(model):
     texts = ["a puppy in the snow", "a hound next to a key in a room", "a pony in a room", "a kitten in the snow"]
     assert fires(model, "dog", 50, texts).tolist() == [True, True, False, False]
-
-
-def test_a_dozen_pairs_are_too_few_to_tell_what_is_none_from_what_is_one(model):
-    """What a quick demo pays for its speed: the reason to write fifty."""
-    prompts = load_prompts("dog", "test")
-    found = fires(model, "dog", 12, [prompt.text for prompt in prompts])
-    targets = [prompt.role == "target" for prompt in prompts]
-    assert all(held for held, target in zip(found.tolist(), targets, strict=True) if target)
-    assert any(held for held, target in zip(found.tolist(), targets, strict=True) if not target)

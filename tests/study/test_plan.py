@@ -82,7 +82,7 @@ def test_all_settings_are_tried_and_the_first_dev_arm_is_the_original():
     settings = tried(FULL)
     # What a LoRA can hold is not among what the source study and this one compare, nor a map without its condition.
     assert {setting.preset for setting in settings} == set(PRESETS) - {"lora", "affine"}
-    assert [s.recipe for s in settings if s.preset == "conditional"] == [Recipe.of_text(rank) for rank in FULL.maps]
+    assert [s.recipe for s in settings if s.preset == "conditional"] == [Recipe.of_text(*one) for one in FULL.maps]
     made = dev_arms(settings, (2, 2, 2))
     assert made[0].setting is None
     assert len({arm.name for arm in made}) == len(settings) + 2

@@ -108,7 +108,7 @@ def test_what_a_stopped_study_has_drawn_is_not_drawn_again(finished, tmp_path, m
     }
 
 
-@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("world", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_several_processes_write_the_report_that_one_writes(finished, tmp_path, world):
     threads = torch.get_num_threads()
     studies = [new_study(tmp_path, Crew(rank, world)) for rank in range(world)]

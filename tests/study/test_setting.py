@@ -14,8 +14,9 @@ def test_settings_that_differ_have_other_names():
         replace(first, vector=Recipe(8)),
         replace(first, vector=Recipe.of_rank(5, 2)),
         replace(first, vector=Recipe(5, time="constant")),
-        replace(first, vector=Recipe.of_text(8)),
-        replace(first, vector=Recipe.of_text(4)),
+        replace(first, vector=Recipe.of_text("affine", 8)),
+        replace(first, vector=Recipe.of_text()),
+        replace(first, vector=Recipe.of_text("affine", 4)),
         replace(first, vector="some/dog.safetensors"),
     ]
     assert len({first.name, *(other.name for other in others)}) == len(others) + 1
@@ -23,10 +24,11 @@ def test_settings_that_differ_have_other_names():
 
 
 def test_a_map_of_the_text_embedding_says_where_it_acts():
-    setting = Setting(Recipe.of_text(8), "conditional", 1.0)
-    assert setting.name == "conditional 1 text rank 8"
-    assert setting.to_json() == {"preset": "conditional", "strength": 1.0, "k": 1, "rank": 8, "sites": "text"}
-    assert (Recipe(5).where, Recipe.of_text(8).where) == ("5", "text")
+    setting = Setting.of_map("affine", 8)
+    assert setting.name == "conditional 1 text affine rank 8"
+    about = {"preset": "conditional", "strength": 1.0, "k": 1, "rank": 8, "sites": "text", "direction": "affine"}
+    assert setting.to_json() == about
+    assert (Recipe(5).where, Recipe.of_text().where) == ("5", "text")
 
 
 def test_several_directions_are_principal_ones():

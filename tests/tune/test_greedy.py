@@ -9,7 +9,8 @@ from steering.models.families import Defaults, defaults_of
 from steering.sites import Site, module_width
 from steering.tune import greedy
 from steering.tune.greedy import Rating, at_sites, bench, forward_selection, rows_at_most
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 NAMES = ("in1.attn2", "in4.attn2", "mid.attn1", "out5.ff", "out8.attn2", "out11.ff")
 SITES = [Site.parse(name) for name in NAMES]

@@ -2,7 +2,8 @@ import torch
 
 from steering.sites import Site
 from steering.vectors.alignment import aligned, used_knots
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 SITE = Site.parse("in1.attn2")
 

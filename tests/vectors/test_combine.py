@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from steering.sites import Site
 from steering.vectors.combine import COMBINATIONS, combine, scale
 from steering.vectors.similarity import cosine_table, cosines, name_of
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 # Directions are kept in float32 and combined in float32 or float64; unit rows of 24 channels round below this.
 TOLERANCE = 1e-5

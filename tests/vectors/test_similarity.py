@@ -4,7 +4,8 @@ import torch
 from steering.errors import SteeringError
 from steering.sites import Site
 from steering.vectors.similarity import cosine_table, cosines, name_of
-from steering.vectors.vector import SiteVector, SteeringVector
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 SITE, OTHER = Site.parse("in1.attn2"), Site.parse("in2.attn2")
 

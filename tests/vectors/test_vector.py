@@ -8,7 +8,8 @@ from steering.errors import SteeringError
 from steering.files import write_tensors
 from steering.sites import SD15_SITES, Site
 from steering.vectors.recommendation import Recommendation
-from steering.vectors.vector import SiteVector, SteeringVector, nearest
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector, nearest
 
 SITE = Site.parse("in4.attn2")
 

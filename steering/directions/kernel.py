@@ -1,0 +1,171 @@
+"""A local map of tokens: kernel ridge regression from each token of a pair to its partner.
+
+    x' = x - Σ_k g_k(x) q_k        g(x) = Σ_m exp(-|x - c_m|² / 2h²) a_m
+
+q are as many of the differences' principal directions as hold `EXPLAINED` of their squares. The coefficients a are the
+ridge solution of g_k(p_i) = <p_i - n_i, q_k> over all pairs (p_i, n_i), and of g(n_i) = 0 and g(z_j) = 0, so that what
+stands in prompts without the concept, and whatever else is to be kept, z, stays where it is:
+
+    A = (Φᵀ Φ + ρ K)⁻¹ Φᵀ Y        Φ = k(tokens, centres), K = k(centres, centres), ρ = `RIDGE`
+
+the subset of regressors (Rasmussen and Williams 2006, section 8.3.1). The centres c_m are the tokens that a pivoted
+Cholesky decomposition of the whole kernel picks one after the other, each the one that those before explain least
+(Fine and Scheinberg 2001).
+
+A token is moved as far as the pairs' tokens near it were, and one that is near to none stays: words that no pair holds
+are left alone, where a linear map moves them by whatever they share with the concept's. How near is near, h, is the
+narrowest of `WIDTHS` that leaves of held-out fifths of the pairs no more than `ENOUGH` times what the best leaves: a
+wider one knows the pairs a little better, and moves what none of them showed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import SteeringError
+from ..folds import FOLDS, fold_numbers
+from ..linalg import lead_first
+
+EXPLAINED, MOST_ROWS = 0.97, 64
+RIDGE = 0.1
+"""ρ: how much of a token's coordinate is taken for chance, as a share of the kernel's own variance, 1."""
+WIDTHS = (0.01, 0.02, 0.05, 0.1, 0.3, 1.0)
+"""h² as shares of the median squared distance between tokens."""
+ENOUGH = 1.25
+"""In root mean squares. Of the embedded model's concepts the narrowest widths were best for things, whose companions
+are many, and one ten times as wide for a style, whose words stand in every pair; this tells them apart."""
+MOST_CENTRES = 1024
+LEAST_NEW = 0.02
+"""Centres are added until no token has more than this share of its variance left."""
+SAMPLE = 1000
+"""Tokens whose distances are looked at for the median."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalMap:
+    """The coordinates that tokens are to lose.
+
+    Attributes:
+        centres: tokens of the pairs ``[M, C]``.
+        coefficients: what each adds to each coordinate ``[M, K]``.
+        bandwidth: h ``[1]``.
+    """
+
+    centres: Tensor
+    coefficients: Tensor
+    bandwidth: Tensor
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """G ``[..., K]`` of tokens ``[..., C]``."""
+        return kernel(tokens, self.centres, self.bandwidth) @ self.coefficients
+
+    def to(self, device: torch.device) -> LocalMap:
+        """The same map on another device, in float32."""
+        parts = (self.centres, self.coefficients, self.bandwidth)
+        return LocalMap(*(part.to(device, torch.float32) for part in parts))
+
+
+def kernel(tokens: Tensor, centres: Tensor, bandwidth: Tensor) -> Tensor:
+    """exp(-|x - c|² / 2h²) ``[..., M]`` of tokens ``[..., C]`` and centres ``[M, C]``."""
+    squares = tokens.square().sum(-1, keepdim=True) + centres.square().sum(-1) - 2 * tokens @ centres.mT
+    return (-squares.clamp_min(0) / (2 * bandwidth.square())).exp()
+
+
+def principal_rows(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
+    """The rows that tokens are moved along ``[K, C]``; K is found, not chosen.
+
+    Raises:
+        SteeringError: a rank other than 1.
+    """
+    if rank != 1:
+        raise SteeringError(f"rank {rank} does not fit direction 'kernel', which takes as many as it needs; leave it 1")
+    differences = positive - negative
+    values, rows = torch.linalg.svd(differences, full_matrices=False)[1:]
+    share = values.square().cumsum(0) / values.square().sum().clamp_min(torch.finfo(values.dtype).tiny)
+    count = min(int((share < EXPLAINED).sum()) + 1, MOST_ROWS, len(rows))
+    return lead_first(rows[:count], differences.mean(0))
+
+
+def local_map(positive: Tensor, negative: Tensor, rows: Tensor, kept: Tensor | None = None) -> LocalMap:
+    """The map of pairs.
+
+    Args:
+        positive: tokens of prompts with the concept ``[N, C]``; every fifth is of the same fifth of the pairs.
+        negative: their partners ``[N, C]``.
+        rows: orthonormal, what tokens are moved along ``[K, C]``.
+        kept: further tokens that are to stay ``[M, C]``.
+    """
+    some = positive[:: max(1, len(positive) // SAMPLE)]
+    typical = torch.cdist(some, some).square().median()
+    widths = [(share * typical).sqrt().reshape(1) for share in WIDTHS]
+    centres = positive[pivots(positive, widths[0])]
+    wanted = (positive - negative) @ rows.mT
+    bandwidth = _narrowest(widths, positive, negative, wanted, centres)
+    stay = negative if kept is None else torch.cat([negative, kept])
+    terms = _terms(positive, wanted, centres, bandwidth) + _terms(stay, None, centres, bandwidth)
+    return LocalMap(centres, terms.solved(kernel(centres, centres, bandwidth)), bandwidth)
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What the normal equations know of some tokens: Φᵀ Φ ``[M, M]`` and Φᵀ Y ``[M, K]``."""
+
+    second: Tensor
+    wanted: Tensor | float
+
+    def __add__(self, other: _Terms) -> _Terms:
+        return _Terms(self.second + other.second, self.wanted + other.wanted)
+
+    def __sub__(self, other: _Terms) -> _Terms:
+        return _Terms(self.second - other.second, self.wanted - other.wanted)
+
+    def solved(self, among: Tensor) -> Tensor:
+        """The coefficients ``[M, K]``."""
+        return torch.linalg.solve(self.second + RIDGE * among, self.wanted)
+
+
+def _terms(tokens: Tensor, wanted: Tensor | None, centres: Tensor, bandwidth: Tensor) -> _Terms:
+    seen = kernel(tokens, centres, bandwidth)
+    return _Terms(seen.mT @ seen, 0.0 if wanted is None else seen.mT @ wanted)
+
+
+def _narrowest(widths: list[Tensor], positive: Tensor, negative: Tensor, wanted: Tensor, centres: Tensor) -> Tensor:
+    """The width by what the other pairs say of each fifth of them."""
+    folds = fold_numbers(len(positive))
+    if len(positive) < FOLDS:
+        return widths[-1]  # too few to hold any out
+    errors = torch.empty(len(widths), FOLDS, dtype=positive.dtype)
+    for i, width in enumerate(widths):
+        among = kernel(centres, centres, width)
+        parts = [
+            _terms(positive[folds == fold], wanted[folds == fold], centres, width)
+            + _terms(negative[folds == fold], None, centres, width)
+            for fold in range(FOLDS)
+        ]
+        whole = sum(parts[1:], start=parts[0])
+        for fold, part in enumerate(parts):
+            made = LocalMap(centres, (whole - part).solved(among), width)
+            there = wanted[folds == fold]
+            off = (made(positive[folds == fold]) - there).square().sum() + made(negative[folds == fold]).square().sum()
+            errors[i, fold] = off / there.square().sum().clamp_min(torch.finfo(off.dtype).tiny)
+    left = errors.mean(1).sqrt()
+    return widths[int((left <= ENOUGH * left.min()).nonzero()[0])]
+
+
+def pivots(tokens: Tensor, bandwidth: Tensor) -> Tensor:
+    """Numbers ``[M]`` of the tokens ``[N, C]`` that are centres, in the order in which they were picked."""
+    left = tokens.new_ones(len(tokens))
+    factor = tokens.new_zeros(min(MOST_CENTRES, len(tokens)), len(tokens))
+    found: list[int] = []
+    for j in range(len(factor)):
+        i = int(left.argmax())
+        if left[i] < LEAST_NEW:
+            break
+        row = kernel(tokens, tokens[i : i + 1], bandwidth)[:, 0] - factor[:j, i] @ factor[:j]
+        factor[j] = row / left[i].sqrt()
+        left = left - factor[j].square()
+        found.append(i)
+    return torch.tensor(found)
