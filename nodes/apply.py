@@ -176,8 +176,8 @@ class SteeringOptions(io.ComfyNode):
                     default="positive",
                     tooltip=(
                         "Which tokens move: all; positive, those above the reference; threshold, those above what 95 % "
-                        "of negative tokens reach (needs a vector with thresholds); prompt, those of a prompt from the "
-                        "concept's first word on (needs a vector of the text embedding)."
+                        "of negative tokens reach (needs a vector with thresholds); prompt, those of a prompt that "
+                        "holds the concept (needs a vector of the text embedding)."
                     ),
                 ),
                 io.Boolean.Input(
