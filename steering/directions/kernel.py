@@ -85,7 +85,8 @@ def principal_rows(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
     differences = positive - negative
     values, rows = torch.linalg.svd(differences, full_matrices=False)[1:]
     share = values.square().cumsum(0) / values.square().sum().clamp_min(torch.finfo(values.dtype).tiny)
-    count = min(int((share < EXPLAINED).sum()) + 1, MOST_ROWS, len(rows))
+    # No more than half of the channels, so that a control as wide has room beside them.
+    count = min(int((share < EXPLAINED).sum()) + 1, MOST_ROWS, max(1, rows.shape[1] // 2), len(rows))
     return lead_first(rows[:count], differences.mean(0))
 
 
@@ -99,7 +100,8 @@ def local_map(positive: Tensor, negative: Tensor, rows: Tensor, kept: Tensor | N
         kept: further tokens that are to stay ``[M, C]``.
     """
     some = positive[:: max(1, len(positive) // SAMPLE)]
-    typical = torch.cdist(some, some).square().median()
+    apart = torch.cdist(some, some).square()
+    typical = apart[apart > 0].median() if apart.any() else apart.new_ones(())  # many an encoder pads with equal tokens
     widths = [(share * typical).sqrt().reshape(1) for share in WIDTHS]
     centres = positive[pivots(positive, widths[0])]
     wanted = (positive - negative) @ rows.mT
@@ -151,7 +153,7 @@ def _narrowest(widths: list[Tensor], positive: Tensor, negative: Tensor, wanted:
             there = wanted[folds == fold]
             off = (made(positive[folds == fold]) - there).square().sum() + made(negative[folds == fold]).square().sum()
             errors[i, fold] = off / there.square().sum().clamp_min(torch.finfo(off.dtype).tiny)
-    left = errors.mean(1).sqrt()
+    left = errors.mean(1).sqrt().nan_to_num(torch.inf)
     return widths[int((left <= ENOUGH * left.min()).nonzero()[0])]
 
 

@@ -45,6 +45,7 @@ QUICK = replace(
     kept=(6, 0, 0),
     best=(6, 4, 4),
     pairs=12,
+    steps=20,
 )
 
 

@@ -109,6 +109,20 @@ def test_the_width_is_narrow_where_pairs_repeat_words_and_wide_where_they_say_li
     assert wide / typical[1] > 3 * narrow / typical[0]
 
 
+def test_tokens_that_are_all_padding_but_a_few_make_a_map():
+    positive, negative, *_ = pairs()
+    positive, negative = (torch.cat([side, side[1:2].expand(4 * len(side), -1)]) for side in (positive, negative))
+    made = local_map(positive, negative, principal_rows(positive, negative))
+    assert made.bandwidth > 0
+    assert torch.isfinite(made(positive)).all()
+
+
+def test_no_more_than_half_of_the_channels_are_rows():
+    generator = torch.Generator().manual_seed(2)
+    positive, negative = torch.randn(2, 100, WIDTH, generator=generator, dtype=torch.float64)
+    assert len(principal_rows(positive, negative)) == WIDTH // 2
+
+
 def test_too_few_tokens_to_hold_any_out_make_a_map():
     positive, negative, *_ = pairs()
     rows = principal_rows(positive[:3], negative[:3])
