@@ -24,6 +24,7 @@ settings.register_profile("steering", deadline=None)
 settings.load_profile("steering")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Files stay together on one worker, and a study's with the finished study that they share."""
     for item in items:
