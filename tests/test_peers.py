@@ -126,7 +126,7 @@ def learned(toy_model, tmp_path):
         ("UCE", "keep 0.1"),
         ("UCE, from the pairs", "keep 0.1"),
         ("RECE", "2 rounds"),
-        ("GLoCE", "1 spread, from the start"),
+        ("GLoCE", "0 spreads"),
         ("SLD", "maximal"),
         ("SAFREE", "α = -0.1, all steps"),
         ("Perp-Neg", "w = 2"),
