@@ -9,6 +9,7 @@ from comfy.sd import CLIP
 from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs
+from ..steering.directions.methods import LOCAL
 from ..steering.sites import TEXT_KIND
 from ..steering.vectors.build import build
 from .apply import strength_input
@@ -17,7 +18,7 @@ from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_steering import with_entry
 from .sockets import NamedPairs, Vector
 
-PRESET, DIRECTION = "conditional", "kernel"
+PRESET = "conditional"
 """What leaves the embedded model's pictures clean, see docs/removal.md."""
 
 
@@ -68,5 +69,5 @@ class Quick(io.ComfyNode):
         """The chain."""
         named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
         text = captured(model, clip, named, sites=TEXT_KIND, cached=False)  # it takes no longer than to look it up
-        vector = build(text, direction=DIRECTION, time="constant")
+        vector = build(text, direction=LOCAL, time="constant")
         return io.NodeOutput(with_entry(model, vector.entry(strength=strength, preset=PRESET)), vector)

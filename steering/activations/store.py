@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_levels, check_mapping, check_numbers, check_source
+from ..checks import check_levels, check_mapping, check_numbers, check_source, short
 from ..errors import SteeringError
 from ..files import named, read_tensors, write_tensors
+from ..folds import fold_numbers
 from ..sites import Site, sort_sites
 
 KIND, VERSION = "activations", 1
@@ -61,6 +62,25 @@ class Activations:
     def pairs(self) -> int:
         """Number of pairs N."""
         return next(iter(self.tensors.values())).shape[1]
+
+    @property
+    def tokens(self) -> int:
+        """Rows a pair: the tokens of its prompts in a capture of the text embedding, else 1.
+
+        Raises:
+            SteeringError: the file says a number of tokens that its rows do not have.
+        """
+        tokens = self.metadata.get("tokens", 1)
+        if not isinstance(tokens, int) or tokens < 1 or self.pairs % tokens:
+            raise SteeringError(
+                f"{self.pairs} rows are no whole number of prompts of {short(tokens)} tokens; capture again"
+            )
+        return tokens
+
+    @property
+    def folds(self) -> Tensor:
+        """The fold of every row ``[N]``; all rows of a pair, which stand token after token, are in the same."""
+        return fold_numbers(self.pairs // self.tokens).repeat(self.tokens)
 
     def active(self, site: Site) -> Tensor:
         """Where the concept makes a difference at all, bool ``[S]``.

@@ -45,7 +45,7 @@ def capture_text(model: CapturableModel, pairs: Sequence[Pair], about: Mapping[s
             "the prompts of a capture of the text embedding must be of one length in chunks of 77 tokens; shorten some"
         )
     matched = torch.stack([other[partners(one, other)] for one, other in zip(positive, negative, strict=True)])
-    # Token after token, so that every fifth row, which a fold holds out, is of another pair.
+    # Token after token, as `Activations.folds` has it.
     rows = torch.stack([positive, matched]).transpose(1, 2).flatten(1, 2)
     metadata = {**about, "tokens": length}  # of each pair, which are rows here
     return Activations({TEXT: rows[:, :, None].contiguous()}, model.sigmas(1), metadata)

@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 from ..errors import SteeringError
-from ..folds import FOLDS, fold_numbers
 from ..linalg import lead_first
 
 EXPLAINED, MOST_ROWS = 0.97, 64
@@ -59,7 +58,7 @@ class LocalMap:
     bandwidth: Tensor
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        """G ``[..., K]`` of tokens ``[..., C]``."""
+        """The coordinates g ``[..., K]`` of tokens ``[..., C]``."""
         return kernel(tokens, self.centres, self.bandwidth) @ self.coefficients
 
     def to(self, device: torch.device) -> LocalMap:
@@ -90,13 +89,14 @@ def principal_rows(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
     return lead_first(rows[:count], differences.mean(0))
 
 
-def local_map(positive: Tensor, negative: Tensor, rows: Tensor, kept: Tensor | None = None) -> LocalMap:
+def local_map(positive: Tensor, negative: Tensor, rows: Tensor, folds: Tensor, kept: Tensor | None = None) -> LocalMap:
     """The map of pairs.
 
     Args:
-        positive: tokens of prompts with the concept ``[N, C]``; every fifth is of the same fifth of the pairs.
+        positive: tokens of prompts with the concept ``[N, C]``.
         negative: their partners ``[N, C]``.
         rows: orthonormal, what tokens are moved along ``[K, C]``.
+        folds: which fifth of the pairs each token is of ``[N]``.
         kept: further tokens that are to stay ``[M, C]``.
     """
     some = positive[:: max(1, len(positive) // SAMPLE)]
@@ -105,7 +105,7 @@ def local_map(positive: Tensor, negative: Tensor, rows: Tensor, kept: Tensor | N
     widths = [(share * typical).sqrt().reshape(1) for share in WIDTHS]
     centres = positive[pivots(positive, widths[0])]
     wanted = (positive - negative) @ rows.mT
-    bandwidth = _narrowest(widths, positive, negative, wanted, centres)
+    bandwidth = _narrowest(widths, positive, negative, wanted, centres, folds)
     stay = negative if kept is None else torch.cat([negative, kept])
     terms = _terms(positive, wanted, centres, bandwidth) + _terms(stay, None, centres, bandwidth)
     return LocalMap(centres, terms.solved(kernel(centres, centres, bandwidth)), bandwidth)
@@ -134,25 +134,22 @@ def _terms(tokens: Tensor, wanted: Tensor | None, centres: Tensor, bandwidth: Te
     return _Terms(seen.mT @ seen, 0.0 if wanted is None else seen.mT @ wanted)
 
 
-def _narrowest(widths: list[Tensor], positive: Tensor, negative: Tensor, wanted: Tensor, centres: Tensor) -> Tensor:
+def _narrowest(
+    widths: list[Tensor], positive: Tensor, negative: Tensor, wanted: Tensor, centres: Tensor, folds: Tensor
+) -> Tensor:
     """The width by what the other pairs say of each fifth of them."""
-    folds = fold_numbers(len(positive))
-    if len(positive) < FOLDS:
+    held = [(positive[folds == fold], negative[folds == fold], wanted[folds == fold]) for fold in folds.unique()]
+    if len(held) < 2:
         return widths[-1]  # too few to hold any out
-    errors = torch.empty(len(widths), FOLDS, dtype=positive.dtype)
+    errors = torch.empty(len(widths), len(held), dtype=positive.dtype)
     for i, width in enumerate(widths):
         among = kernel(centres, centres, width)
-        parts = [
-            _terms(positive[folds == fold], wanted[folds == fold], centres, width)
-            + _terms(negative[folds == fold], None, centres, width)
-            for fold in range(FOLDS)
-        ]
+        parts = [_terms(one, there, centres, width) + _terms(other, None, centres, width) for one, other, there in held]
         whole = sum(parts[1:], start=parts[0])
-        for fold, part in enumerate(parts):
+        for j, (part, (one, other, there)) in enumerate(zip(parts, held, strict=True)):
             made = LocalMap(centres, (whole - part).solved(among), width)
-            there = wanted[folds == fold]
-            off = (made(positive[folds == fold]) - there).square().sum() + made(negative[folds == fold]).square().sum()
-            errors[i, fold] = off / there.square().sum().clamp_min(torch.finfo(off.dtype).tiny)
+            off = (made(one) - there).square().sum() + made(other).square().sum()
+            errors[i, j] = off / there.square().sum().clamp_min(torch.finfo(off.dtype).tiny)
     left = errors.mean(1).sqrt().nan_to_num(torch.inf)
     return widths[int((left <= ENOUGH * left.min()).nonzero()[0])]
 

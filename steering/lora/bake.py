@@ -66,9 +66,9 @@ def obstacles(entry: Entry) -> list[str]:
     found = []
     if len(vector.sigmas) > 1 or (entry.target is not None and len(entry.target.sigmas) > 1):
         found.append("directions differ from step to step (build with time 'constant')")
-    conv = sorted(str(site) for site in vector.sites if site.kind not in LINEAR)
     if any(part.local is not None for part in vector.sites.values()):
         found.append("its map of tokens is not linear (build with another direction)")
+    conv = sorted(str(site) for site in vector.sites if site.kind not in LINEAR)
     if conv:
         found.append(f"{', '.join(conv)} do not end in a linear layer (build with sites attn1,attn2,ff)")
     partly = [str(site) for site, part in vector.sites.items() if not part.active.all() and site.kind in LINEAR]

@@ -33,7 +33,7 @@ from ..activations.store import Activations
 from ..checks import check_levels, check_mapping, check_numbers
 from ..errors import SteeringError
 from ..files import named, parse_object, read_text, write_text
-from ..folds import FOLDS
+from ..folds import FOLDS, fold_numbers
 from ..sites import Site, sort_sites
 
 MODES = ("cross-fitted", "paper")
@@ -171,7 +171,7 @@ def in_sample(tensor: Tensor) -> tuple[Tensor, Tensor]:
 
 def cross_fitted(tensor: Tensor) -> tuple[Tensor, Tensor]:
     """D and C ``[S]`` of activations ``[2, N, S, C]``, each fold scored with a direction it did not make."""
-    fold = torch.arange(tensor.shape[1]) % FOLDS
+    fold = fold_numbers(tensor.shape[1])
     parts = [_held_out(tensor[:, fold != k], tensor[:, fold == k]) for k in range(FOLDS)]
     return torch.stack([d for d, _ in parts]).mean(0), torch.stack([c for _, c in parts]).mean(0)
 

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Any
 
 from ..concepts.prompts import evaluated
-from ..directions.methods import LOCAL
 from ..evaluate.measures import Measures, metrics_of
 from ..models.families import defaults_of
 from ..models.loading import load_model
@@ -37,7 +36,7 @@ QUICK = replace(
     ks=(1, 5, 10),
     presets=plan.QUICK.presets,
     ranks=(),
-    maps=((LOCAL, 1),),
+    maps=plan.QUICK.maps,
     draws=2,
     dev=(3, 2, 2),
     finals=(3, 2, 2),

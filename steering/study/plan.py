@@ -8,13 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from ..concepts.prompts import Prompt
-from ..directions.methods import LOCAL
 from ..errors import SteeringError
 from ..interventions.presets import get_preset
 from ..models.sampling import STEPS, check_sampling, rows_of
 from ..sites import KINDS
 from .choice import FINALISTS
-from .setting import Recipe, Setting
+from .setting import MAPS, Recipe, Setting
 
 Counts = tuple[int, int, int]
 """Numbers of target, sibling and unrelated prompts."""
@@ -101,7 +100,7 @@ class Plan:
     )
     strengths: tuple[float, ...] = (0.5, 1.0, 1.5, 4.0)
     ranks: tuple[int, ...] = (2, 3)
-    maps: tuple[tuple[str, int], ...] = ((LOCAL, 1), ("affine", 4), ("affine", 8), ("affine", 16))
+    maps: tuple[tuple[str, int], ...] = MAPS
     dev: Counts = (20, 16, 16)
     finals: Counts = (50, 50, 50)
     test: Counts = (100, 100, 100)
@@ -141,7 +140,7 @@ QUICK = Plan(
     presets=MappingProxyType({name: FULL.presets[name] for name in ("projection", "selective")}),
     strengths=(1.0,),
     ranks=(),
-    maps=((LOCAL, 1),),
+    maps=MAPS[:1],
     draws=2,
     dev=(3, 2, 2),
     finals=(3, 2, 2),

@@ -19,6 +19,8 @@ ALL = (0.0, 1.0)
 """The whole schedule, as shares of it."""
 MAP_PRESET = "conditional"
 """How maps of the text embedding are applied."""
+MAPS = ((LOCAL, 1), ("affine", 4), ("affine", 8), ("affine", 16))
+"""Direction and rank of the maps of the text embedding that are tried."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import product
 
 from ..interventions.presets import get_preset
 from ..sites import TEXT_KIND
-from ..study.setting import Recipe, Setting
+from ..study.setting import MAPS, Recipe, Setting
 
 LADDER = (1, 2, 3, 5, 8, 12, 16, 24)
 """Numbers of sites."""
@@ -47,8 +47,7 @@ def first_round(exportable: bool = False) -> list[Setting]:
     usual: dict[str, tuple[float, ...]] = {name: (get_preset(name).default_strength,) for name in names}
     usual["precise"] += (2.0,)
     return [
-        Setting.of_map(),
-        *(Setting.of_map("affine", rank) for rank in (4, 8, 16)),
+        *(Setting.of_map(direction, rank) for direction, rank in MAPS),
         *_family(Recipe(1), usual, (3, 5, 8, 12)),
         *_family(pca, {"precise": (1.0, 1.5)}, (3, 5)),
         *_family(pca, {"selective": usual["selective"]}, (5, 8)),

@@ -26,7 +26,6 @@ from ..directions.methods import (
     parse_alpha,
 )
 from ..errors import SteeringError
-from ..folds import folds_of
 from ..scores.navigator import FOLDS, Scores, score
 from ..scores.selection import select
 from ..sites import TEXT, Site
@@ -81,16 +80,16 @@ def build(
     maker = _Maker(get_direction(direction, alpha, components), direction, rank, time, background, tuple(protect))
     maker.check(activations)
     rule = None
-    if TEXT in activations.tensors and "tokens" in activations.metadata:
+    if activations.tokens > 1:
         rule = _rule(activations)
     if scores is None:
         scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
     chosen = select(scores, select_by, top_k)
     made = maker.vector(activations, chosen)
-    if activations.pairs > 1:
+    if activations.pairs > activations.tokens:
         made = replace(made, sites=with_certainty(made, activations, maker))
     if direction == LOCAL:
-        made = replace(made, sites={TEXT: maker.with_local(activations.tensors[TEXT], made.sites[TEXT])})
+        made = replace(made, sites={TEXT: maker.with_local(activations, made.sites[TEXT])})
     if rule is not None:
         made = replace(made, sites={site: replace(part, condition=rule) for site, part in made.sites.items()})
     method = {"select": select_by, "top_k": top_k, **maker.about(alpha, components), "scores": scores.mode}
@@ -143,11 +142,13 @@ class _Maker:
                 if isinstance(other, Activations):
                     _check_alike(kind, activations, other)
 
-    def with_local(self, tensor: Tensor, part: SiteVector) -> SiteVector:
+    def with_local(self, activations: Activations, part: SiteVector) -> SiteVector:
         """A part at the text embedding with the map by which its tokens are read."""
+        tensor = activations.tensors[TEXT]
         positive, negative = tensor[:, :, 0].double()
         kept = self._beside(tensor, TEXT, part.active, 0).get("kept")
-        made = local_map(positive, negative, part.direction[0].double(), kept).to(torch.device("cpu"))
+        rows = part.direction[0].double()
+        made = local_map(positive, negative, rows, activations.folds, kept).to(torch.device("cpu"))
         return replace(part, centres=made.centres, coefficients=made.coefficients, bandwidth=made.bandwidth)
 
     def vector(self, activations: Activations, chosen: Mapping[Site, Tensor]) -> SteeringVector:
@@ -231,7 +232,9 @@ def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker
     """
     chosen = {site: part.active for site, part in made.sites.items()}
     moved: dict[Site, list[Tensor]] = {site: [] for site in chosen}
-    for train, test in folds_of(activations.pairs):
+    folds = activations.folds
+    for fold in folds.unique():
+        train, test = folds != fold, folds == fold
         part = maker.vector(_of_pairs(activations, train, chosen), chosen)
         for site, active in chosen.items():
             positive, negative = maker.samples(activations.tensors[site][:, test], active)
@@ -241,8 +244,8 @@ def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker
 
 def _rule(activations: Activations) -> Tensor:
     """What tells the prompts that hold the concept, from a capture of the text embedding."""
-    length = int(activations.metadata["tokens"])
-    sides = activations.tensors[TEXT][:, :, 0].unflatten(1, (length, -1)).transpose(1, 2).double()  # [2, N, T, C]
+    prompts = activations.tensors[TEXT][:, :, 0].unflatten(1, (activations.tokens, -1))
+    sides = prompts.transpose(1, 2).double()  # [2, N, T, C]
     rule = condition(*sides)
     if holds(sides[0], rule).sum() <= holds(sides[1], rule).sum():
         name = activations.metadata.get("concept") or "the pairs"

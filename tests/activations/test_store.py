@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from steering.activations.store import Activations
+from steering.errors import SteeringError
 from steering.sites import SD15_SITES, Site
 
 SIGMAS = torch.tensor([10.0, 1.0, 0.1])
@@ -47,3 +48,15 @@ def test_nothing_can_be_changed_afterwards():
 def test_bad_shapes_are_refused(tensors, sigmas, message):
     with pytest.raises(ValueError, match=message):
         Activations(tensors, sigmas)
+
+
+@pytest.mark.parametrize("tokens", [0, -1, 3, 2.0, "4", None])
+def test_a_number_of_tokens_that_rows_do_not_have_is_refused(tokens):
+    made = Activations({SD15_SITES[0]: torch.randn(2, 4, 3, 8)}, SIGMAS, {"tokens": tokens})
+    with pytest.raises(SteeringError, match="4 rows are no whole number of prompts"):
+        made.folds  # noqa: B018
+
+
+def test_rows_without_tokens_are_pairs_in_turn():
+    made = Activations({SD15_SITES[0]: torch.randn(2, 7, 3, 8)}, SIGMAS)
+    assert made.folds.tolist() == [0, 1, 2, 3, 4, 0, 1]

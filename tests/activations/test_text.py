@@ -52,6 +52,11 @@ def test_a_capture_holds_every_token_of_both_sides_beside_its_partner(captured, 
         assert order[0] == 0  # the start of every prompt is the same
 
 
+def test_all_tokens_of_a_pair_are_held_out_together(captured):
+    assert captured.pairs % 5 != 0  # rows in turn would leave tokens of every pair in every fold
+    assert captured.folds.unflatten(0, (77, 3)).tolist() == [[0, 1, 2]] * 77
+
+
 @given(st.integers(0, 1000), st.integers(2, 12))
 def test_tokens_are_matched_wherever_they_stand(seed, count):
     generator = torch.Generator().manual_seed(seed)

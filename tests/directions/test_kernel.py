@@ -10,6 +10,7 @@ from steering.directions import kernel
 from steering.directions.affine import affine_readout, affine_rows
 from steering.directions.kernel import local_map, pivots, principal_rows
 from steering.errors import SteeringError
+from steering.folds import fold_numbers
 from steering.interventions.operators import suppress
 from steering.interventions.presets import get_preset
 from steering.interventions.steer import steer
@@ -45,9 +46,13 @@ def pairs(seed=0):
     return positive, negative, concept, gone, others
 
 
+def mapped(positive, negative):
+    return local_map(positive, negative, principal_rows(positive, negative), fold_numbers(len(positive)))
+
+
 def moved(x, positive, negative, **how):
     rows = principal_rows(positive, negative)
-    return x - local_map(positive, negative, rows, **how)(x) @ rows
+    return x - local_map(positive, negative, rows, fold_numbers(len(positive)), **how)(x) @ rows
 
 
 @given(st.integers(0, 200))
@@ -100,11 +105,11 @@ def test_centres_are_tokens_that_the_others_do_not_explain():
 
 def test_the_width_is_narrow_where_pairs_repeat_words_and_wide_where_they_say_little_each():
     positive, negative, *_ = pairs()
-    narrow = local_map(positive, negative, principal_rows(positive, negative)).bandwidth
+    narrow = mapped(positive, negative).bandwidth
     generator = torch.Generator().manual_seed(1)
     spread = 6 * torch.randn(len(positive), WIDTH, generator=generator, dtype=torch.float64)
     shift = spread @ torch.randn(WIDTH, WIDTH, generator=generator, dtype=torch.float64) / WIDTH
-    wide = local_map(spread, spread + shift, principal_rows(spread, spread + shift)).bandwidth
+    wide = mapped(spread, spread + shift).bandwidth
     typical = [torch.cdist(tokens, tokens).median() for tokens in (positive, spread)]
     assert wide / typical[1] > 3 * narrow / typical[0]
 
@@ -112,7 +117,7 @@ def test_the_width_is_narrow_where_pairs_repeat_words_and_wide_where_they_say_li
 def test_tokens_that_are_all_padding_but_a_few_make_a_map():
     positive, negative, *_ = pairs()
     positive, negative = (torch.cat([side, side[1:2].expand(4 * len(side), -1)]) for side in (positive, negative))
-    made = local_map(positive, negative, principal_rows(positive, negative))
+    made = mapped(positive, negative)
     assert made.bandwidth > 0
     assert torch.isfinite(made(positive)).all()
 
@@ -126,7 +131,7 @@ def test_no_more_than_half_of_the_channels_are_rows():
 def test_too_few_tokens_to_hold_any_out_make_a_map():
     positive, negative, *_ = pairs()
     rows = principal_rows(positive[:3], negative[:3])
-    assert torch.isfinite(local_map(positive[:3], negative[:3], rows)(positive)).all()
+    assert torch.isfinite(local_map(positive[:3], negative[:3], rows, fold_numbers(3))(positive)).all()
 
 
 @pytest.fixture
