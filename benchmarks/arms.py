@@ -11,7 +11,6 @@ import numpy as np
 import steering
 from steering.evaluate.metrics import PixelChange, PocketJudge
 from steering.evaluate.statistics import estimate, upper_bound
-from steering.interventions.entry import DEFAULT_PRESET
 from steering.models.sampling import CaptureSettings
 from steering.study.choice import Outcome
 from steering.study.measurements import Measurements, lost, presence
@@ -61,7 +60,7 @@ class Compared:
     @property
     def outcome(self) -> Outcome:
         """The means, as settings are chosen by."""
-        setting = self.setting or Setting("", DEFAULT_PRESET, 0.0)
+        setting = self.setting or Setting("", "precise", 0.0)
         return outcome_of(setting, self.measured, self.original, self.without)
 
     def cells(self) -> str:

@@ -26,11 +26,12 @@ def preset_input(default: str = RECOMMENDED) -> io.Combo.Input:
         default=default,
         tooltip=(
             "How tokens are moved. recommended: as the vector's file says (in its part of the schedule, where start "
-            "and end stay at 0 and 1), else precise. projection: every token, plain "
-            "projection. casteer: only tokens that hold the concept. precise: those, down to the level of pictures "
-            "without it. selective: only tokens far above that level. lora: every token, in both halves of guidance, "
-            "to that level, which an exported LoRA does too. affine: the same in the prompt's half. conditional: for "
-            "vectors of the text embedding; that in prompts that hold the concept, and nothing in others."
+            "and end stay at 0 and 1), else conditional for vectors of the text embedding and precise for others. "
+            "projection: every token, plain projection. casteer: only tokens that hold the concept. precise: those, "
+            "down to the level of pictures without it. selective: only tokens far above that level. lora: every "
+            "token, in both halves of guidance, to that level, which an exported LoRA does too. affine: the same in "
+            "the prompt's half. conditional: for vectors of the text embedding; that in prompts that hold the "
+            "concept, and nothing in others."
         ),
     )
 

@@ -18,9 +18,6 @@ from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_steering import with_entry
 from .sockets import NamedPairs, Vector
 
-PRESET = "conditional"
-"""What leaves the embedded model's pictures clean, see docs/removal.md."""
-
 
 class Quick(io.ComfyNode):
     """Pairs, capture, scores, vector and steering, all with defaults."""
@@ -70,4 +67,4 @@ class Quick(io.ComfyNode):
         named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
         text = captured(model, clip, named, sites=TEXT_KIND, cached=False)  # it takes no longer than to look it up
         vector = build(text, direction=LOCAL, time="constant")
-        return io.NodeOutput(with_entry(model, vector.entry(strength=strength, preset=PRESET)), vector)
+        return io.NodeOutput(with_entry(model, vector.entry(strength=strength)), vector)

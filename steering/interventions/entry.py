@@ -16,9 +16,6 @@ from ..vectors.vector import SteeringVector
 from .operators import INTERVENTIONS, Mode, Rows
 from .presets import Settings, get_preset
 
-DEFAULT_PRESET = "precise"
-
-
 ALWAYS = (float("inf"), 0.0)
 """The window of an entry that acts at every noise level."""
 
@@ -159,6 +156,12 @@ def _check_target(mode: str, vector: SteeringVector, target: SteeringVector | No
         )
 
 
+def usual_preset(vector: SteeringVector) -> str:
+    """The preset of a vector whose file recommends none: ``conditional`` where it can tell prompts with the concept."""
+    knows = any(part.condition is not None for part in vector.sites.values())
+    return "conditional" if knows else "precise"
+
+
 def make_entry(
     vector: SteeringVector,
     *,
@@ -176,7 +179,7 @@ def make_entry(
         vector: the steering vector.
         strength: None takes the file's recommendation (for this preset), else the preset's usual one; under modes
             ``add`` and ``replace`` 1, since those say how far to suppress.
-        preset: None takes the file's recommendation, else ``precise``.
+        preset: None takes the file's recommendation, else `usual_preset`.
         settings: replace the preset's settings.
         window: (first, last) noise level; None takes the file's recommendation (for this preset), else all.
         mode: what is done, a name of `steering.interventions.operators.INTERVENTIONS`.
@@ -184,7 +187,7 @@ def make_entry(
         target: the vector that takes this one's place, under mode ``replace``.
     """
     advice = vector.recommended
-    name = preset or advice.preset or DEFAULT_PRESET
+    name = preset or advice.preset or usual_preset(vector)
     chosen = get_preset(name)
     if mode != "suppress" or advice.preset != name:
         advice = Recommendation()

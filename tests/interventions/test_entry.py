@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from steering.interventions.engine import Steering
-from steering.interventions.entry import Entry, make_entry
-from steering.interventions.presets import Settings
+from steering.interventions.entry import Entry, make_entry, usual_preset
+from steering.interventions.presets import Settings, get_preset
 from steering.models.call import Call
 from steering.sites import Site
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
 
 from .conftest import BOTH, SIGMAS, edited, vector_for
 
@@ -24,6 +26,18 @@ def test_blanks_are_filled_from_the_file_then_from_the_preset(toy_model):
     assert (make_entry(advised).strength, make_entry(advised).settings.reference) == (1.7, "zero")
     assert make_entry(advised, preset="casteer").strength == 2.0
     assert make_entry(advised, strength=0.3).strength == 0.3
+
+
+def test_what_is_asked_of_prompts_is_the_default_of_vectors_that_can_ask():
+    direction, width = torch.eye(4)[None, :1], 4
+    part = SiteVector(direction, torch.zeros(1, width), direction[:, 0], torch.tensor([True]))
+    asking = replace(part, condition=torch.ones(width + 1))
+    for one, name in ((part, "precise"), (asking, "conditional")):
+        vector = SteeringVector({Site.parse("text"): one}, torch.ones(1), torch.ones(1), {})
+        assert usual_preset(vector) == name
+        assert make_entry(vector).settings == get_preset(name).settings
+    asked = make_entry(vector, preset="affine")
+    assert asked.settings == get_preset("affine").settings
 
 
 def test_a_picture_with_the_concept_becomes_one_with_the_other(toy_model):
