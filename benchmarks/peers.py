@@ -7,6 +7,7 @@ weights, so that an interrupted run goes on. Prints tables in Markdown and write
 
 import argparse
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
@@ -15,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from peer_methods.attacks import ATTACKS, PLAIN, Drawing, as_pictures, draw, draw_over, rewritten
+from peer_methods.adaptive import renamed
+from peer_methods.attacks import ATTACKS, PLAIN, Drawing, as_pictures, draw, draw_over, found, rewritten
 from peer_methods.learned import Learned, Method
 from peer_methods.table import METHODS, ORIGINAL
 
@@ -55,10 +57,17 @@ class Pictures:
         self, method: Method, setting: str, items: list[Item], how: Drawing, rest: bool = False
     ) -> torch.Tensor:
         """Latents ``[N, c, h, w]`` of prompts under a method; drawn over the original ones where ``how`` says so."""
+        return torch.from_numpy(self._kept(method, setting, items, how, rest)["latents"])
+
+    def pace(self, method: Method, setting: str, items: list[Item]) -> float:
+        """Seconds a picture took, when it was drawn."""
+        return float(self._kept(method, setting, items, PLAIN, False)["seconds"][1])
+
+    def _kept(
+        self, method: Method, setting: str, items: list[Item], how: Drawing, rest: bool
+    ) -> Mapping[str, np.ndarray]:
         texts, seeds = [item.prompt.rest if rest else item.prompt.text for item in items], [item.seed for item in items]
-        one = self.learned
-        about = [one.model.digest(), one.names, one.anchor, one.positives, one.without, one.kept, method.name, setting]
-        path = self.folder / f"{digest(about, repr(method.settings[setting]), texts, seeds, repr(how))}.npz"
+        path = self._path(method, setting, texts, seeds, repr(how))
         if not path.is_file():
             below = self.latents(ORIGINAL, "", items, PLAIN) if how.over < 1 else None
             model, started = self.learned.model, time.perf_counter()
@@ -69,10 +78,30 @@ class Pictures:
                 else:
                     made = draw_over(model, below, texts, seeds, how, self.guidance)
             took = np.array([begun - started, (time.perf_counter() - begun) / len(texts)])
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                np.savez_compressed(file, latents=made.numpy(), seconds=took)
+            _keep(path, latents=made.numpy(), seconds=took)
+        with np.load(path) as stored:
+            return dict(stored)
+
+    def against(self, method: Method, setting: str, items: list[Item], adaptive: str) -> torch.Tensor:
+        """Latents of prompts with what an adaptive attack puts in the concept's place."""
+        texts, seeds = [item.prompt.text for item in items], [item.seed for item in items]
+        path = self._path(method, setting, texts, seeds, repr(PLAIN), adaptive)
+        learned, pictures = self.learned, self.learned.pictures  # before the model is changed
+        if not path.is_file():
+            with (
+                torch.no_grad(),
+                method.apply(learned, method.settings[setting]),
+                found(learned, adaptive, pictures, self.guidance) as phrase,
+            ):
+                attacked = [renamed(learned, text, phrase) for text in texts]
+                _keep(path, latents=draw(learned.model, attacked, seeds, PLAIN, self.guidance).numpy())
         with np.load(path) as stored:
             return torch.from_numpy(stored["latents"])
+
+    def _path(self, method: Method, setting: str, texts: list[str], seeds: list[int], *how: str) -> Path:
+        one = self.learned
+        about = [one.model.digest(), one.names, one.anchor, one.positives, one.without, one.kept, method.name, setting]
+        return self.folder / f"{digest(about, repr(method.settings[setting]), texts, seeds, *how)}.npz"
 
     def measured(
         self, method: Method, setting: str, items: list[Item], how: Drawing, metrics: list, rest: bool = False
@@ -95,6 +124,11 @@ class Pictures:
             {name: values for name, values in whole.items() if values.ndim == 1},
             {name: values for name, values in whole.items() if values.ndim == 2},
         )
+
+
+def _keep(path: Path, **arrays: np.ndarray) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 class Sides(NamedTuple):
@@ -157,7 +191,10 @@ class Comparison:
         shown = [interval(part) for part in (parts.clean, parts.presence, parts.debris, parts.kept)]
         assert parts.clean is not None and parts.distance is not None
         kept = 100 - sum(max(float(part.mean()), 0.0) for part in losses.values())
-        return [*shown, f"{100 * parts.distance:.0f}", *cells, f"{gained:.1f}"], (parts.clean.mean, max(kept, 0.0))
+        targets = [item for item in self.items("test", self.test) if item.prompt.role == "target"]
+        pace = self.pictures.pace(method, setting, targets) / self.pictures.pace(ORIGINAL, "", targets)
+        cells = [*shown, f"{100 * parts.distance:.0f}", *cells, f"{gained:.1f}", f"{pace:.2f}"]
+        return cells, (parts.clean.mean, max(kept, 0.0))
 
     def attacked(self, method: Method, setting: str, count: int) -> list[str]:
         """Presence of the concept under every attack."""
@@ -165,15 +202,22 @@ class Comparison:
         cells = []
         for attack in ATTACKS:
             some = [replace(item, prompt=rewritten(self.learned, item.prompt, attack.words)) for item in targets]
+            if attack.adaptive:
+                latents = self.pictures.against(method, setting, targets, attack.adaptive)
+                cells.append(self._presence(latents, targets))
+                continue
             if attack.words:  # those prompts that it cannot be made of stay out
                 some = [one for one, item in zip(some, targets, strict=True) if one.prompt.text != item.prompt.text]
             if not some:
                 cells.append("")
                 continue
-            images = as_pictures(self.learned.model, self.pictures.latents(method, setting, some, attack.how))
-            there = judged(images, [item.prompt for item in some], self.learned.concept)["presence"]
-            cells.append(f"{there.mean():.1f}")
+            cells.append(self._presence(self.pictures.latents(method, setting, some, attack.how), some))
         return cells
+
+    def _presence(self, latents: torch.Tensor, items: list[Item]) -> str:
+        images = as_pictures(self.learned.model, latents)
+        there = judged(images, [item.prompt for item in items], self.learned.concept)["presence"]
+        return f"{there.mean():.1f}"
 
     def grid(self, chosen: dict[Method, str], path: Path) -> None:
         """The same prompts under every method."""
@@ -223,8 +267,15 @@ def main() -> None:
             if options.attacked:
                 attacks.append((method.name, *compared.attacked(method, setting, options.attacked)))
         head = ("method", "setting", "clean, %", "presence", "debris", "kept", "counterfactual")
-        head = (*head, "siblings lose", "unrelated lose", "unrelated gain it")
-        print(Table(f"{name}, test prompts", head, tuple(rows), "Counterfactual: mean over both spaces.").markdown())
+        head = (*head, "siblings lose", "unrelated lose", "unrelated gain it", "time")
+        print(
+            Table(
+                f"{name}, test prompts",
+                head,
+                tuple(rows),
+                "Counterfactual: mean over both spaces. Time: a picture, the original's being 1.",
+            ).markdown()
+        )
         if attacks:
             head = ("method", *(attack.name for attack in ATTACKS))
             print(Table(f"{name}, presence left", head, tuple(attacks), "").markdown())

@@ -2,9 +2,9 @@
 
     import steering
     model  = steering.load_model("pocket")
-    acts   = steering.capture(model, "dog")
-    vector = steering.build(acts, scores=steering.score(acts), top_k=5)
-    with steering.steer(model, vector, strength=1.0, preset="precise"):
+    acts   = steering.capture(model, "dog", sites="text")
+    vector = steering.build(acts, direction="kernel", time="constant")
+    with steering.steer(model, vector):
         images = model.generate(["a dog on the beach"], seed=0)
 
 Importing this needs torch, numpy and safetensors; diffusers only once a model is loaded.

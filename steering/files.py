@@ -48,7 +48,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # safetensors may write files that their owner alone can read
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)

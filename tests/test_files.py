@@ -10,6 +10,17 @@ from steering.errors import SteeringError
 from steering.files import KEY, parse_object, read_tensors, replacing, write_tensors, write_text
 
 
+def test_who_may_read_a_file_is_left_to_the_user(tmp_path):
+    """Writers of formats may be stricter than the user's umask, and a vector is there to be shared."""
+    (tmp_path / "plain").touch()
+    with replacing(tmp_path / "strict") as temporary:
+        temporary.unlink()
+        temporary.touch(mode=0o600)
+    write_tensors(tmp_path / "tensors", {"a": torch.ones(1)}, "test", 1, {})
+    modes = [(tmp_path / name).stat().st_mode for name in ("plain", "strict", "tensors")]
+    assert len(set(modes)) == 1
+
+
 def test_an_interrupt_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "x.txt"
     path.write_text("old")

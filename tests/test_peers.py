@@ -184,3 +184,42 @@ def test_every_setting_is_known_by_its_values():
     for method in METHODS:  # pictures are kept by them: a place in memory would make each run draw all again
         assert not any(" at 0x" in repr(setting) for setting in method.settings.values()), method.name
         assert len(method.settings) <= 4
+
+
+def test_a_new_word_means_what_was_learned_within_the_block_only(toy_model):
+    from peer_methods.adaptive import WORD, _meaning
+
+    prompts = [f"a photo of {WORD}", "a photo of a cat"]
+    plain = toy_model.encode(prompts)
+    with _meaning(toy_model, torch.full((plain.shape[-1],), 3.0)):
+        inside = toy_model.encode(prompts)
+    assert (inside[0] - plain[0]).abs().max() > 0.1
+    assert torch.equal(inside[1], plain[1])  # no prompt without the word is touched
+    assert torch.equal(toy_model.encode(prompts), plain)
+
+
+def test_an_inversion_learns_on_the_model_as_it_is_changed(toy_model, monkeypatch):
+    """The embedding follows the gradient of the changed model's own error, and every noun of the concept is renamed."""
+    from types import SimpleNamespace
+
+    from peer_methods import adaptive
+
+    from steering.sites import Site
+
+    monkeypatch.setattr(adaptive, "STEPS", 3)
+    prompts = ["a photo of a puppy and a dog", "a dog in the snow"]
+    learned = SimpleNamespace(
+        model=toy_model, style=False, concept=SimpleNamespace(judge=("dog",)), positives=prompts, without=prompts
+    )
+    renamed = [adaptive.renamed(learned, text, "sks") for text in prompts]
+    assert renamed == ["a photo of a sks and a sks", "a sks in the snow"]
+    pictures = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    plain = adaptive._learn(learned, renamed, pictures)
+    layer = toy_model.sites()[Site.parse("mid.attn2")]
+    hook = layer.register_forward_hook(lambda _layer, _inputs, output: -output)
+    try:
+        changed = adaptive._learn(learned, renamed, pictures)
+    finally:
+        hook.remove()
+    assert plain.isfinite().all()
+    assert (changed - plain).abs().max() > 1e-6

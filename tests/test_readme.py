@@ -1,4 +1,4 @@
-"""The README's Python snippet, run as it stands on a small capture."""
+"""The README's Python snippet, run as it stands on a small model."""
 
 import re
 from pathlib import Path
@@ -10,10 +10,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 def test_the_snippet_runs(toy_model, monkeypatch):
     (snippet,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    real = steering.capture
-    settings = steering.CaptureSettings(steps=3)
     monkeypatch.setattr(steering, "load_model", lambda name: toy_model)
-    monkeypatch.setattr(steering, "capture", lambda model, name: real(model, name, sites="attn2", settings=settings))
     names = {}
     exec(snippet, names)
     plain = toy_model.generate(["a dog on the beach"], seed=0)

@@ -25,10 +25,21 @@ def frontend(options: argparse.Namespace, width: int, height: int) -> Iterator[P
         browser = playwright.chromium.launch(executable_path=options.chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(options.comfyui)
-        page.wait_for_function(READY)
-        page.wait_for_timeout(3000)
-        page.keyboard.press("Escape")  # the templates that greet a newcomer
+        _settle(page)
         try:
             yield page
         finally:
             browser.close()
+
+
+def renew(page: Page) -> None:
+    """Load the page again: it remembers what widgets of a node's number said in the graph before."""
+    page.reload()
+    _settle(page)
+
+
+def _settle(page: Page) -> None:
+    page.wait_for_function(READY)
+    page.wait_for_timeout(3000)
+    page.keyboard.press("Escape")  # the templates that greet a newcomer
+    page.evaluate("() => { window.app.extensionManager.focusMode = true }")  # nothing over the graph

@@ -8,18 +8,19 @@ Needs a running ComfyUI with this pack (``--comfyui``, default http://127.0.0.1:
 (``--chromium``, default the one on the PATH). Each graph below is built in the page, laid out, saved as
 ``workflows/NAME.json``, loaded again, converted with the page's own ``graphToPrompt`` into
 ``workflows/api/NAME.json``, and photographed into ``workflows/NAME.jpg``; those that need no download
-are run first, so that the photograph shows their pictures (and goes into ``docs/`` as well). The nodes'
+are run first, so that the photograph shows their pictures (and goes into ``docs/`` as well). The frontend frames nodes
+in red whose files are missing; empty ones of those names will do for the other two. The nodes'
 schemas, against which the tests check the files, go into ``tests/data/object_info.json``.
 """
 
 import io
 import json
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from frontend import frontend, parser
+from frontend import frontend, parser, renew
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -31,13 +32,14 @@ CHECKPOINT_URL = f"https://huggingface.co/Comfy-Org/stable-diffusion-v1-5-archiv
 
 @dataclass
 class Node:
-    """A node of a graph: where it stands, its widgets by name, and what its inputs are connected to.
+    """A node of a graph: in which column it stands, below those that are named before it, its widgets by name, and what
+    its inputs are connected to.
 
     Those of one ``group`` stand in a frame of that name, and are muted.
     """
 
     type: str
-    at: tuple[int, int]
+    column: int
     size: tuple[int, int] | None = None
     title: str = ""
     widgets: dict[str, Any] = field(default_factory=dict)
@@ -48,34 +50,50 @@ class Node:
 Graph = dict[str, Node]
 
 
-def note(text: str, at: tuple[int, int], size: tuple[int, int]) -> Node:
-    return Node("MarkdownNote", at, size, "Read me", {"": text})
+def note(text: str, size: tuple[int, int]) -> Node:
+    return Node("MarkdownNote", 0, size, "Read me", {"": text})
 
 
-def sampler(model: tuple[str, int], at: tuple[int, int], cfg: float, title: str) -> Node:
-    widgets = {"seed": 7, "control_after_generate": "fixed", "steps": 30, "cfg": cfg, "denoise": 1.0}
-    widgets |= {"sampler_name": "euler", "scheduler": "normal"}
+def sampler(model: tuple[str, int], column: int, cfg: float, title: str, kind: str = "KSampler") -> Node:
+    widgets = {"seed": 7, "control_after_generate": "fixed", "steps": 30, "cfg": cfg}
+    widgets |= {"sampler_name": "euler", "scheduler": "normal", "denoise": 1.0} if kind == "KSampler" else {}
     inputs = {"model": model, "positive": ("positive", 0), "negative": ("negative", 0), "latent_image": ("latent", 0)}
-    return Node("KSampler", at, (270, 262), title, widgets, inputs)
+    return Node(kind, column, (270, 262), title, widgets, inputs)
 
 
-def prompts(prompt: str, clip: tuple[str, int], x: int, y: int) -> Graph:
+def prompts(prompt: str, clip: tuple[str, int], column: int) -> Graph:
     return {
-        "positive": Node("CLIPTextEncode", (x, y), (300, 100), "Prompt", {"text": prompt}, {"clip": clip}),
-        "negative": Node("CLIPTextEncode", (x, y + 150), (300, 88), "Negative prompt", {"text": ""}, {"clip": clip}),
+        "positive": Node("CLIPTextEncode", column, (300, 100), "Prompt", {"text": prompt}, {"clip": clip}),
+        "negative": Node("CLIPTextEncode", column, (300, 88), "Negative prompt", {"text": ""}, {"clip": clip}),
     }
 
 
-def latent(size: int, batch: int, at: tuple[int, int]) -> Node:
+def latent(size: int, batch: int, column: int) -> Node:
     widgets = {"width": size, "height": size, "batch_size": batch}
-    return Node("EmptyLatentImage", at, (270, 106), "", widgets)
+    return Node("EmptyLatentImage", column, (300, 106), "", widgets)
 
 
-def shown(name: str, latents: str, vae: tuple[str, int], x: int, y: int, title: str) -> Graph:
+def shown(name: str, latents: str, vae: tuple[str, int], column: int, title: str) -> Graph:
     return {
-        f"{name}_decode": Node("VAEDecode", (x, y), (200, 46), "", {}, {"samples": (latents, 0), "vae": vae}),
-        f"{name}_preview": Node("PreviewImage", (x, y + 90), (320, 340), title, {}, {"images": (f"{name}_decode", 0)}),
+        f"{name}_decode": Node("VAEDecode", column, (200, 46), "", {}, {"samples": (latents, 0), "vae": vae}),
+        f"{name}_preview": Node("PreviewImage", column, (320, 330), title, {}, {"images": (f"{name}_decode", 0)}),
     }
+
+
+def loaded(title: str, file: str, column: int = 0) -> Node:
+    return Node("SteeringLoadVector", column, (320, 98), title, {"vector_name": f"{file}.safetensors"})
+
+
+def applied(
+    column: int, title: str, vector: str, strength: float, preset: str = "recommended", model: str = "pocket"
+) -> Node:
+    widgets = {"strength": strength, "preset": preset}
+    return Node("SteeringApply", column, (310, 260), title, widgets, {"model": (model, 0), "vector": (vector, 0)})
+
+
+COMPANY = "a photo of a dog and a cat in the meadow"
+STYLE = 1.25
+"""Strength of the style's LoRA: what its vector recommends."""
 
 
 def quickstart() -> Graph:
@@ -83,184 +101,167 @@ def quickstart() -> Graph:
         "## Press Run\n\n"
         "The pocket model comes with the pack, nothing to download. Both samplers use the same prompt and "
         "seed; the lower one draws through **Apply Steering**, which takes the dog out.\n\n"
-        "Then try another *strength*: 0 is the original. Or another vector: `pocket_van_gogh.safetensors` at "
-        "strength 2.5 with the prompt *a photo of a house in the meadow in the style of Van Gogh*; "
-        "`pocket_violence.safetensors` at 3 with *a photo of a knife in a room*.\n\n"
-        "It draws dog, cat, frog, fish, knife, bomb, key, umbrella, apple, house, car and tree, on the beach, "
-        "in the meadow, in the snow, in the desert, in a room, at night."
+        "Then try another *strength*: 0 is the original, bit for bit. Or another vector: *pocket_van_gogh* with the "
+        "prompt *a painting of a house in the meadow in the style of Van Gogh*, *pocket_violence* with *a photo of a "
+        "knife in a room*.\n\n"
+        "It draws one to three of dog, cat, rabbit, horse, frog, fish, knife, bomb, key, umbrella, apple, house, car "
+        "and tree, in the meadow, on the beach, in the snow, at night, in the desert, in a room; plain, in the style "
+        "of Van Gogh, as a pencil sketch, as a watercolour."
     )
     return {
-        "note": note(text, (20, 20), (320, 330)),
-        "pocket": Node("SteeringLoadPocket", (20, 410), (260, 70)),
-        "vector": Node("SteeringLoadVector", (20, 560), (320, 98), "", {"vector_name": "pocket_dog.safetensors"}),
-        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 390, 20),
-        "latent": latent(128, 4, (390, 310)),
-        "apply": Node(
-            "SteeringApply",
-            (390, 480),
-            (300, 220),
-            "",
-            {"strength": APPLIED, "preset": "recommended"},
-            {"model": ("pocket", 0), "vector": ("vector", 0)},
-        ),
-        "original": sampler(("pocket", 0), (740, 20), 3.0, "KSampler, original"),
-        "steered": sampler(("apply", 0), (740, 400), 3.0, "KSampler, steered"),
-        **shown("original", "original", ("pocket", 2), 1060, 20, "Original"),
-        **shown("steered", "steered", ("pocket", 2), 1420, 20, "Steered"),
+        "note": note(text, (320, 260)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "vector": loaded("", "pocket_dog"),
+        **prompts(COMPANY, ("pocket", 1), 1),
+        "latent": latent(128, 4, 1),
+        "apply": applied(1, "", "vector", 1.0),
+        "original": sampler(("pocket", 0), 2, 3.0, "KSampler, original"),
+        "steered": sampler(("apply", 0), 2, 3.0, "KSampler, steered"),
+        **shown("original", "original", ("pocket", 2), 3, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 4, "Steered"),
     }
 
 
 def build_pocket() -> Graph:
     text = (
-        "## Press Run\n\nMakes a steering vector for *dog* from 50 pairs of prompts and applies it. The capture draws "
-        "100 small pictures and takes a few minutes on a CPU the first time; afterwards it comes from the cache.\n\n"
+        "## Press Run\n\nMakes a steering vector for *dog* from 50 pairs of prompts, with and without it, and applies "
+        "it: seconds, since *sites* is *text* and only the prompts are read. What is built is a map that takes prompts "
+        "with a dog to the same prompts without it, and tells from a prompt whether there is a dog in it at all.\n\n"
         "**To make your own**: choose another concept, or put *Prompt Pairs from Text* in its place, and give *Save "
-        "Steering Vector* another name. The vector lands in `models/steering_vectors`; *Load Steering Vector* lists "
-        "it after pressing R.\n\nThe heat map shows where the concept can be steered: sites from top to bottom, "
-        "sampling steps from left to right, red is good."
+        "Steering Vector* another name. The vector lands in *models/steering_vectors*; *Load Steering Vector* lists "
+        "it after pressing R.\n\nThe muted group (select it, Ctrl+M) records the UNet itself while it draws the pairs, "
+        "some minutes on a CPU the first time, and shows **where it holds the concept**: sites from top to bottom, "
+        "steps from left to right, red is much. A vector of those sites comes out of *Build*, as in workflow 03."
     )
-    return {
-        "note": note(text, (20, 20), (320, 400)),
-        "pocket": Node("SteeringLoadPocket", (20, 480), (260, 70)),
-        "pairs": Node("SteeringLoadPairs", (20, 620), (300, 98), "", {"concept": "pocket/dog"}),
-        "capture": Node(
+    inside: Graph = {
+        "record": Node(
             "SteeringCapture",
-            (390, 20),
+            5,
             (320, 380),
-            "",
+            "Record the UNet",
             {"cfg": 3.0, "width": 128, "height": 128, "batch": 10},
             {"model": ("pocket", 0), "clip": ("pocket", 1), "pairs": ("pairs", 0)},
         ),
-        "score": Node("SteeringScore", (390, 460), (320, 98), "", {}, {"activations": ("capture", 0)}),
-        "heat": Node("PreviewImage", (760, 20), (420, 520), "Where it can be steered", {}, {"images": ("score", 1)}),
+        "score": Node("SteeringScore", 5, (320, 98), "", {}, {"activations": ("record", 0)}),
+        "heat": Node("PreviewImage", 6, (460, 560), "Where the UNet holds it", {}, {"images": ("score", 1)}),
+    }
+    for node in inside.values():
+        node.group = "Where in the UNet: minutes"
+    return {
+        "note": note(text, (330, 340)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "pairs": Node("SteeringLoadPairs", 0, (300, 98), "", {"concept": "pocket/dog"}),
+        "capture": Node(
+            "SteeringCapture",
+            1,
+            (320, 380),
+            "",
+            {"sites": "text", "cfg": 3.0, "width": 128, "height": 128, "batch": 10},
+            {"model": ("pocket", 0), "clip": ("pocket", 1), "pairs": ("pairs", 0)},
+        ),
         "build": Node(
             "SteeringBuild",
-            (390, 620),
+            1,
             (320, 240),
             "",
-            {"top_k": 8},
-            {
-                "activations": ("capture", 0),
-                "scores": ("score", 0),
-                "model": ("pocket", 0),
-                "clip": ("pocket", 1),
-            },
+            {"top_k": 1, "select": "text", "direction": "kernel", "time": "constant"},
+            {"activations": ("capture", 0)},
         ),
         "save": Node(
-            "SteeringSaveVector",
-            (760, 600),
-            (320, 98),
-            "",
-            {"filename_prefix": "my_pocket_dog"},
-            {"vector": ("build", 0)},
+            "SteeringSaveVector", 2, (320, 98), "", {"filename_prefix": "my_pocket_dog"}, {"vector": ("build", 0)}
         ),
-        "apply": Node(
-            "SteeringApply",
-            (760, 760),
-            (320, 220),
-            "",
-            {"strength": 1.0, "preset": "precise"},
-            {"model": ("pocket", 0), "vector": ("save", 0)},
-        ),
-        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 1230, 20),
-        "latent": latent(128, 4, (1230, 310)),
-        "original": sampler(("pocket", 0), (1230, 470), 3.0, "KSampler, original"),
-        "steered": sampler(("apply", 0), (1230, 790), 3.0, "KSampler, steered"),
-        **shown("original", "original", ("pocket", 2), 1580, 20, "Original"),
-        **shown("steered", "steered", ("pocket", 2), 1580, 540, "Steered"),
+        "apply": applied(2, "", "save", 1.0),
+        **prompts(COMPANY, ("pocket", 1), 2),
+        "latent": latent(128, 4, 2),
+        "original": sampler(("pocket", 0), 3, 3.0, "KSampler, original"),
+        "steered": sampler(("apply", 0), 3, 3.0, "KSampler, steered"),
+        **shown("original", "original", ("pocket", 2), 4, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 4, "Steered"),
+        **inside,
     }
 
 
 def sd15_remove() -> Graph:
     text = (
         "## Remove a dog from Stable Diffusion 1.5\n\n"
-        f"Needs `{CHECKPOINT}` in `models/checkpoints`.\n\n"
+        f"Needs *{CHECKPOINT}* in *models/checkpoints*.\n\n"
         "Press Run. The capture draws both prompts of 50 pairs: about as long as a hundred pictures take on "
-        "your machine, once; it can be interrupted and goes on where it stopped. Settings are the study's: 30 "
+        "your machine, once; it can be interrupted and goes on where it stopped. Settings are the source study's: 30 "
         "steps, cfg 7.5, scores as published, the five best sites of every step, plain projection at strength "
         "2.5.\n\n"
-        "The vector is saved as `sd15_dog` in `models/steering_vectors` for workflow 04; made again, it "
-        "becomes `sd15_dog_00002`. Too much damage? Preset *precise* at strength 1."
+        "The vector is saved as *sd15_dog* in *models/steering_vectors* for workflow 04; made again, it "
+        "becomes *sd15_dog_00002*. Too much damage? Preset *precise* at strength 1. Or *sites* and *select* set to "
+        "*text*, *direction* to *kernel* and *time* to *constant*, as in workflow 02, with strength 1 and preset "
+        "*recommended*."
     )
-    checkpoint = Node("CheckpointLoaderSimple", (20, 430), (330, 98), "", {"ckpt_name": CHECKPOINT})
+    checkpoint = Node("CheckpointLoaderSimple", 0, (330, 98), "", {"ckpt_name": CHECKPOINT})
     return {
-        "note": note(text, (20, 20), (330, 350)),
+        "note": note(text, (330, 320)),
         "checkpoint": checkpoint,
-        "pairs": Node("SteeringLoadPairs", (20, 590), (300, 98), "", {"concept": "sd15/dog"}),
+        "pairs": Node("SteeringLoadPairs", 0, (300, 98), "", {"concept": "sd15/dog"}),
         "capture": Node(
             "SteeringCapture",
-            (400, 20),
+            1,
             (320, 380),
             "",
             {},
             {"model": ("checkpoint", 0), "clip": ("checkpoint", 1), "pairs": ("pairs", 0)},
         ),
-        "score": Node("SteeringScore", (400, 460), (320, 98), "", {"mode": "paper"}, {"activations": ("capture", 0)}),
-        "heat": Node("PreviewImage", (770, 20), (420, 520), "Where it can be steered", {}, {"images": ("score", 1)}),
+        "score": Node("SteeringScore", 1, (320, 98), "", {"mode": "paper"}, {"activations": ("capture", 0)}),
         "build": Node(
             "SteeringBuild",
-            (400, 620),
+            2,
             (320, 240),
             "",
             {"top_k": 5},
             {"activations": ("capture", 0), "scores": ("score", 0)},
         ),
-        "save": Node(
-            "SteeringSaveVector", (770, 600), (320, 98), "", {"filename_prefix": "sd15_dog"}, {"vector": ("build", 0)}
-        ),
-        "apply": Node(
-            "SteeringApply",
-            (770, 760),
-            (320, 220),
-            "",
-            {"strength": 2.5, "preset": "projection"},
-            {"model": ("checkpoint", 0), "vector": ("save", 0)},
-        ),
-        **prompts("a photo of a dog on the beach", ("checkpoint", 1), 1240, 20),
-        "latent": latent(512, 1, (1240, 310)),
-        "original": sampler(("checkpoint", 0), (1240, 470), 7.5, "KSampler, original"),
-        "steered": sampler(("apply", 0), (1240, 790), 7.5, "KSampler, steered"),
-        **shown("original", "original", ("checkpoint", 2), 1590, 20, "Original"),
-        **shown("steered", "steered", ("checkpoint", 2), 1590, 540, "Steered"),
+        "save": Node("SteeringSaveVector", 2, (320, 98), "", {"filename_prefix": "sd15_dog"}, {"vector": ("build", 0)}),
+        "apply": applied(3, "", "save", 2.5, "projection", "checkpoint"),
+        **prompts("a photo of a dog on the beach", ("checkpoint", 1), 3),
+        "latent": latent(512, 1, 3),
+        "original": sampler(("checkpoint", 0), 4, 7.5, "KSampler, original"),
+        "steered": sampler(("apply", 0), 4, 7.5, "KSampler, steered"),
+        **shown("original", "original", ("checkpoint", 2), 5, "Original"),
+        **shown("steered", "steered", ("checkpoint", 2), 5, "Steered"),
+        "heat": Node("PreviewImage", 6, (460, 560), "Where it can be steered", {}, {"images": ("score", 1)}),
     }
 
 
 def sd15_apply() -> Graph:
     text = (
         "## Run workflow 03 first\n\n"
-        "It makes `sd15_dog.safetensors`, which this graph loads from `models/steering_vectors` (made twice, "
-        f"choose `sd15_dog_00002`); and it needs `{CHECKPOINT}` in `models/checkpoints`.\n\n"
+        "It makes *sd15_dog.safetensors*, which this graph loads from *models/steering_vectors* (made twice, "
+        f"choose *sd15_dog_00002*); and it needs *{CHECKPOINT}* in *models/checkpoints*.\n\n"
         "Press Run: one picture a strength, same prompt and seed, side by side. Strength 0 is the original, "
         "bit for bit."
     )
-    checkpoint = Node("CheckpointLoaderSimple", (20, 290), (330, 98), "", {"ckpt_name": CHECKPOINT})
+    checkpoint = Node("CheckpointLoaderSimple", 0, (330, 98), "", {"ckpt_name": CHECKPOINT})
     return {
-        "note": note(text, (20, 20), (330, 210)),
+        "note": note(text, (330, 230)),
         "checkpoint": checkpoint,
-        "vector": Node("SteeringLoadVector", (20, 450), (330, 98), "", {"vector_name": "sd15_dog.safetensors"}),
+        "vector": loaded("", "sd15_dog"),
         "sweep": Node(
             "SteeringSweep",
-            (400, 20),
+            1,
             (300, 130),
             "",
             {"strengths": "0, 1, 1.5, 2, 2.5, 3", "preset": "projection"},
             {"model": ("checkpoint", 0), "vector": ("vector", 0)},
         ),
-        **prompts("a photo of a dog on the beach", ("checkpoint", 1), 400, 210),
-        "latent": latent(512, 1, (400, 500)),
-        "steered": sampler(("sweep", 0), (750, 20), 7.5, "KSampler, one run a strength"),
-        "decode": Node(
-            "VAEDecode", (1070, 20), (200, 46), "", {}, {"samples": ("steered", 0), "vae": ("checkpoint", 2)}
-        ),
+        **prompts("a photo of a dog on the beach", ("checkpoint", 1), 1),
+        "latent": latent(512, 1, 1),
+        "steered": sampler(("sweep", 0), 2, 7.5, "KSampler, one run a strength"),
+        "decode": Node("VAEDecode", 2, (200, 46), "", {}, {"samples": ("steered", 0), "vae": ("checkpoint", 2)}),
         "grid": Node(
             "SteeringLabelledGrid",
-            (1070, 120),
+            2,
             (270, 98),
             "",
             {"columns": 3},
             {"images": ("decode", 0), "labels": ("sweep", 1)},
         ),
-        "preview": Node("PreviewImage", (1070, 270), (560, 420), "", {}, {"images": ("grid", 0)}),
+        "preview": Node("PreviewImage", 3, (560, 420), "", {}, {"images": ("grid", 0)}),
     }
 
 
@@ -268,50 +269,35 @@ def two_vectors() -> Graph:
     text = (
         "## Press Run\n\n"
         "Two *Apply Steering* in a row: one takes out the dog, the other the style of Van Gogh. Each keeps the "
-        "preset and strength that its file recommends; with the same preset they would be made orthogonal to each "
-        "other first.\n\n"
-        "**Combine Vectors** shows how alike the two are (1: the same direction, 0: nothing in common), and makes one "
-        "vector of them: *gram-schmidt* holds both, *add* is their sum, *orthogonalise* is the first without what "
-        "the second says. Connect it to an Apply node to try."
+        "preset that its file recommends.\n\n"
+        "**Combine Vectors** shows how alike two vectors are (1: the same direction, 0: nothing in common), here those "
+        "of dog and cat at the cross-attentions, and makes one vector of them: *gram-schmidt* holds both, *add* is "
+        "their sum, *orthogonalise* is the first without what the second says. Connect it to an Apply node to try."
     )
     return {
-        "note": note(text, (20, 20), (320, 330)),
-        "pocket": Node("SteeringLoadPocket", (20, 410), (260, 70)),
-        "dog": Node("SteeringLoadVector", (20, 540), (320, 98), "Dog", {"vector_name": "pocket_dog.safetensors"}),
-        "style": Node(
-            "SteeringLoadVector", (20, 700), (320, 98), "Van Gogh", {"vector_name": "pocket_van_gogh.safetensors"}
-        ),
-        "first": Node(
-            "SteeringApply",
-            (390, 20),
-            (300, 260),
-            "Take out the dog",
-            {"strength": APPLIED, "preset": "recommended"},
-            {"model": ("pocket", 0), "vector": ("dog", 0)},
-        ),
-        "second": Node(
-            "SteeringApply",
-            (390, 330),
-            (300, 260),
-            "And the style of Van Gogh",
-            {"strength": 2.5, "preset": "recommended"},
-            {"model": ("first", 0), "vector": ("style", 0)},
-        ),
+        "note": note(text, (330, 310)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "dog": loaded("Dog", "pocket_dog"),
+        "style": loaded("Van Gogh", "pocket_van_gogh"),
+        "first": applied(1, "Take out the dog", "dog", 1.0),
+        "second": applied(1, "And the style of Van Gogh", "style", 1.0, model="first"),
+        **prompts("a painting of a dog and a house in the meadow in the style of Van Gogh", ("pocket", 1), 2),
+        "latent": latent(128, 4, 2),
+        "original": sampler(("pocket", 0), 3, 3.0, "KSampler, original"),
+        "steered": sampler(("second", 0), 3, 3.0, "KSampler, both taken out"),
+        **shown("original", "original", ("pocket", 2), 4, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 4, "Steered"),
+        "dog_inside": loaded("Dog, at the cross-attentions", "pocket_dog_attn2", 5),
+        "cat_inside": loaded("Cat, at the cross-attentions", "pocket_cat_attn2", 5),
         "combine": Node(
             "SteeringCombine",
-            (390, 640),
-            (300, 210),
+            5,
+            (320, 210),
             "",
             {"how": "gram-schmidt"},
-            {"vector_a": ("dog", 0), "vector_b": ("style", 0)},
+            {"vector_a": ("dog_inside", 0), "vector_b": ("cat_inside", 0)},
         ),
-        "cosines": Node("PreviewImage", (740, 640), (320, 300), "How alike they are", {}, {"images": ("combine", 2)}),
-        **prompts("a picture of a dog in the meadow in the style of Van Gogh", ("pocket", 1), 740, 20),
-        "latent": latent(128, 4, (740, 310)),
-        "original": sampler(("pocket", 0), (1110, 20), 3.0, "KSampler, original"),
-        "steered": sampler(("second", 0), (1110, 400), 3.0, "KSampler, both taken out"),
-        **shown("original", "original", ("pocket", 2), 1430, 20, "Original"),
-        **shown("steered", "steered", ("pocket", 2), 1790, 20, "Steered"),
+        "cosines": Node("PreviewImage", 6, (400, 400), "How alike they are", {}, {"images": ("combine", 2)}),
     }
 
 
@@ -320,136 +306,103 @@ def replace_pocket() -> Graph:
         "## Press Run\n\n"
         "Mode *replace*: what the model holds of a dog becomes as much of a cat. Both vectors are built at all "
         "cross-attentions, so that the cat can go everywhere the dog was.\n\n"
-        "The upper row is watched at strength 0, where nothing moves: that is the original, bit for bit, and "
-        "**Steering Map** shows where the model holds the dog, at which sites and steps. Its MASK can go to *Apply "
-        "Steering*, which then acts only there.\n\n"
-        "Make your own: *Load Pairs* `pocket/cat` in workflow 02, with *select* `attn2` and *time* `constant`."
+        "The original is watched at strength 0, where nothing moves, and **Steering Map** shows where the model "
+        "holds the dog, at which sites and steps. Its MASK can go to *Apply Steering*, which then acts only there.\n\n"
+        "Make your own: *Load Pairs* set to *pocket/cat*, *Capture* with *sites* attn2, *Build* with *select* attn2 "
+        "and *time* constant."
     )
+    watch = applied(1, "Watch only: strength 0", "best", 0.0)
     return {
-        "note": note(text, (20, 20), (320, 330)),
-        "pocket": Node("SteeringLoadPocket", (20, 410), (260, 70)),
-        "dog": Node("SteeringLoadVector", (20, 540), (320, 98), "Dog", {"vector_name": "pocket_dog_attn2.safetensors"}),
-        "cat": Node("SteeringLoadVector", (20, 700), (320, 98), "Cat", {"vector_name": "pocket_cat_attn2.safetensors"}),
-        "best": Node(
-            "SteeringLoadVector",
-            (20, 860),
-            (320, 98),
-            "Dog, at the sites that show it best",
-            {"vector_name": "pocket_dog_lora.safetensors"},
-        ),
+        "note": note(text, (330, 330)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "dog": loaded("Dog", "pocket_dog_attn2"),
+        "cat": loaded("Cat", "pocket_cat_attn2"),
+        "best": loaded("Dog, at the sites that show it best", "pocket_dog_lora"),
         "apply": Node(
             "SteeringApply",
-            (390, 20),
-            (300, 280),
+            1,
+            (310, 280),
             "Replace the dog with a cat",
             {"strength": 1.0, "preset": "recommended", "mode": "replace"},
             {"model": ("pocket", 0), "vector": ("dog", 0), "replace_with": ("cat", 0)},
         ),
-        **prompts("a photo of a dog and a tree on the beach", ("pocket", 1), 390, 350),
-        "latent": latent(128, 4, (390, 640)),
-        "watch": Node(
-            "SteeringApply",
-            (390, 800),
-            (300, 260),
-            "Watch only: strength 0",
-            {"strength": 0.0, "preset": "recommended"},
-            {"model": ("pocket", 0), "vector": ("best", 0)},
-        ),
-        "original": Node(
-            "SteeringKSampler",
-            (740, 20),
-            (270, 282),
-            "KSampler (Steering), original",
-            {"seed": 7, "control_after_generate": "fixed", "steps": 30, "cfg": 3.0},
-            {
-                "model": ("watch", 0),
-                "positive": ("positive", 0),
-                "negative": ("negative", 0),
-                "latent_image": ("latent", 0),
-            },
-        ),
-        "steered": sampler(("apply", 0), (740, 360), 3.0, "KSampler, replaced"),
-        **shown("original", "original", ("pocket", 2), 1060, 20, "Original"),
-        **shown("steered", "steered", ("pocket", 2), 1060, 500, "Steered"),
+        "watch": watch,
+        **prompts("a photo of a dog and a tree on the beach", ("pocket", 1), 2),
+        "latent": latent(128, 4, 2),
+        "original": sampler(("watch", 0), 3, 3.0, "KSampler (Steering), original", "SteeringKSampler"),
+        "steered": sampler(("apply", 0), 3, 3.0, "KSampler, replaced"),
+        **shown("original", "original", ("pocket", 2), 4, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 4, "Steered"),
         "map": Node(
             "SteeringMap",
-            (740, 690),
-            (270, 210),
+            5,
+            (300, 210),
             "",
             {"show": "held", "columns": 4, "rows": 4},
             {"run": ("original", 1), "image": ("original_decode", 0)},
         ),
-        "map_preview": Node("PreviewImage", (1430, 20), (620, 720), "Where the dog is", {}, {"images": ("map", 0)}),
+        "map_preview": Node("PreviewImage", 5, (760, 880), "Where the dog is", {}, {"images": ("map", 0)}),
     }
 
 
 def lora_pocket() -> Graph:
     text = (
         "## Press Run\n\n"
-        "**Export LoRA** writes steering as a LoRA (`models/loras/pocket_dog_lora.safetensors`), which any sampler "
+        "**Export LoRA** writes steering as a LoRA (*models/loras/without_van_gogh.safetensors*), which any sampler "
         "uses at no cost. The three rows are the same prompt and seed: the original, *Apply Steering*, and the LoRA "
         "through *Load LoRA Model*; the last two are the same picture.\n\n"
-        "Exact because the vector was built with *time* `constant` at attn2 and ff sites, and preset *lora* moves "
-        "every token in both halves of guidance. Anything else is refused with the reason, or approximated.\n\n"
+        "Exact because the vector was built with *time* constant at attn2 and ff sites, and preset *lora* moves "
+        "every token in both halves of guidance. Anything else is refused with the reason, or approximated. What a "
+        "LoRA can hold suits a style, which is everywhere in the picture; it leaves marks where a thing was, and it "
+        "cannot ask whether the prompt holds the concept, as the vector of workflow 01 does.\n\n"
         "The muted group loads the **file**: after the first run press R, unmute it (Ctrl+M), and Run. Made again, "
-        "the file becomes `pocket_dog_lora_00002`."
+        "the file becomes *without_van_gogh_00002*."
     )
-    group = "The file: unmute after Run"
     inputs = {"positive": ("positive", 0), "negative": ("negative", 0), "latent_image": ("latent", 0)}
     from_file: Graph = {
         "file": Node(
             "LoraLoaderModelOnly",
-            (1470, 60),
+            4,
             (320, 82),
             "",
-            {"lora_name": "pocket_dog_lora.safetensors", "strength_model": 1.0},
+            {"lora_name": "without_van_gogh.safetensors", "strength_model": 1.0},
             {"model": ("pocket", 0)},
         ),
-        "filed": Node(
-            "KSampler", (1470, 200), (270, 262), "KSampler, LoRA file", sampler(("file", 0), (0, 0), 3.0, "").widgets,
-            {"model": ("file", 0), **inputs},
-        ),
-        **shown("filed", "filed", ("pocket", 2), 1470, 520, "LoRA from the file"),
-    }  # fmt: skip
+        "filed": replace(sampler(("file", 0), 4, 3.0, "KSampler, LoRA file"), inputs={"model": ("file", 0), **inputs}),
+        **shown("filed", "filed", ("pocket", 2), 4, "LoRA from the file"),
+    }
     for node in from_file.values():
-        node.group = group
+        node.group = "The file: unmute after Run"
     return {
-        "note": note(text, (20, 20), (330, 430)),
-        "pocket": Node("SteeringLoadPocket", (20, 510), (260, 70)),
-        "vector": Node("SteeringLoadVector", (20, 640), (330, 98), "", {"vector_name": "pocket_dog_lora.safetensors"}),
+        "note": note(text, (330, 360)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "vector": loaded("", "pocket_van_gogh_lora"),
+        **prompts("a painting of a dog and a house in the meadow in the style of Van Gogh", ("pocket", 1), 0),
+        "latent": latent(128, 2, 0),
+        "apply": applied(1, "", "vector", STYLE, "lora"),
         "export": Node(
             "SteeringExportLora",
-            (390, 20),
+            1,
             (330, 300),
             "",
-            {"strength": 1.5, "filename_prefix": "pocket_dog_lora"},
+            {"strength": STYLE, "filename_prefix": "without_van_gogh"},
             {"model": ("pocket", 0), "vector": ("vector", 0)},
         ),
-        "report": Node("PreviewAny", (390, 380), (330, 80), "What it is", {}, {"source": ("export", 2)}),
+        "report": Node("PreviewAny", 1, (330, 90), "What it is", {}, {"source": ("export", 2)}),
         "load": Node(
             "LoraModelLoader",
-            (390, 520),
+            1,
             (330, 82),
             "",
             {"strength_model": 1.0},
             {"model": ("pocket", 0), "lora": ("export", 0)},
         ),
-        "apply": Node(
-            "SteeringApply",
-            (390, 660),
-            (330, 280),
-            "",
-            {"strength": 1.5, "preset": "lora"},
-            {"model": ("pocket", 0), "vector": ("vector", 0)},
-        ),
-        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 20, 790),
-        "latent": latent(128, 2, (20, 1080)),
-        "original": sampler(("pocket", 0), (770, 20), 3.0, "KSampler, original"),
-        "steered": sampler(("apply", 0), (770, 340), 3.0, "KSampler, Apply Steering"),
-        "baked": sampler(("load", 0), (770, 660), 3.0, "KSampler, LoRA"),
-        **shown("original", "original", ("pocket", 2), 1080, 20, "Original"),
-        **shown("steered", "steered", ("pocket", 2), 1080, 480, "Steered"),
-        **shown("baked", "baked", ("pocket", 2), 1080, 940, "LoRA"),
+        "original": sampler(("pocket", 0), 2, 3.0, "KSampler, original"),
+        "steered": sampler(("apply", 0), 2, 3.0, "KSampler, Apply Steering"),
+        "baked": sampler(("load", 0), 2, 3.0, "KSampler, LoRA"),
+        **shown("original", "original", ("pocket", 2), 3, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 3, "Steered"),
+        **shown("baked", "baked", ("pocket", 2), 3, "LoRA"),
         **from_file,
     }
 
@@ -463,35 +416,33 @@ def sweep_pocket() -> Graph:
         "judge in the graph; the drift is written all the same."
     )
     return {
-        "note": note(text, (20, 20), (330, 240)),
-        "pocket": Node("SteeringLoadPocket", (20, 320), (260, 70)),
-        "vector": Node("SteeringLoadVector", (20, 450), (330, 98), "", {"vector_name": "pocket_dog_lora.safetensors"}),
+        "note": note(text, (330, 240)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "vector": loaded("", "pocket_dog"),
         "sweep": Node(
             "SteeringSweep",
-            (400, 20),
+            1,
             (300, 130),
             "",
-            {"strengths": "0, 0.5, 1, 1.5, 2, 2.5", "preset": "recommended"},
+            {"strengths": "0, 0.1, 0.2, 0.3, 0.5, 1", "preset": "recommended"},
             {"model": ("pocket", 0), "vector": ("vector", 0)},
         ),
-        **prompts("a photo of a dog and a cat in the meadow", ("pocket", 1), 400, 210),
-        "latent": latent(128, 1, (400, 500)),
-        "steered": sampler(("sweep", 0), (750, 20), 3.0, "KSampler, one run a strength"),
-        "decode": Node("VAEDecode", (750, 340), (200, 46), "", {}, {"samples": ("steered", 0), "vae": ("pocket", 2)}),
+        **prompts(COMPANY, ("pocket", 1), 1),
+        "latent": latent(128, 1, 1),
+        "steered": sampler(("sweep", 0), 2, 3.0, "KSampler, one run a strength"),
+        "decode": Node("VAEDecode", 2, (200, 46), "", {}, {"samples": ("steered", 0), "vae": ("pocket", 2)}),
         "grid": Node(
             "SteeringLabelledGrid",
-            (750, 440),
+            2,
             (270, 118),
             "",
             {"columns": 6},
             {"images": ("decode", 0), "labels": ("sweep", 1), "vector": ("vector", 0)},
         ),
-        "preview": Node("PreviewImage", (1070, 20), (860, 300), "", {}, {"images": ("grid", 0)}),
+        "preview": Node("PreviewImage", 3, (900, 330), "", {}, {"images": ("grid", 0)}),
     }
 
 
-APPLIED = 1.0
-"""Strength of the quick start: what the shipped vector recommends."""
 WORKFLOWS = {
     "01_quickstart_pocket": (quickstart, True),
     "02_build_a_vector_pocket": (build_pocket, True),
@@ -504,6 +455,9 @@ WORKFLOWS = {
 }
 """Name -> (graph, whether it runs without a download)."""
 
+SIDE, ABOVE, FRAME = 60, 70, 60
+"""Between columns, between nodes of one (a title bar of 30 included), and for the title of a group's frame."""
+
 BUILD = """async (nodes) => {
   const graph = window.app.graph; graph.clear();
   const made = {};
@@ -511,7 +465,7 @@ BUILD = """async (nodes) => {
     const node = LiteGraph.createNode(spec.type);
     if (!node) throw new Error('no node ' + spec.type);
     graph.add(node);
-    node.pos = spec.at;
+    node.pos = spec.place;
     if (spec.title) node.title = spec.title;
     for (const [name, value] of Object.entries(spec.widgets)) {
       const widget = name ? node.widgets.find((w) => w.name === name) : node.widgets[0];
@@ -542,6 +496,10 @@ BUILD = """async (nodes) => {
   return JSON.stringify(graph.serialize());  // as text: null and undefined are not the same to the frontend
 }"""
 
+MEASURE = """() => Object.fromEntries([...document.querySelectorAll('[data-node-id]')].map(
+  (node) => [node.dataset.nodeId, [node.offsetWidth, node.offsetHeight]]
+))"""
+
 LOAD = """async (workflow) => {
   await window.app.loadGraphData(workflow, true, true);
   return (await window.app.graphToPrompt()).output;
@@ -561,8 +519,38 @@ FIT = """(margin) => {
 }"""
 
 
-def described(graph: Graph) -> dict[str, Any]:
-    return {key: vars(node) for key, node in graph.items()}
+def built(page: Page, graph: Graph, places: dict[str, tuple[float, float]]) -> dict[str, Any]:
+    renew(page)
+    described = {key: {**vars(node), "place": places.get(key, (0, 0))} for key, node in graph.items()}
+    return json.loads(page.evaluate(BUILD, described))
+
+
+def places(page: Page, graph: Graph) -> dict[str, tuple[float, float]]:
+    """Where nodes stand so that none covers another, as large as either of the frontend's two ways draws them."""
+    workflow = built(page, graph, {})
+    set_to(page, "Comfy.VueNodes.Enabled", True)
+    page.evaluate(LOAD, workflow)
+    page.wait_for_timeout(2000)
+    drawn = page.evaluate(MEASURE)
+    set_to(page, "Comfy.VueNodes.Enabled", False)
+    nodes = sorted(workflow["nodes"], key=lambda node: node["id"])
+    sizes = {}
+    for key, node in zip(graph, nodes, strict=True):
+        width, height = drawn.get(str(node["id"]), (0, 0))
+        sizes[key] = max(node["size"][0], width), max(node["size"][1], height)
+    found, x = {}, 0.0
+    for column in range(1 + max(node.column for node in graph.values())):
+        keys = [key for key, node in graph.items() if node.column == column]
+        y = float(FRAME * any(graph[key].group for key in keys))
+        for key in keys:
+            found[key] = x, y
+            y += sizes[key][1] + ABOVE
+        x += max(sizes[key][0] for key in keys) + SIDE
+    return found
+
+
+def set_to(page: Page, setting: str, value: bool) -> None:
+    page.evaluate("([name, value]) => window.app.extensionManager.setting.set(name, value)", [setting, value])
 
 
 def signed(workflow: dict[str, Any], host: str) -> dict[str, Any]:
@@ -624,9 +612,11 @@ def main() -> None:
     with urllib.request.urlopen(f"{options.comfyui}/system_stats") as answer:
         host = json.load(answer)["system"]["comfyui_version"]
     with frontend(options, 2000, 1300) as page:
-        page.evaluate("() => window.app.extensionManager.setting.set('Comfy.Minimap.Visible', false)")
-        for name, (graph, runs) in WORKFLOWS.items():
-            workflow = signed(json.loads(page.evaluate(BUILD, described(graph()))), host)
+        for over_the_graph in ("Comfy.Minimap.Visible", "Comfy.Graph.CanvasInfo"):
+            set_to(page, over_the_graph, False)
+        for name, (make, runs) in WORKFLOWS.items():
+            graph = make()
+            workflow = signed(built(page, graph, places(page, graph)), host)
             made.append(workflow)
             if not name.startswith(options.only):
                 continue

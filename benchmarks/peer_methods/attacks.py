@@ -5,7 +5,8 @@ An attack says what is drawn and how: prompts, seeds, guidance, steps, and a pic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from steering.concepts.prompts import Prompt
 from steering.models.diffusion import DiffusionModel
 from steering.pocket.kinds import KINDS
 
+from .adaptive import inverted, searched
 from .learned import Learned
 
 STEPS = 30
@@ -80,11 +82,13 @@ class Attack:
         name: what it is called.
         how: how it is drawn.
         words: what it does to prompts.
+        adaptive: how it is made anew against every method, ``inversion`` or ``search``; see `adaptive`.
     """
 
     name: str
     how: Drawing = PLAIN
     words: str = ""
+    adaptive: str = ""
 
 
 ATTACKS = (
@@ -97,7 +101,19 @@ ATTACKS = (
     Attack("other seeds", Drawing(shift=100_000)),
     Attack("paraphrase", words="other"),
     Attack("long prompt", words="long"),
+    Attack("textual inversion", adaptive="inversion"),
+    Attack("search", adaptive="search"),
 )
+
+
+@contextmanager
+def found(learned: Learned, adaptive: str, pictures: Tensor, guidance: float) -> Iterator[str]:
+    """What an adaptive attack puts in the concept's place, with which it means something inside the block."""
+    if adaptive == "inversion":
+        with inverted(learned, pictures) as phrase:
+            yield phrase
+    else:
+        yield searched(learned, guidance)
 
 
 def rewritten(learned: Learned, prompt: Prompt, words: str) -> Prompt:

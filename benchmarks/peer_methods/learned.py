@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -14,9 +15,13 @@ from torch import Tensor
 
 from steering.concepts.prompts import Concept
 from steering.models.diffusion import DiffusionModel
+from steering.models.families import defaults_of
 from steering.sites import TEXT
 from steering.study.subject import Subject
 from steering.study.vectors import Vectors
+
+PICTURE_STEPS = 20
+"""Sampling steps of the pictures that trainings look at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +74,14 @@ class Learned:
     def kept(self) -> list[str]:
         """Prompts without the concept: the pairs' negatives, something else in its place every second time."""
         return [pair.negative for pair in self.subject.pairs]
+
+    @cached_property
+    def pictures(self) -> Tensor:
+        """Latents of the pairs' prompts with the concept, drawn by the model as it is; to be asked for unchanged."""
+        guidance = defaults_of(self.model.family).guidance
+        noise = self.model.noise(range(len(self.positives)), self.model.size)
+        contexts = self.model.encode(self.positives), self.model.encode([""])
+        return self.model.denoise(*contexts, noise, PICTURE_STEPS, guidance)
 
     def tokens(self) -> tuple[Tensor, Tensor]:
         """Matched text tokens of positives and of the same prompts without the concept, ``[T N, C]`` each."""

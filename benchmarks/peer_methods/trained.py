@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 
 from steering.files import read_tensors, write_tensors
-from steering.models.families import defaults_of
 from steering.study.vectors import digest
 
 from .learned import Learned, replaced, weights
@@ -69,7 +68,7 @@ def train(learned: Learned, how: Training) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     parts = {name: _part(own[name], how.slider, generator) for name in names}
     optimiser = torch.optim.Adam([part for some in parts.values() for part in some], lr=how.rate)
-    pictures = _pictures(learned)
+    pictures = learned.pictures
     contexts = [model.encode(side) for side in (learned.positives, learned.without, learned.kept)]
     nothing, levels = model.encode([""]), model.schedule.sigmas
 
@@ -119,12 +118,3 @@ class Changed(nn.Module):
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         return torch.func.functional_call(self.whole, self.changed, inputs, named)
-
-
-@torch.no_grad()
-def _pictures(learned: Learned) -> Tensor:
-    """Latents of the pairs' prompts with the concept, drawn by the model as it is."""
-    model, prompts = learned.model, learned.positives
-    guidance = defaults_of(model.family).guidance
-    noise = model.noise(range(len(prompts)), model.size)
-    return model.denoise(model.encode(prompts), model.encode([""]), noise, 20, guidance)

@@ -174,7 +174,6 @@ class DiffusionModel:
             )
         return x
 
-    @torch.no_grad()
     def guided_clean(
         self,
         x: Tensor,
@@ -185,6 +184,8 @@ class DiffusionModel:
         progress: Progress = silent,
     ) -> Tensor:
         """The clean latents that the model sees in ``x [B, c, h, w]`` under classifier-free guidance, float32.
+
+        Differentiable in the embeddings and, where they ask for it, in the weights.
 
         Args:
             x: noisy latents.

@@ -147,6 +147,7 @@ def bench(
     return Bench(model, prompts, nothing, tuple(asked), progress)
 
 
+@torch.no_grad()
 def _predicted(
     model: DiffusionModel, x: Tensor, sigma: float, prompts: Tensor, nothing: Tensor, progress: Progress
 ) -> Tensor:

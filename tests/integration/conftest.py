@@ -1,7 +1,12 @@
-"""A real ComfyUI in this process: ``COMFYUI_PATH`` (default ``~/ComfyUI``), on the CPU."""
+"""A real ComfyUI in this process: ``COMFYUI_PATH`` (default ``~/ComfyUI``), on the CPU.
+
+Several paths in it are for ``tools/integration.py``, which runs these tests once with each. Where ComfyUI or one of its
+requirements is missing they skip, or fail where ``COMFYUI_REQUIRED`` is set.
+"""
 
 import asyncio
 import os
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,15 +27,25 @@ COMFYUI = Path(os.environ.get("COMFYUI_PATH", Path.home() / "ComfyUI"))
 SIZE, STEPS, GUIDANCE = 64, 4, 3.0
 
 
-# What ComfyUI imports at its start and this project does not bring.
-REQUIREMENTS = ("aiohttp", "alembic", "av", "einops", "psutil", "requests", "scipy", "sqlalchemy", "torchsde", "yaml")
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "sqlalchemy": "sqlalchemy"}
+NOT_IMPORTED = {"comfyui_workflow_templates", "comfyui_embedded_docs", "torchaudio"}
+"""What ComfyUI starts without; 0.33 imports torchaudio, for which an empty module will do."""
+
+
+def required(comfyui: Path) -> list[str]:
+    """The modules that a ComfyUI imports at its start."""
+    essential = (comfyui / "requirements.txt").read_text(encoding="utf-8").split("#non essential")[0]
+    names = [match.lower().replace("-", "_") for match in re.findall(r"^[\w-]+", essential, re.MULTILINE)]
+    return [IMPORTED_AS.get(name, name) for name in names if name not in NOT_IMPORTED]
 
 
 def why_not() -> str | None:
     """Why the tests of this folder cannot run, None where they can."""
+    if os.pathsep in str(COMFYUI):
+        return f"COMFYUI_PATH names several, {COMFYUI}; tools/integration.py runs these tests with each"
     if not (COMFYUI / "main.py").is_file():
         return f"no ComfyUI at {COMFYUI}; set COMFYUI_PATH to run the integration tests"
-    missing = [name for name in REQUIREMENTS if find_spec(name) is None]
+    missing = [name for name in required(COMFYUI) if find_spec(name) is None]
     if missing:
         return f"ComfyUI at {COMFYUI} lacks {', '.join(missing)}; install its requirements in this environment"
     return None
@@ -38,6 +53,8 @@ def why_not() -> str | None:
 
 def pytest_collection_modifyitems(items):
     reason = why_not()
+    if reason and os.environ.get("COMFYUI_REQUIRED"):
+        raise pytest.UsageError(reason)
     if reason:
         for item in items:
             if Path(__file__).parent in item.path.parents:
@@ -61,6 +78,11 @@ def comfy():
 
 # Float32 noise of a step (1e-6) and sigmas 5e-5 apart, carried through guidance and steered steps.
 SAME = 1e-3
+
+
+def outputs(node, **inputs):
+    """What a node of ComfyUI's gives, written in the older of its forms or in the newer one."""
+    return node.execute(**inputs).args if hasattr(node, "execute") else getattr(node(), node.FUNCTION)(**inputs)
 
 
 def gap(a, b):

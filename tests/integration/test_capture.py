@@ -224,23 +224,26 @@ def test_a_patch_upstream_is_another_capture(graph, pairs, cache):
     assert all(torch.equal(a, b) for a, b in zip(first.tensors.values(), again.tensors.values(), strict=True))
 
 
-def test_an_interrupted_capture_keeps_what_is_finished(graph, pairs, cache, monkeypatch):
+def test_an_interrupted_capture_keeps_what_is_finished(graph, pairs, cache):
     import comfy.model_management as management
 
-    fresh, calls = run(graph, pairs), []
-    real = management.throw_exception_if_processing_interrupted
+    calls, until = [], None
 
-    def interrupt():
+    def interrupt(*_):
         calls.append(1)
-        if len(calls) > 20:  # 8 in the probe, 8 in each of three batches
-            raise management.InterruptProcessingException
-        real()
+        if len(calls) == until:
+            management.interrupt_current_processing()
 
-    monkeypatch.setattr(management, "throw_exception_if_processing_interrupted", interrupt)
-    with pytest.raises(management.InterruptProcessingException):
-        run(graph, pairs, cache=True)
-    monkeypatch.undo()
-    monkeypatch.setattr("folder_paths.user_directory", str(cache.parent))
+    seen = graph.model.model.diffusion_model.register_forward_pre_hook(interrupt)
+    try:
+        fresh = run(graph, pairs)
+        # After the probe of the cache, in the middle of the second of three batches.
+        until = len(calls) + internals(graph.comfy, "comfy_capture").PROBE_STEPS + len(calls) // 2
+        with pytest.raises(management.InterruptProcessingException):
+            run(graph, pairs, cache=True)
+    finally:
+        seen.remove()
+        management.interrupt_current_processing(False)
     assert sum(len(m._forward_hooks) for m in graph.model.model.diffusion_model.modules()) == 0
     assert len(list(cache.rglob("parts/*"))) == 1
     resumed = run(graph, pairs, cache=True)

@@ -12,7 +12,7 @@ from steering.files import read_header
 from steering.models.sampling import CaptureSettings
 from steering.vectors.build import build
 
-from .conftest import SAME, STEPS, gap
+from .conftest import SAME, STEPS, gap, outputs
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,11 @@ def by_hook(graph, comfy, vector, strength, reference="negative", half="both", *
     return graph.apply(vector, strength, options=options, **more)
 
 
+def with_lora(comfy, model, lora):
+    """By Load LoRA Model."""
+    return outputs(comfy.LoraModelLoader, model=model, lora=lora, strength_model=1.0)[0]
+
+
 @pytest.mark.parametrize("reference", ["zero", "negative"])
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.5])
 def test_the_stock_loaders_draw_what_the_hook_draws(comfy, graph, constant, loras, strength, reference):
@@ -55,7 +60,7 @@ def test_the_stock_loaders_draw_what_the_hook_draws(comfy, graph, constant, lora
     lora, path, report = export(comfy, graph, constant, strength, reference=reference)
     assert report == "exact, 6 layers"
     # The object, through Load LoRA Model.
-    loaded = comfy.LoraModelLoader().load_lora_model(graph.model, lora, 1.0)[0]
+    loaded = with_lora(comfy, graph.model, lora)
     assert gap(graph.sample(loaded), steered) < SAME
     # The file, through Load LoRA (Model Only), as half of it twice.
     assert set(load_file(path)) == set(lora)
@@ -70,7 +75,7 @@ def test_without_its_bias_something_is_missing(comfy, graph, constant, loras):
     steered = graph.sample(by_hook(graph, comfy, constant, 1.0))
     lora = export(comfy, graph, constant, 1.0)[0]
     unbiased = {name: value for name, value in lora.items() if not name.endswith("diff_b")}
-    loaded = comfy.LoraModelLoader().load_lora_model(graph.model, unbiased, 1.0)[0]
+    loaded = with_lora(comfy, graph.model, unbiased)
     assert gap(graph.sample(loaded), steered) > 10 * SAME
 
 
@@ -83,12 +88,12 @@ def test_beside_another_lora_it_is_exact_for_the_model_given(comfy, graph, const
     steered = graph.sample(by_hook(graph, comfy, constant, 1.5, model=other))
     for given, exact in ((other, True), (graph.model, False)):
         lora = export(comfy, graph, constant, 1.5, model=given, name=f"beside_{exact}")[0]
-        loaded = comfy.LoraModelLoader().load_lora_model(other, lora, 1.0)[0]
+        loaded = with_lora(comfy, other, lora)
         assert (gap(graph.sample(loaded), steered) < SAME) == exact
     # A model whose patches lie in the weights at the moment is read as it was without them.
     graph.sample(other)
     lora = export(comfy, graph, constant, 1.5, name="clean")[0]
-    loaded = comfy.LoraModelLoader().load_lora_model(graph.model, lora, 1.0)[0]
+    loaded = with_lora(comfy, graph.model, lora)
     assert gap(graph.sample(loaded), graph.sample(by_hook(graph, comfy, constant, 1.5))) < SAME
 
 
