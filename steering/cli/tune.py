@@ -46,9 +46,10 @@ def tune(
 ) -> None:
     """Find preset, sites, directions, strength and window that take a concept out cleanly at the least cost.
 
-    Settings are compared on dev prompts by clean removal and by what sibling and unrelated prompts lose; on other
-    models than the embedded one, by the distance to the counterfactual in CLIP. Interrupted, the command goes on. What
-    is printed was chosen as the best of many: for figures to report, run steering evaluate with the vector.
+    Optuna proposes settings, which are compared on dev prompts, half of the targets under more guidance, by clean
+    removal, by what sibling and unrelated prompts lose, and by the worst third of the pictures; on other models than
+    the embedded one, by the distance to the counterfactual in CLIP. Interrupted, the command goes on. What is printed
+    was chosen as the best of many: for figures to report, run steering evaluate with the vector.
 
     Args:
         concept: A built-in concept, or a folder of one.
@@ -101,8 +102,11 @@ def tune(
 
 
 def _counts(search: Any) -> str:
-    few, every = search.budget.few, search.budget.all
-    return f"n = {few} dev prompts (target, sibling, unrelated) in the rounds, {every} for the finalists"
+    budget = search.budget
+    return (
+        f"{budget.trials} trials on n = {budget.few} dev prompts (target, sibling, unrelated), given up on "
+        f"{budget.glance} where hopeless; the best {budget.finals} on {budget.all}"
+    )
 
 
 def _print(name: str, outcomes: Sequence[Any]) -> None:

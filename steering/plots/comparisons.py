@@ -56,7 +56,7 @@ def pareto_plot(
     """Percent not removed over points lost: what was tried, the finalists, those that no other beats, the one taken.
 
     Args:
-        tried: (cost, percent not removed) of the settings of the rounds, on few prompts.
+        tried: (cost, percent not removed) of the trials, on few prompts.
         finals: the same of the finalists, on all prompts.
         front: the same of the finalists that no other beats on both, with their names.
         taken: the one taken.
@@ -67,7 +67,7 @@ def pareto_plot(
     axes = figure.subplots()
     # Costs span from tenths of a point to dozens; gains lie at 0.
     axes.set_xscale("symlog", linthresh=1.0)
-    axes.plot([x for x, _ in tried], [y for _, y in tried], ".", color="0.7", label="rounds, few prompts and steps")
+    axes.plot([x for x, _ in tried], [y for _, y in tried], ".", color="0.7", label="trials, few prompts and steps")
     axes.plot([x for x, _ in finals], [y for _, y in finals], "o", color="C0", label="finalists, all dev prompts")
     axes.step([x for x, _, _ in front], [y for _, y, _ in front], where="post", color="C0", alpha=0.5, label="front")
     for number, (x, y, name) in enumerate(front, start=1):

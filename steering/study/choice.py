@@ -37,6 +37,8 @@ class Outcome:
         kept: of what else target prompts ask for, 0 to 100.
         clean: percent of target prompts that are clean.
         counterfactual: distance to the prompts without the concept, the original's being 1.
+        worst: how bad the worst third of target pictures is, 0 to 100: the most of presence, debris and what is not
+            kept.
         sibling: points that sibling prompts lost.
         unrelated: points that unrelated prompts lost.
         change: how far the pictures of the latter two moved, rms in grey levels.
@@ -48,6 +50,7 @@ class Outcome:
     kept: float | None
     clean: float | None
     counterfactual: float | None
+    worst: float
     sibling: float
     unrelated: float
     change: float

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..concepts.prompts import ROLES
 from .choice import Outcome
 from .figures import matched, removal_figures
 from .measurements import Measurements, by_prompt, lost
+from .removal import faults
 from .setting import Setting
 
 
@@ -24,10 +27,16 @@ def outcome_of(
         kept=None if parts.kept is None else parts.kept.mean,
         clean=None if parts.clean is None else parts.clean.mean,
         counterfactual=parts.distance,
+        worst=worst_third(faults(targets)),
         sibling=losses["sibling"],
         unrelated=losses["unrelated"],
         change=float(steered.columns["change_rms"][others].mean()) if others.any() else 0.0,
     )
+
+
+def worst_third(values: np.ndarray) -> float:
+    """Mean of the highest third of values ``[N]``, at least one."""
+    return float(np.sort(values)[-max(1, len(values) // 3) :].mean())
 
 
 def _loss(steered: Measurements, original: Measurements, role: str) -> float:

@@ -37,6 +37,13 @@ def kept_besides(measurements: Measurements) -> np.ndarray | None:
     return measurements.columns.get("rest")
 
 
+def faults(steered: Measurements) -> np.ndarray:
+    """How bad target pictures are, 0-100 ``[N]``: the most of presence, debris and what else is asked for and lost."""
+    broken, rest = debris(steered), kept_besides(steered)
+    parts = [presence(steered), broken, None if rest is None else 100 - rest]
+    return np.nanmax(np.stack([part for part in parts if part is not None]), axis=0)
+
+
 def clean(steered: Measurements, original: Measurements) -> np.ndarray | None:
     """Which pictures are clean, 0 or 1 ``[N]``; ``original`` holds the same rows unsteered.
 

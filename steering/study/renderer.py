@@ -116,11 +116,11 @@ class Renderer:
         most = self.plan.batch or defaults_of(self.model.family).batch
         steering = _steering(arm.setting, vector)
 
-        def alike(item: Item) -> tuple[str, float]:
-            return item.prompt.role, self.guidance(item.prompt)
+        def alike(item: Item) -> tuple[int, float]:
+            return ROLES.index(item.prompt.role), self.guidance(item.prompt)
 
         units = []
-        for (_, guidance), group in groupby(items, alike):
+        for (_, guidance), group in groupby(sorted(items, key=alike), alike):
             same = list(group)
             for start in range(0, len(same), most):
                 part = tuple(same[start : start + most])

@@ -1,4 +1,4 @@
-"""The search: a coarse grid on few prompts and steps, then around the best, then the best on all dev prompts."""
+"""The search: trials on few prompts and steps, the hopeless given up at a glance, then the best on all dev prompts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from ..study.run import Study
 from ..study.setting import Setting
 from ..study.subject import Subject
 from ..vectors.vector import SteeringVector, recommend
-from .space import LADDER, first_round, neighbours
+from .perturb import perturbed
+from .space import LADDER
+from .trials import Trials
 
 SOURCE = ("projection", 2.5)
 """The source study's preset and strength."""
@@ -33,30 +35,32 @@ class Budget:
     """How much a search does.
 
     Attributes:
-        few: dev prompts of each role (target, sibling, unrelated) in the rounds.
-        steps: sampling steps in the rounds.
-        rounds: rounds after the first one.
-        parents: settings whose neighbours a round tries.
-        most: most settings of a round.
+        trials: settings that are tried.
+        glance: dev prompts of each role (target, sibling, unrelated) on which a trial is given up or not.
+        few: those of a trial that is not.
+        steps: sampling steps of trials.
         finals: settings that are compared on all dev prompts and steps, beside the source study's own.
         all: dev prompts of each role there.
     """
 
+    trials: int = 80
+    glance: Counts = (4, 2, 2)
     few: Counts = (12, 8, 8)
     steps: int = 15
-    rounds: int = 2
-    parents: int = 5
-    most: int = 24
     finals: int = 8
     all: Counts = (50, 50, 50)
 
 
 FULL = Budget()
-QUICK = Budget(few=(3, 2, 2), steps=8, rounds=1, parents=2, most=6, finals=2, all=(4, 3, 3))
+QUICK = Budget(trials=14, glance=(2, 1, 1), few=(4, 2, 2), steps=8, finals=2, all=(4, 3, 3))
+HOPELESS = 50.0
+"""Points of worth behind the best at a glance from which on a trial is given up: two of four prompts."""
+TOLD_EVERY = 10
+"""Trials after which is told how the search stands."""
 
 
 Tell = Callable[[str, Sequence[Outcome]], None]
-"""Called after every round with its name and all outcomes so far."""
+"""Called now and then with what was reached and all outcomes so far."""
 
 
 def _say_nothing(_name: str, _outcomes: Sequence[Outcome]) -> None:
@@ -69,13 +73,15 @@ class Found:
 
     Attributes:
         prepared: the concept with its vectors.
-        tried: outcomes of the rounds, by setting.
+        tried: outcomes of the trials that were not given up, by setting.
+        given_up: the settings of those that were.
         finals: outcomes on all dev prompts.
         taken: the one of these that is taken.
     """
 
     prepared: Prepared
     tried: Mapping[Setting, Outcome]
+    given_up: Sequence[Setting]
     finals: Sequence[Outcome]
     taken: Outcome
 
@@ -89,7 +95,7 @@ class Search:
         subject: the concept.
         budget: how much is done.
         exportable: whether only what a LoRA holds exactly is tried.
-        tell: called after every round with its name and all outcomes so far.
+        tell: called now and then with what was reached and all outcomes so far.
     """
 
     study: Study
@@ -103,23 +109,32 @@ class Search:
         (prepared,) = self.study.prepare([self.subject])
         if not self.exportable:
             prepared = self.study.calibrate(prepared, RANKS)
-        rough = replace(self.study, plan=replace(self.study.plan, steps=self.budget.steps))
-        tried: dict[Setting, Outcome] = {}
-        settings, name = first_round(self.exportable), "first round"
-        for number in range(self.budget.rounds + 1):
-            for outcome in rough.compare(prepared, settings, self.budget.few):
-                tried[outcome.setting] = outcome
-            self.tell(name, list(tried.values()))
-            settings, name = self._near(tried), f"round {number + 2}"
+        prepared = replace(prepared, subject=perturbed(prepared.subject, self.study.model.family))
+        tried, given_up = self._try(prepared)
         finals = self.study.compare(prepared, self._finalists(tried), self.budget.all)
         self.tell("all dev prompts", finals)
-        return Found(prepared, tried, finals, choose(finals))
+        return Found(prepared, tried, given_up, finals, choose(finals))
 
-    def _near(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
-        """Settings next to the best that were not tried yet."""
-        best = promising(list(tried.values()), self.budget.parents)
-        near = [one for outcome in best for one in neighbours(outcome.setting, self.exportable)]
-        return [one for one in dict.fromkeys(near) if one not in tried][: self.budget.most]
+    def _try(self, prepared: Prepared) -> tuple[dict[Setting, Outcome], list[Setting]]:
+        """Make all trials; those of an earlier run are measured again from their pictures."""
+        rough = replace(self.study, plan=replace(self.study.plan, steps=self.budget.steps))
+        trials = Trials(self.study.out / "optuna.db", self.exportable)
+        done = trials.done
+        best, tried, given_up = -float("inf"), {}, {}
+        for number in range(self.budget.trials):
+            setting = done[number] if number < len(done) else trials.ask()
+            (glanced,) = rough.compare(prepared, [setting], self.budget.glance)
+            best, outcome = max(best, glanced.worth), None
+            if glanced.worth > best - HOPELESS or setting.preset == SOURCE[0]:
+                (outcome,) = rough.compare(prepared, [setting], self.budget.few)
+                tried[setting] = outcome
+            else:
+                given_up[setting] = None
+            if number >= len(done):
+                trials.tell(outcome)
+            if (number + 1) % TOLD_EVERY == 0:
+                self.tell(f"trial {number + 1} of {self.budget.trials}", list(tried.values()))
+        return tried, list(given_up)
 
     def _finalists(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
         """The settings of the highest worth, and the best with the source study's own preset and strength.
@@ -161,7 +176,7 @@ def search_of(
         budget: how much is done.
         plan: sampling; its numbers of sites are the search's own.
         exportable: whether only what a LoRA holds exactly is tried.
-        tell: called after every round with its name and all outcomes so far.
+        tell: called now and then with what was reached and all outcomes so far.
         progress: called with numbers of UNet rows.
     """
     ours = replace(plan or Plan(), ks=LADDER)
@@ -173,9 +188,9 @@ def planned_rows(search: Search) -> int:
     budget, settings = search.budget, search.study.settings.on(search.study.model)
     capture = capture_rows(len(search.subject.pairs), settings)
     calibrations = 0 if search.exportable else len(RANKS) * capture // 2
-    rough = 1 + len(first_round(search.exportable)) + budget.rounds * (1 + budget.most)
-    without = (1 + budget.rounds) * budget.few[0], budget.all[0]  # the counterfactual's
-    pictures = (rough * sum(budget.few) + without[0], (2 + budget.finals) * sum(budget.all) + without[1])
+    # Of every trial the steered pictures, the originals and the targets without the concept.
+    each = 2 * (sum(budget.glance) + sum(budget.few)) + budget.glance[0] + budget.few[0]
+    pictures = (budget.trials * each, (2 + budget.finals) * sum(budget.all) + budget.all[0])
     steps = budget.steps, search.study.plan.steps
     return capture + calibrations + sum(map(rows_of, pictures, steps, (settings.guidance,) * 2))
 
@@ -186,7 +201,8 @@ def write_table(path: Path, search: Search, found: Found) -> None:
         "taken": _figures(found.taken),
         "finals": [_figures(outcome) for outcome in found.finals],
         "front": [outcome.setting.name for outcome in pareto(found.finals)],
-        "rounds": [_figures(outcome) for outcome in found.tried.values()],
+        "trials": [_figures(outcome) for outcome in found.tried.values()],
+        "given_up": [setting.name for setting in found.given_up],
         "budget": asdict(search.budget),
     }
     write_text(path, json.dumps(values, indent=1))

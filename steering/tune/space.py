@@ -1,74 +1,97 @@
-"""The settings that tuning tries, and what lies next to each."""
+"""What tuning chooses among: methods, sites, presets, strengths and windows, as a trial of Optuna asks for them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import product
+from typing import TYPE_CHECKING, Any
 
 from ..interventions.presets import get_preset
-from ..sites import TEXT_KIND
-from ..study.setting import MAPS, Recipe, Setting
+from ..study.setting import MAP_PRESET, MAPS, Recipe, Setting
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
 
 LADDER = (1, 2, 3, 5, 8, 12, 16, 24)
-"""Numbers of sites."""
-WINDOWS = ((0.0, 1.0), (0.0, 0.67), (0.33, 1.0), (0.67, 1.0))
+"""Numbers of sites, of those that suit every step best or a LoRA on average."""
+SITES_OF_ATTN2 = (3, 5, 8, 12, 16)
+"""Numbers of cross-attentions; a model has sixteen or more."""
+WINDOWS = {"all": (0.0, 1.0), "first two thirds": (0.0, 0.67), "last two thirds": (0.33, 1.0), "last": (0.67, 1.0)}
 """Shares of the schedule within which steering acts."""
-FACTORS = (0.7, 1.4)
-"""Strengths next to one are these multiples of it."""
+FACTORS = (0.5, 2.0)
+"""Strengths lie between these multiples of the preset's usual one."""
 LINEAR = "overall:attn1,attn2,ff"
 """Sites that a LoRA can hold, the best on average."""
+PLACES = {"at every step": "per-step", "cross-attention": "overall:attn2", "linear": LINEAR}
+"""Where directions may act -> the rule that picks the sites."""
+RANKS = {"mean": (1, 1), "pca": (2, 3), "cpca": (1, 1), "cpca-paired": (1, 3), "affine": (1, 4)}
+"""Directions at the UNet's blocks -> fewest and most rows."""
+EXPORTABLE = ("mean", "pca")
+GATED = ("mean", "pca")
+"""Directions whose gate thresholds are measured, at the best sites of every step."""
+PLAIN_PRESETS = ("projection", "casteer", "precise", "lora")
+
+Parameters = dict[str, Any]
+"""What a trial was answered, by name."""
 
 
-def _family(recipe: Recipe, presets: dict[str, tuple[float, ...]], ks: tuple[int, ...]) -> list[Setting]:
-    return [
-        Setting(replace(recipe, k=k), preset, strength)
-        for preset, strengths in presets.items()
-        for strength, k in product(strengths, ks)
-    ]
-
-
-def first_round(exportable: bool = False) -> list[Setting]:
-    """A coarse grid over everything: presets at their usual strengths, per step and constant, up to three directions,
-    and maps of the text embedding.
+def suggest(trial: BaseTrial, exportable: bool = False) -> Setting:
+    """The setting that a trial's answers make.
 
     Args:
-        exportable: only what a LoRA holds exactly.
+        trial: asked for every choice that the ones before leave open.
+        exportable: only what a LoRA holds exactly: linear layers, constant in time, gate all, both halves, no window.
     """
-    pca = Recipe(1, "pca", 2)
-    constant = Recipe(1, selection=LINEAR, time="constant")
-    linear = [
-        *_family(constant, {"lora": (1.0, 1.5)}, (3, 5, 8, 12, 16)),
-        *_family(replace(pca, selection=LINEAR, time="constant"), {"lora": (1.0,)}, (8, 16)),
-        *_family(replace(pca, rank=3, selection=LINEAR, time="constant"), {"lora": (1.0,)}, (8, 16)),
-    ]
     if exportable:
-        return linear
-    names = ("projection", "casteer", "precise", "selective")
-    usual: dict[str, tuple[float, ...]] = {name: (get_preset(name).default_strength,) for name in names}
-    usual["precise"] += (2.0,)
-    return [
-        *(Setting.of_map(direction, rank) for direction, rank in MAPS),
-        *_family(Recipe(1), usual, (3, 5, 8, 12)),
-        *_family(pca, {"precise": (1.0, 1.5)}, (3, 5)),
-        *_family(pca, {"selective": usual["selective"]}, (5, 8)),
-        *_family(replace(pca, rank=3), {"selective": usual["selective"]}, (5, 8)),
-        *linear,
-    ]
+        return _at_blocks(trial, EXPORTABLE, "linear")
+    method = trial.suggest_categorical("method", ("text", "blocks"))
+    setting = _of_text(trial) if method == "text" else _at_blocks(trial, tuple(RANKS))
+    window = WINDOWS[trial.suggest_categorical("window", tuple(WINDOWS))]
+    return replace(setting, window=window)
 
 
-def neighbours(setting: Setting, exportable: bool = False) -> list[Setting]:
-    """Settings one step away: in strength, number of sites, window, and kind of direction.
+def _of_text(trial: BaseTrial) -> Setting:
+    names = {f"{direction} {rank}": (direction, rank) for direction, rank in MAPS}
+    direction, rank = names[trial.suggest_categorical("map", tuple(names))]
+    return Setting(Recipe.of_text(direction, rank), MAP_PRESET, _strength(trial, MAP_PRESET))
 
-    Args:
-        setting: from where.
-        exportable: whether all stay what a LoRA holds exactly, which has no window.
-    """
-    recipe = setting.recipe
-    place = LADDER.index(recipe.k)
-    near = [replace(setting, strength=round(setting.strength * factor, 2)) for factor in FACTORS]
-    ks = LADDER[max(0, place - 1) : place] + LADDER[place + 1 : place + 2]
-    if recipe.where != TEXT_KIND:
-        near += [replace(setting, vector=replace(recipe, k=k)) for k in ks]
-    if not exportable:
-        near += [replace(setting, window=window) for window in WINDOWS if window != setting.window]
-    return near
+
+def _at_blocks(trial: BaseTrial, directions: Sequence[str], only: str | None = None) -> Setting:
+    """Directions at the UNet's blocks; ``only`` in one place, as a LoRA holds it, or in any."""
+    direction = trial.suggest_categorical("direction", directions)
+    least, most = RANKS[direction]
+    rank = trial.suggest_int(f"rank of {direction}", least, most) if most > least else least
+    place = only or trial.suggest_categorical("place", tuple(PLACES))
+    among_attn2 = place == "cross-attention"
+    k = trial.suggest_categorical("k of attn2" if among_attn2 else "k", SITES_OF_ATTN2 if among_attn2 else LADDER)
+    preset = "lora" if only else _preset(trial, direction, place)
+    time = "constant" if place == "linear" else "per-step"
+    return Setting(Recipe(k, direction, rank, PLACES[place], time), preset, _strength(trial, preset))
+
+
+def _preset(trial: BaseTrial, direction: str, place: str) -> str:
+    if direction == "affine":
+        return "affine"
+    if direction in GATED and place == "at every step":
+        return trial.suggest_categorical("preset or selective", (*PLAIN_PRESETS, "selective"))
+    return trial.suggest_categorical("preset", PLAIN_PRESETS)
+
+
+def _strength(trial: BaseTrial, preset: str) -> float:
+    """The preset's usual strength times a factor, to two digits: finer than that no picture tells apart."""
+    return round(get_preset(preset).default_strength * trial.suggest_float("factor", *FACTORS, log=True), 2)
+
+
+def first_trials(exportable: bool = False) -> list[Parameters]:
+    """The answers of the trials that come first: every map of the text, and presets as they are usually applied."""
+    usual = {"window": "all", "factor": 1.0}
+    if exportable:
+        return [{"direction": "mean", "k": k, "factor": 1.0} for k in (3, 8, 16)] + [
+            {"direction": "pca", "rank of pca": 2, "k": 16, "factor": 1.0}
+        ]
+    maps = [{"method": "text", "map": f"{direction} {rank}", **usual} for direction, rank in MAPS]
+    mean = {"method": "blocks", "direction": "mean", "place": "at every step", **usual}
+    # The source study's own preset and strength lead: what is taken must be no worse.
+    applied = [("projection", 3), ("projection", 5), ("casteer", 8), ("precise", 8), ("selective", 8)]
+    presets = [{**mean, "preset or selective": preset, "k": k} for preset, k in applied]
+    return [*maps, *presets, {**mean, "place": "linear", "preset": "lora", "k": 8}]

@@ -1,13 +1,13 @@
 """``steering tune`` as a user types it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 from steering.files import read_header
 from steering.tune import search
-from steering.tune.space import first_round
 
 from ..conftest import steering
 
@@ -15,7 +15,7 @@ SMALL = ["--quick", "--pairs", 4, "--steps", 2, "--size", 64, "--batch", 8]
 
 
 def test_tune_writes_a_vector_that_generate_uses_as_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(search, "first_round", lambda exportable: first_round(exportable)[:3])
+    monkeypatch.setattr(search, "QUICK", replace(search.QUICK, trials=4))
     out = tmp_path / "dog.safetensors"
     done = steering("tune", "pocket", "dog", "--out", out, *SMALL, "--exportable", "--json")
     said = json.loads(done.stdout)
@@ -24,7 +24,7 @@ def test_tune_writes_a_vector_that_generate_uses_as_it_is(tmp_path, monkeypatch)
     advice = read_header(out)["recommended"]
     with Image.open(tmp_path / "dog_tune" / "pareto.png") as image:
         assert image.width > 300
-    assert len(json.loads((tmp_path / "dog_tune" / "tune.json").read_text())["rounds"]) > 3
+    assert len(json.loads((tmp_path / "dog_tune" / "tune.json").read_text())["trials"]) > 1
     drawn = ["generate", "pocket", "--prompt", "a dog", "--steps", 2, "--size", 64, "--json"]
     used = json.loads(steering(*drawn, "--vector", out, "--out", tmp_path / "a.png").stdout)["vectors"][0]
     assert (used["strength"], used["half"]) == (advice["strength"], "both")

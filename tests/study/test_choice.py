@@ -10,7 +10,7 @@ from steering.study.setting import Recipe, Setting
 
 def row(k, clean, loss=0.0, far=0.5, change=1.0, **more):
     setting = Setting(Recipe(k), "precise", 1.0)
-    return Outcome(setting, 100 - clean, 0.0, 100.0, clean, far, loss, 0.0, change, **more)
+    return Outcome(setting, 100 - clean, 0.0, 100.0, clean, far, 100 - clean, loss, 0.0, change, **more)
 
 
 def test_the_choice_is_of_the_highest_worth():
@@ -54,7 +54,7 @@ def test_an_outcome_is_flat_as_json():
     assert row(3, 98.0, 2.0).to_json() == {
         **{"preset": "precise", "strength": 1.0, "k": 3, "rank": 1},
         **{"presence": 2.0, "debris": 0.0, "kept": 100.0, "clean": 98.0, "counterfactual": 0.5},
-        **{"sibling": 2.0, "unrelated": 0.0, "change": 1.0},
+        **{"worst": 2.0, "sibling": 2.0, "unrelated": 0.0, "change": 1.0},
     }
 
 

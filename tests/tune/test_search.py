@@ -10,14 +10,15 @@ from steering.interventions.entry import make_entry
 from steering.interventions.steer import steer
 from steering.lora.bake import obstacles
 from steering.models.loading import load_model
-from steering.study.choice import choose, pareto
+from steering.study.choice import Outcome, choose, pareto
 from steering.study.plan import Plan
+from steering.study.results import Prepared
+from steering.study.run import Study
 from steering.study.subject import load_subject
-from steering.tune import search as searching
 from steering.tune.search import Budget, planned_rows, search_of, write_table
-from steering.tune.space import first_round
+from steering.tune.space import first_trials
 
-TINY = Budget(few=(2, 1, 1), steps=2, rounds=1, parents=1, most=3, finals=2, all=(3, 2, 2))
+TINY = Budget(trials=11, glance=(1, 1, 1), few=(2, 1, 1), steps=2, finals=2, all=(3, 2, 2))
 PLAN = Plan(pairs=4, steps=3, size=64, batch=8)
 
 
@@ -37,10 +38,10 @@ def found(tmp_path_factory):
     return search, search.run(), told, sum(rows)
 
 
-def test_the_best_of_all_dev_prompts_is_taken_from_what_the_rounds_found(found):
+def test_the_best_of_all_dev_prompts_is_taken_from_what_the_trials_found(found):
     search, made, told, rows = found
-    assert [name for name, _ in told] == ["first round", "round 2", "all dev prompts"]
-    assert told[1][1] > told[0][1]  # round 2 tried something new
+    assert [name for name, _ in told] == ["trial 10 of 11", "all dev prompts"]
+    assert len(made.tried) + len(made.given_up) > len(first_trials())  # and one that was proposed
     assert TINY.finals <= len(made.finals) <= TINY.finals + 1
     assert ("projection", 2.5) in {(one.setting.preset, one.setting.strength) for one in made.finals}
     assert made.taken == choose(made.finals)
@@ -84,6 +85,7 @@ def test_the_same_search_goes_on_where_it_was(found, monkeypatch):
     repeated = again.run()
     assert repeated.taken == made.taken
     assert repeated.tried == made.tried
+    assert repeated.given_up == made.given_up
 
 
 def _refuse_the_unet(unet):
@@ -101,11 +103,33 @@ def test_everything_tried_is_in_the_table(found, tmp_path):
     write_table(tmp_path / "t.json", search, made)
     table = json.loads((tmp_path / "t.json").read_text())
     assert table["taken"]["setting"] == made.taken.setting.name
-    assert len(table["rounds"]) == len(made.tried)
+    assert len(table["trials"]) == len(made.tried)
+    assert table["given_up"] == [setting.name for setting in made.given_up]
     assert set(table["front"]) <= {row["setting"] for row in table["finals"]}
 
 
-def test_an_exportable_search_finds_what_a_lora_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(searching, "first_round", lambda exportable: first_round(exportable)[:3])
+def test_a_trial_far_behind_the_best_is_given_up_at_a_glance(tmp_path, monkeypatch):
+    """And the source study's own never is, beside which what is taken must stand."""
+    search = new_search(tmp_path)
+    compared = []
+
+    def compare(self, prepared, settings, counts):
+        (setting,) = settings
+        compared.append((setting, counts))
+        clean = {"conditional": 100.0, "precise": 60.0, "projection": 0.0}.get(setting.preset, 20.0)
+        return [Outcome(setting, 0.0, 0.0, 100.0, clean, 0.5, 0.0, 0.0, 0.0, 1.0)]
+
+    monkeypatch.setattr(Study, "compare", compare)
+    prepared = Prepared(search.subject, None)
+    tried, given_up = search._try(prepared)
+    looked, further = ({one for one, counts in compared if counts == some} for some in (TINY.glance, TINY.few))
+    assert looked == set(tried) | set(given_up)
+    assert further == set(tried)
+    assert {one.preset for one in tried} <= {"conditional", "precise", "projection"}
+    assert {"casteer", "selective"} <= {one.preset for one in given_up}
+
+
+def test_an_exportable_search_finds_what_a_lora_holds(tmp_path):
     search = new_search(tmp_path, exportable=True)
+    search = replace(search, budget=replace(TINY, trials=3))
     assert not obstacles(make_entry(search.vector(search.run())))

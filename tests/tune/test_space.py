@@ -1,42 +1,61 @@
+import math
+
 import pytest
 
-from steering.interventions.presets import PRESETS
-from steering.study.setting import Recipe, Setting
-from steering.tune.space import LADDER, first_round, neighbours
+from steering.interventions.presets import PRESETS, get_preset
+from steering.study.setting import MAPS
+from steering.tune.space import EXPORTABLE, GATED, LADDER, LINEAR, RANKS, WINDOWS, first_trials, suggest
+
+optuna = pytest.importorskip("optuna")
+
+
+def random_settings(exportable, count=300):
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(count):
+        trial = study.ask()
+        yield trial, suggest(trial, exportable)
+        study.tell(trial, 0.0)
 
 
 @pytest.mark.parametrize("exportable", [True, False])
-def test_the_first_round_tries_everything_once(exportable):
-    settings = first_round(exportable)
-    assert len(set(settings)) == len(settings)
+def test_the_first_trials_are_settings_and_no_two_alike(exportable):
+    settings = [suggest(optuna.trial.FixedTrial(one), exportable) for one in first_trials(exportable)]
     assert len({one.name for one in settings}) == len(settings)
-    maps = [one for one in settings if one.preset == "conditional"]
-    assert {one.recipe.rank for one in settings if one not in maps} == {1, 2, 3}
-    assert {one.recipe.where for one in maps} == (set() if exportable else {"text"})
-    assert {one.recipe.k for one in settings} <= set(LADDER)
-    presets = {one.preset for one in settings}
-    assert presets == ({"lora"} if exportable else set(PRESETS) - {"affine"})
+    assert all(one.strength == get_preset(one.preset).default_strength for one in settings)
+    if exportable:
+        assert {(one.preset, one.recipe.selection, one.recipe.time) for one in settings} == {
+            ("lora", LINEAR, "constant")
+        }
+    else:
+        maps = [(one.recipe.direction, one.recipe.rank) for one in settings if one.preset == "conditional"]
+        assert maps == list(MAPS)
+        assert {one.preset for one in settings} == set(PRESETS) - {"affine"}
 
 
-@pytest.mark.parametrize("exportable", [True, False])
-def test_neighbours_differ_in_one_thing_and_can_be_told_apart(exportable):
-    for setting in first_round(exportable):
-        near = neighbours(setting, exportable)
-        assert len({setting.name, *(one.name for one in near)}) == len(near) + 1
-        for one in near:
-            changed = [
-                one.strength != setting.strength,
-                one.recipe.k != setting.recipe.k,
-                one.window != setting.window,
-            ]
-            assert sum(changed) == 1
-            assert one.preset == setting.preset
-            assert one.recipe.k in LADDER
-        if exportable:
-            assert {one.window for one in near} == {(0.0, 1.0)}
+def test_every_method_preset_and_window_can_be_proposed_and_fits():
+    made = [setting for _, setting in random_settings(False)]
+    assert {one.preset for one in made} == set(PRESETS)
+    assert {one.recipe.direction for one in made} == {direction for direction, _ in MAPS} | set(RANKS)
+    assert {one.window for one in made} == set(WINDOWS.values())
+    assert {one.recipe.k for one in made} == set(LADDER)
+    for one in made:
+        usual = get_preset(one.preset).default_strength
+        assert 0.5 * usual - 0.005 <= one.strength <= 2 * usual + 0.005  # rounded to two digits
+        if one.recipe.where != "text":
+            least, most = RANKS[one.recipe.direction]
+            assert least <= one.recipe.rank <= most
+        if one.preset == "selective":  # whose thresholds are measured only there
+            assert (one.recipe.selection, one.recipe.direction in GATED) == ("per-step", True)
+        assert (one.preset == "affine") == (one.recipe.direction == "affine" and one.recipe.where != "text")
 
 
-def test_the_ends_of_the_ladder_have_one_neighbour():
-    for k, others in ((LADDER[0], {LADDER[1]}), (LADDER[-1], {LADDER[-2]})):
-        recipe = Setting(Recipe(k), "projection", 1.0)
-        assert {one.recipe.k for one in neighbours(recipe)} - {k} == others
+def test_what_a_lora_holds_is_all_that_is_proposed_where_it_is_asked_for():
+    for _, one in random_settings(True, 60):
+        assert (one.preset, one.recipe.selection, one.recipe.time, one.window) == ("lora", LINEAR, "constant", (0, 1))
+        assert one.recipe.direction in EXPORTABLE
+
+
+def test_answers_make_the_setting_again():
+    for trial, setting in random_settings(False, 40):
+        assert suggest(optuna.trial.FixedTrial(trial.params), False) == setting
+        assert math.isfinite(setting.strength)
