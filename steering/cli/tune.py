@@ -61,7 +61,7 @@ def tune(
     """
     from ..evaluate.measures import Measures, metrics_of
     from ..models.loading import load_model
-    from ..study.choice import RULE
+    from ..study.choice import TAKEN, WORTH
     from ..study.folder import belongs, setting_of
     from ..study.plan import Plan
     from ..study.subject import load_subject
@@ -87,7 +87,7 @@ def tune(
     _plot(found, folder / "pareto.png", subject.name)
     search.vector(found).save(out)
     console.print(_table(f"{subject.name}: all dev prompts", found.finals, len(found.finals), taken))
-    console.print(RULE)
+    console.print(f"{WORTH} {TAKEN}")
     values = {
         "out": str(out),
         "setting": taken.setting.name,

@@ -16,14 +16,20 @@ ALLOWED_LOSS = 5.0
 """Points that siblings and unrelated prompts may lose where one direction is enough."""
 TIE = 4.0
 """Points of removal less losses that fifty prompts do not tell apart: two of them."""
-RULE = (
+WORTH = (
     "A setting's worth is its clean removal (the share of target prompts with the concept absent, nothing broken left "
     "and the rest kept; where debris is not measured, 100 less the distance to the counterfactual in percent) less "
-    "the points that siblings and unrelated prompts lose; a gain counts as none lost. All settings run on a few "
-    f"prompts; where no single direction removes {ENOUGH:g} at a loss of at most {ALLOWED_LOSS:g}, so do two and three "
-    f"principal directions. The best run on all dev prompts. Of those within {TIE:g} points of the best there, the one "
-    "nearest to the counterfactual is taken. The projection preset takes its own best k."
+    "the points that siblings and unrelated prompts lose; a gain counts as none lost."
 )
+TAKEN = (
+    f"The best run on all dev prompts. Of those within {TIE:g} points of the best there, the one nearest to the "
+    "counterfactual is taken."
+)
+RULE = (
+    f"{WORTH} All settings run on a few prompts; where none of them removes {ENOUGH:g} at a loss of at most "
+    f"{ALLOWED_LOSS:g}, so do two and three principal directions. {TAKEN} The projection preset takes its own best k."
+)
+"""How a study chooses; tuning differs in what is tried."""
 
 
 @dataclass(frozen=True)
