@@ -5,12 +5,11 @@ Prints one line a bar: what was measured, the bar, and how many pictures stand b
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from label_sheets import kappa, pictures_of, read
 
 from steering import load_model
 from steering.concepts.prompts import evaluated, load_concept, load_prompts
@@ -138,21 +137,12 @@ def share(rows: list[dict[str, float]], wanted: list[tuple[str, ...]]) -> float:
     return 100 * float(np.mean([all(row[name] > 0.5 for name in names) for row, names in shown]))
 
 
-def labels_of(name: str) -> list[dict[str, str]]:
-    """The labelled pictures of a concept, a row each."""
-    with (LABELLED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def against_the_eye(name: str) -> None:
     """AUROC of the judge's three answers on labelled pictures, and how far two passes over them agree."""
-    rows = labels_of(name)
-    with Image.open(LABELLED / f"{name}.webp") as sheet:
-        cells = np.asarray(sheet.convert("RGB"))
-    lines = cells.reshape(cells.shape[0] // SIZE, SIZE, cells.shape[1] // SIZE, SIZE, 3).swapaxes(1, 2)
+    rows = read(LABELLED, name)
     prompts = {prompt.text: prompt for prompt in load_prompts(name, "dev")}
     asked = [prompts[row["prompt"]] for row in rows]
-    columns = judged(lines.reshape(-1, SIZE, SIZE, 3)[: len(rows)], asked, load_concept(name))
+    columns = judged(pictures_of(LABELLED, name, SIZE)[: len(rows)], asked, load_concept(name))
     rest = np.nan_to_num(columns["rest"], nan=100.0)
     scores = {
         "visible": columns["presence"],
@@ -174,7 +164,7 @@ def clean_by_eye() -> None:
     """Percent of the labelled pictures that are clean by eye, mean of both passes, as a table in Markdown."""
     shares: dict[str, list[str]] = {}
     for name in evaluated("pocket"):
-        rows = labels_of(name)
+        rows = read(LABELLED, name)
         for setting in sorted({row["setting"] for row in rows}):
             flags = [
                 row[label] == "1" for row in rows if row["setting"] == setting for label in ("clean", "clean_again")
@@ -183,12 +173,6 @@ def clean_by_eye() -> None:
     print("| setting |", " | ".join(evaluated("pocket")), "|\n|" + "---|" * (1 + len(evaluated("pocket"))))
     for setting, values in sorted(shares.items(), key=lambda item: -sum(map(int, item[1]))):
         print("|", setting, "|", " | ".join(values), "|")
-
-
-def kappa(one: np.ndarray, other: np.ndarray) -> float:
-    """Cohen's kappa of two passes of flags ``bool [N]``."""
-    chance = one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean())
-    return float(((one == other).mean() - chance) / (1 - chance))
 
 
 def main() -> None:

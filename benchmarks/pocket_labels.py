@@ -10,8 +10,6 @@ person who does not see the settings. WORK takes captures, and numbered sheets w
 """
 
 import argparse
-import csv
-import textwrap
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from label_sheets import write
 
 from steering import load_model
 from steering.concepts.pairs import spread
@@ -27,7 +25,6 @@ from steering.concepts.prompts import evaluated
 from steering.interventions.entry import make_entry
 from steering.interventions.steer import steer
 from steering.lora.bake import bake, linear_layers, merged
-from steering.plots.pictures import labelled_grid, save_picture
 from steering.study.plan import Plan
 from steering.study.run import Study
 from steering.study.setting import Recipe
@@ -35,9 +32,7 @@ from steering.study.subject import load_subject
 from steering.study.vectors import Vectors
 
 FOLDER = Path(__file__).parent / "pocket_labels"
-COLUMNS, EACH, SHEET = 10, 5, 25
-PASSES = ("", "_again")
-"""Ends of the columns of two passes."""
+EACH = 5
 MODEL = load_model("pocket")
 
 
@@ -113,7 +108,7 @@ def main() -> None:
         if name in options.concepts:
             kit = Kit(one.vectors, other.vectors, other.subject.name)
             pictures, rows = drawn(kit, one.subject.prompts["dev"], options.seed + 10_000 * number)
-            write(name, pictures, rows, options.work)
+            write(FOLDER, name, pictures, rows, options.work)
 
 
 def drawn(kit: Kit, prompts: Any, seed: int) -> tuple[list[np.ndarray], list[tuple[str, int, str]]]:
@@ -129,32 +124,6 @@ def drawn(kit: Kit, prompts: Any, seed: int) -> tuple[list[np.ndarray], list[tup
         rows += [(prompt.text, seed + EACH * i + j, setting) for j, prompt in enumerate(some)]
     order = np.random.default_rng(seed).permutation(len(rows))
     return [pictures[i] for i in order], [rows[i] for i in order]
-
-
-def write(name: str, pictures: list[np.ndarray], rows: list[tuple[str, int, str]], work: Path) -> None:
-    """One file of all pictures, the table, and the numbered sheets."""
-    FOLDER.mkdir(exist_ok=True)
-    lines = [np.concatenate(pictures[i : i + COLUMNS], 1) for i in range(0, len(pictures), COLUMNS)]
-    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / f"{name}.webp", quality=95)
-    labels = [label + end for end in PASSES for label in ("visible", "remains", "clean")]
-    with (FOLDER / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["number", "prompt", "seed", "setting", *labels])
-        table.writerows([n, *row, *("" for _ in labels)] for n, row in enumerate(rows))
-    for start in range(0, len(rows), SHEET):
-        some = range(start, min(start + SHEET, len(rows)))
-        notes = ["\n".join(folded(rows[i][0])) for i in some]
-        sheet = labelled_grid([enlarged(pictures[i]) for i in some], [str(i) for i in some], 5, notes)
-        save_picture(sheet, work / "sheets" / f"{name}_{start // SHEET}.png")
-
-
-def enlarged(picture: np.ndarray) -> np.ndarray:
-    return picture.repeat(2, 0).repeat(2, 1)
-
-
-def folded(text: str, width: int = 28) -> list[str]:
-    """Words in two lines at most."""
-    return [*textwrap.wrap(text, width), ""][:2]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..steering.activations.store import Activations as CapturedActivations
 from .capture import summary
 from .comfy_files import ACTIVATIONS, activations_path, fingerprint, names, new_file, problem
+from .comfy_schema import schema
 from .sockets import Activations
 
 
@@ -14,7 +15,7 @@ class SaveActivations(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringSaveActivations",
             display_name="Save Activations",
             category="steering",
@@ -48,7 +49,7 @@ class LoadActivations(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringLoadActivations",
             display_name="Load Activations",
             category="steering",

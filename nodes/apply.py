@@ -11,6 +11,7 @@ from ..steering.interventions.entry import make_entry
 from ..steering.interventions.operators import INTERVENTIONS
 from ..steering.interventions.presets import GATES, HALVES, PRESETS, REFERENCES, Settings
 from ..steering.vectors.vector import SteeringVector
+from .comfy_schema import schema
 from .comfy_steering import with_entry
 from .sockets import Options, Vector
 
@@ -78,7 +79,7 @@ class Apply(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringApply",
             display_name="Apply Steering",
             category="steering",
@@ -159,7 +160,7 @@ class SteeringOptions(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringOptions",
             display_name="Steering Options",
             category="steering",

@@ -15,6 +15,7 @@ from ..steering.vectors.build import NEGATIVES, TIMES, build
 from ..steering.vectors.calibration import calibrate, captured_negatives, with_thresholds
 from ..steering.vectors.vector import SteeringVector
 from .comfy_capture import Bar, GraphModel
+from .comfy_schema import schema
 from .sockets import Activations, Scores, Vector
 
 
@@ -24,7 +25,7 @@ class Build(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringBuild",
             display_name="Build Steering Vector",
             category="steering",

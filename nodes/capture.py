@@ -16,6 +16,7 @@ from ..steering.version import __version__
 from .cache import CaptureCache, key_of
 from .comfy_capture import DETERMINISTIC, EVALUATIONS, Bar, GraphModel
 from .comfy_files import cache_folder
+from .comfy_schema import schema
 from .sockets import Activations, NamedPairs, Pairs
 
 ALL_SITES = ",".join(KINDS)
@@ -75,7 +76,7 @@ class Capture(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringCapture",
             display_name="Capture Activations",
             category="steering",

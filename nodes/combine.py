@@ -7,6 +7,7 @@ from ..steering.plots.pictures import as_array
 from ..steering.vectors.combine import COMBINATIONS, combine
 from ..steering.vectors.similarity import cosine_table, cosines, name_of
 from ..steering.vectors.vector import SteeringVector
+from .comfy_schema import schema
 from .pictures import as_image
 from .sockets import Vector
 
@@ -28,7 +29,7 @@ class Combine(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringCombine",
             display_name="Combine Vectors",
             category="steering",

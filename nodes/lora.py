@@ -18,6 +18,7 @@ from .apply import mode_input, preset_input, preset_name, replace_input, strengt
 from .comfy_capture import family_of, weights_hash
 from .comfy_files import LORAS, new_file
 from .comfy_lora import gap_of, layers_of
+from .comfy_schema import schema
 from .sockets import Options, Vector
 
 
@@ -27,7 +28,7 @@ class ExportLora(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringExportLora",
             display_name="Export LoRA",
             category="steering",

@@ -7,6 +7,7 @@ from ..steering.errors import SteeringError
 from ..steering.interventions.maps import QUANTITIES, as_mask, maps_of, summary
 from ..steering.plots.maps import TITLES, map_figure
 from ..steering.plots.pictures import as_array
+from .comfy_schema import schema
 from .pictures import as_image, as_pictures
 from .sockets import Run, SteeredRun
 
@@ -17,7 +18,7 @@ class SteeringMap(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringMap",
             display_name="Steering Map",
             category="steering",

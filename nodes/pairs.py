@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs, parse_lines
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
+from .comfy_schema import schema
 from .sockets import NamedPairs, Pairs
 
 EXAMPLE = """a photo of a dog on the beach | a photo of a cat on the beach
@@ -32,7 +33,7 @@ class LoadPairs(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringLoadPairs",
             display_name="Load Prompt Pairs",
             category="steering",
@@ -73,7 +74,7 @@ class PairsFromText(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringPairsFromText",
             display_name="Prompt Pairs from Text",
             category="steering",
@@ -83,7 +84,8 @@ class PairsFromText(io.ComfyNode):
                     "text",
                     multiline=True,
                     default=EXAMPLE,
-                    tooltip="'positive | negative', one pair a line; blank lines and lines with # do not count.",
+                    tooltip="One pair a line: positive, a vertical bar, negative; blank lines and lines with # do not "
+                    "count.",
                 ),
                 io.String.Input("concept", default="my concept", tooltip="A name, kept in the vector's file."),
             ],

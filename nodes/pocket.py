@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from .comfy_pocket import load_pocket
+from .comfy_schema import schema
 
 
 class LoadPocket(io.ComfyNode):
@@ -11,14 +12,14 @@ class LoadPocket(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringLoadPocket",
             display_name="Load Pocket Model",
             category="steering",
             description=(
-                "A small text-to-image model that comes with this pack, nothing to download: twelve things such as "
-                "a dog, a cat or a bomb, in six places, plain, 'in the style of Van Gogh' or 'as a pencil sketch'. "
-                "Use 128 x 128, 30 steps, euler, normal, cfg 3."
+                "A small text-to-image model that comes with this pack, nothing to download: fourteen things such as "
+                "a dog, a cat or a bomb, in six places, plain, 'in the style of Van Gogh', 'as a pencil sketch' or "
+                "'as a watercolour'. Use 128 x 128, 30 steps, euler, normal, cfg 3."
             ),
             inputs=[],
             outputs=[

@@ -15,6 +15,7 @@ from ..steering.vectors.build import build
 from .apply import strength_input
 from .capture import captured
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
+from .comfy_schema import schema
 from .comfy_steering import with_entry
 from .sockets import NamedPairs, Vector
 
@@ -25,7 +26,7 @@ class Quick(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringQuick",
             display_name="Quick Steering",
             category="steering",

@@ -11,6 +11,7 @@ from ..steering.interventions.entry import Entry
 from ..steering.interventions.observation import settle, table
 from ..steering.plots.figures import observed_figure
 from ..steering.plots.pictures import as_array
+from .comfy_schema import schema
 from .comfy_steering import entries_of, observed, sample, schedule
 from .pictures import as_image
 from .sockets import Run, SteeredRun
@@ -22,7 +23,7 @@ class SteeredKSampler(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringKSampler",
             display_name="KSampler (Steering)",
             category="steering",
@@ -143,7 +144,7 @@ class Report(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringReport",
             display_name="Steering Report",
             category="steering",

@@ -6,6 +6,7 @@ from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.plots.figures import heat_map_figure
 from ..steering.plots.pictures import as_array
 from ..steering.scores.navigator import FOLDS, MODES, as_lines, score
+from .comfy_schema import schema
 from .pictures import as_image
 from .sockets import Activations, Scores
 
@@ -16,7 +17,7 @@ class Score(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringScore",
             display_name="Score Layers",
             category="steering",

@@ -13,6 +13,7 @@ from ..steering.plots.pictures import labelled_grid
 from ..steering.plots.strength_sweep import judge_labels, judged_of, notes_of, parse_strengths
 from ..steering.vectors.vector import SteeringVector
 from .apply import preset_input, preset_name
+from .comfy_schema import schema
 from .comfy_steering import with_entry
 from .pictures import as_image, as_pictures
 from .sockets import Vector
@@ -24,7 +25,7 @@ class Sweep(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringSweep",
             display_name="Strength Sweep",
             category="steering",
@@ -61,7 +62,7 @@ class LabelledGrid(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringLabelledGrid",
             display_name="Labelled Grid",
             category="steering",

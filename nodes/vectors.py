@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..steering.vectors.vector import SteeringVector
 from .comfy_files import VECTORS, fingerprint, names, new_file, problem, vector_path
+from .comfy_schema import schema
 from .sockets import Vector
 
 
@@ -15,7 +16,7 @@ class LoadVector(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringLoadVector",
             display_name="Load Steering Vector",
             category="steering",
@@ -60,7 +61,7 @@ class SaveVector(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """What ComfyUI shows."""
-        return io.Schema(
+        return schema(
             node_id="SteeringSaveVector",
             display_name="Save Steering Vector",
             category="steering",

@@ -599,7 +599,8 @@ def schemas(url: str, workflows: list[dict[str, Any]]) -> dict[str, Any]:
     with urllib.request.urlopen(f"{url}/object_info") as answer:
         known = json.load(answer)
     used = {node["type"] for workflow in workflows for node in workflow["nodes"]} & set(known)
-    keep = ("input", "input_order", "output", "output_name", "output_is_list", "output_node")
+    keep = ("display_name", "description", "input", "input_order", "output", "output_name", "output_tooltips")
+    keep = (*keep, "output_is_list", "output_node")
     names = sorted(used | {name for name in known if name.startswith("Steering")})
     return {name: {key: known[name][key] for key in keep if key in known[name]} for name in names}
 

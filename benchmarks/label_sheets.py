@@ -1,0 +1,76 @@
+"""Pictures that are labelled by eye: a file of them all, a table that waits, and numbered sheets to look at."""
+
+import csv
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from steering.plots.pictures import labelled_grid, save_picture
+
+COLUMNS, SHEET = 10, 25
+LABELS = ("visible", "remains", "clean")
+PASSES = ("", "_again")
+"""Ends of the columns of two passes."""
+
+
+def write(
+    folder: Path, name: str, pictures: Sequence[np.ndarray], rows: Sequence[tuple[str, int, str]], work: Path
+) -> None:
+    """Write pictures ``uint8 [H, W, 3]`` with their (prompt, seed, setting).
+
+    Args:
+        folder: of the file of pictures and the table.
+        name: of the concept.
+        pictures: in random order.
+        rows: as many.
+        work: folder of the sheets, which do not name settings.
+    """
+    folder.mkdir(exist_ok=True)
+    blank = [np.full_like(pictures[0], 255)] * (-len(pictures) % COLUMNS)
+    filled = [*pictures, *blank]
+    lines = [np.concatenate(filled[i : i + COLUMNS], 1) for i in range(0, len(filled), COLUMNS)]
+    Image.fromarray(np.concatenate(lines, 0)).save(folder / f"{name}.webp", quality=95)
+    labels = [label + end for end in PASSES for label in LABELS]
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["number", "prompt", "seed", "setting", *labels])
+        table.writerows([n, *row, *("" for _ in labels)] for n, row in enumerate(rows))
+    for start in range(0, len(rows), SHEET):
+        some = range(start, min(start + SHEET, len(rows)))
+        notes = ["\n".join(folded(rows[i][0])) for i in some]
+        sheet = labelled_grid([enlarged(pictures[i]) for i in some], [str(i) for i in some], 5, notes)
+        save_picture(sheet, work / "sheets" / f"{name}_{start // SHEET}.png")
+
+
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """A picture at twice its size."""
+    return picture.repeat(2, 0).repeat(2, 1)
+
+
+def folded(text: str, width: int = 28) -> list[str]:
+    """Words in two lines at most."""
+    return [*textwrap.wrap(text, width), ""][:2]
+
+
+def read(folder: Path, name: str) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def pictures_of(folder: Path, name: str, side: int) -> np.ndarray:
+    """The pictures of a file ``uint8 [N, side, side, 3]``, white ones at its end included."""
+    with Image.open(folder / f"{name}.webp") as whole:
+        cells = np.asarray(whole.convert("RGB"))
+    lines = cells.reshape(cells.shape[0] // side, side, cells.shape[1] // side, side, 3)
+    return lines.swapaxes(1, 2).reshape(-1, side, side, 3)
+
+
+def kappa(one: np.ndarray, other: np.ndarray) -> float:
+    """Cohen's kappa of two passes of flags ``bool [N]``."""
+    agree = (one == other).mean()
+    chance = one.mean() * other.mean() + (1 - one.mean()) * (1 - other.mean())
+    return float((agree - chance) / (1 - chance)) if chance < 1 else 1.0

@@ -1,0 +1,88 @@
+"""Pictures of the best methods for a look that does not know them: ``uv run python benchmarks/peer_labels.py WORK``.
+
+WORK is that of ``benchmarks/peers.py``. The same test targets under every method, mixed with pictures of the prompts
+without the concept, go into ``peer_labels/`` with a table that waits for labels (`label_sheets`). ``--read`` prints
+what the labels say beside the judge: percent of clean pictures, and how often the two agree.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from label_sheets import PASSES, kappa, pictures_of, read, write
+from peer_methods.attacks import PLAIN, as_pictures
+from peer_methods.learned import Learned, Method
+from peer_methods.table import METHODS, ORIGINAL
+from peers import Comparison
+
+from steering import load_model
+from steering.concepts.prompts import evaluated, load_concept, load_prompts
+from steering.evaluate.metrics import PocketJudge, judged
+from steering.evaluate.statistics import share
+from steering.pocket.backgrounds import SIZE
+from steering.study.plan import Plan
+from steering.study.run import Study
+from steering.study.subject import load_subject
+from steering.study.table import interval
+
+FOLDER = Path(__file__).parent / "peer_labels"
+LOOKED_AT = ("conditional map of the text", "UCE, from the pairs", "concept slider")
+WITHOUT = "prompt without it"
+
+
+def draw(study: Study, name: str, options: argparse.Namespace) -> None:
+    """Draw, mix and write the pictures of a concept."""
+    (prepared,) = study.prepare([load_subject(name, "pocket", Plan())])
+    learned = Learned(study.model, prepared.subject, prepared.vectors, options.work / name)
+    (learned.folder / "pictures").mkdir(exist_ok=True)
+    compared = Comparison(learned, learned.folder, tuple(options.dev), (options.count, 0, 0))
+    targets, few = (compared.items("test", (count, 0, 0)) for count in (options.count, options.without))
+    asked: list[tuple[str, Method, str, list, bool]] = [(WITHOUT, ORIGINAL, "", few, True)]
+    for method in (one for one in METHODS if one.name in LOOKED_AT):
+        asked.append((method.name, method, compared.chosen(method), targets, False))
+    pictures, rows = [], []
+    for title, method, setting, items, rest in asked:
+        pictures += list(as_pictures(study.model, compared.pictures.latents(method, setting, items, PLAIN, rest)))
+        rows += [(item.prompt.text, item.seed, title) for item in items]
+    order = np.random.default_rng(len(rows)).permutation(len(rows))
+    write(FOLDER, name, [pictures[i] for i in order], [rows[i] for i in order], options.work)
+
+
+def compare(name: str) -> None:
+    """Print what the eye and the judge call clean, a row a method."""
+    rows = read(FOLDER, name)
+    prompts = {prompt.text: prompt for prompt in load_prompts(name, "test")}
+    pictures = pictures_of(FOLDER, name, SIZE)[: len(rows)]
+    columns = judged(pictures, [prompts[row["prompt"]] for row in rows], load_concept(name))
+    rest = np.nan_to_num(columns["rest"], nan=100.0)
+    by_judge = (columns["presence"] < 50) & (columns["debris"] < 50) & (rest >= 50)
+    passes = [np.array([row[f"clean{end}"] == "1" for row in rows]) for end in PASSES]
+    settings = np.array([row["setting"] for row in rows])
+    for title in (*LOOKED_AT, WITHOUT):
+        mine = settings == title
+        cells = [interval(share(flags[mine])) for flags in (*passes, by_judge)]
+        agree = 100 * np.mean([flags[mine] == by_judge[mine] for flags in passes])
+        print("|", " | ".join([name, title, *cells, f"{agree:.0f}", str(mine.sum())]), "|")
+    print(f"{name}: kappa of the two passes {kappa(*passes):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path, nargs="?", default=Path("peers"))
+    parser.add_argument("--concepts", nargs="+", default=evaluated("pocket"))
+    parser.add_argument("--count", type=int, default=60, help="test targets under every method")
+    parser.add_argument("--without", type=int, default=20, help="pictures without the concept among them")
+    parser.add_argument("--dev", type=int, nargs=3, default=(6, 3, 3), help="dev prompts that chose the settings")
+    parser.add_argument("--read", action="store_true", help="print what the labels say")
+    options = parser.parse_args()
+    if options.read:
+        for name in options.concepts:
+            compare(name)
+        return
+    study = Study(load_model("pocket"), Plan(), options.work, [PocketJudge()])
+    for name in options.concepts:
+        draw(study, name, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What newer frontends can do with a node beyond its schema: find it by other words, and fold inputs away.
+
+ComfyUI takes both from 0.4 on; older versions do not know the fields, and leave them alone.
+"""
+
+from typing import Any
+
+from comfy_api.latest import io
+
+ALIASES = {
+    "SteeringApply": ("remove concept", "concept erasure", "unlearn", "suppress", "activation steering"),
+    "SteeringQuick": ("remove concept", "concept erasure", "unlearn", "activation steering"),
+    "SteeringLoadPocket": ("demo model", "tiny model"),
+    "SteeringLoadPairs": ("contrastive prompts", "prompt dataset"),
+    "SteeringPairsFromText": ("contrastive prompts",),
+    "SteeringCapture": ("record activations", "hidden states"),
+    "SteeringScore": ("LayerNavigator", "layer importance", "steerability"),
+    "SteeringBuild": ("steering vector", "concept direction", "contrastive PCA", "mean difference"),
+    "SteeringCombine": ("vector arithmetic", "Gram-Schmidt"),
+    "SteeringExportLora": ("bake LoRA", "save LoRA", "concept LoRA"),
+    "SteeringMap": ("attention map", "heat map", "saliency"),
+    "SteeringSweep": ("strength grid", "XY plot"),
+    "SteeringLabelledGrid": ("contact sheet", "XY plot"),
+}
+"""Node id -> words that a search finds it by, besides its name."""
+FOLDED = {
+    "SteeringApply": ("start_percent", "end_percent"),
+    "SteeringBuild": ("alpha", "components"),
+    "SteeringCapture": ("sampler_name", "scheduler", "capture_seed", "cache"),
+    "SteeringExportLora": ("format", "approximate"),
+    "SteeringMap": ("picture", "vector_number"),
+}
+"""Node id -> inputs that most graphs leave as they are."""
+
+
+def schema(**about: Any) -> io.Schema:
+    """``io.Schema`` of these fields, with its words for a search and its folded inputs."""
+    made = io.Schema(**about)
+    made.search_aliases = list(ALIASES.get(made.node_id, ()))
+    for entry in made.inputs:
+        if entry.id in FOLDED.get(made.node_id, ()):
+            entry.advanced = True
+    return made
