@@ -16,12 +16,14 @@ import torch
 import steering
 from steering.concepts.pairs import spread
 from steering.concepts.prompts import Prompt, load_prompts, take
-from steering.evaluate.statistics import estimate, upper_bound
+from steering.evaluate.statistics import estimate, share, upper_bound
 from steering.interventions.entry import Entry, make_entry
 from steering.interventions.steer import steer
 from steering.lora.bake import Delta, bake, linear_layers, merged
 from steering.plots.pictures import labelled_grid, save_picture
 from steering.pocket.judge import Verdict, judge
+from steering.study.removal import THERE
+from steering.study.table import interval
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 MODEL = steering.load_model("pocket")
@@ -66,20 +68,33 @@ def presence(verdict: Verdict, label: str) -> str:
     return str(estimate(verdict.presence((label,))))
 
 
+def as_asked(verdict: Verdict, prompts: Sequence[Prompt], there: Sequence[str] = (), gone: Sequence[str] = ()) -> str:
+    """Percent of pictures that show what is to be there, nothing of what is to go, no debris, and the prompt's rest."""
+    rest = np.nan_to_num(shown(verdict, prompts, *gone), nan=100.0)
+    right = (verdict.debris < THERE) & (rest >= THERE)
+    for label in there:
+        right &= verdict.presence((label,)) >= THERE
+    for label in gone:
+        right &= verdict.presence((label,)) < THERE
+    return interval(share(right))
+
+
 def adding(some: Callable[[str, str], list[Prompt]]) -> None:
     plain = [p for p in some("van_gogh", "unrelated") if not {"van_gogh", "sketch"} & set(p.shows)]
     animals = some("dog", "sibling")
     for title, label, prompts, name, strengths in (
-        ("Add the style of Van Gogh to plain prompts", "van_gogh", plain, "van_gogh", (0.5, 1, 2)),
+        ("Add the style of Van Gogh to plain prompts", "van_gogh", plain, "van_gogh_lora", (0.5, 1, 2)),
         ("Add a dog to prompts for a cat, frog or fish", "dog", animals, "dog_attn2", (1, 3, 5)),
     ):
         before = draw(prompts)
         kept = shown(before, prompts)
-        rows = [["0", presence(before, label), ""]]
+        rows = [["0", presence(before, label), "", ""]]
         for strength in strengths:
             after = draw(prompts, steered(make_entry(vector(name), strength=strength, preset="projection", mode="add")))
-            rows.append([f"{strength:g}", presence(after, label), loss(kept, shown(after, prompts))])
-        table(f"{title} (n = {len(prompts)})", ("strength", "presence", "what the prompt asks for loses"), rows)
+            lost = loss(kept, shown(after, prompts))
+            rows.append([f"{strength:g}", presence(after, label), lost, as_asked(after, prompts, there=[label])])
+        heads = ("strength", "presence", "what the prompt asks for loses", "as asked, %")
+        table(f"{title} (n = {len(prompts)})", heads, rows)
 
 
 def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
@@ -100,8 +115,10 @@ def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
         verdict = draw(prompts, inside)
         others = shown(verdict, prompts, "dog")
         rest = others if rest is None else rest
-        rows.append([name, presence(verdict, "dog"), presence(verdict, "cat"), loss(rest, others)])
-    table(f"Replace a dog with a cat (n = {len(prompts)})", ("", "dog", "cat", "the rest of the prompt loses"), rows)
+        right = as_asked(verdict, prompts, there=[] if name == "suppress dog" else ["cat"], gone=["dog"])
+        rows.append([name, presence(verdict, "dog"), presence(verdict, "cat"), loss(rest, others), right])
+    heads = ("", "dog", "cat", "the rest of the prompt loses", "as asked, %")
+    table(f"Replace a dog with a cat (n = {len(prompts)})", heads, rows)
 
 
 def together(some: Callable[[str, str], list[Prompt]]) -> None:
@@ -111,21 +128,27 @@ def together(some: Callable[[str, str], list[Prompt]]) -> None:
     # Prompts for neither: a dog or a painted picture would be lost on purpose.
     kept = [p for p in some("dog", "unrelated") + some("dog", "sibling") if "van_gogh" not in p.shows]
     before = shown(draw(kept), kept)
-    rows = [["nothing", presence(draw(targets), "dog"), presence(draw(painted), "van_gogh"), ""]]
+    rows = [["nothing", presence(draw(targets), "dog"), "", presence(draw(painted), "van_gogh"), "", ""]]
     losses = {}
     for name, entries in ways.items():
         after = shown(draw(kept, steered(*entries)), kept)
         losses[name] = before - after
         seen = draw(targets, steered(*entries)), draw(painted, steered(*entries))
-        rows.append([name, presence(seen[0], "dog"), presence(seen[1], "van_gogh"), loss(before, after)])
+        clean = [
+            as_asked(one, prompts, gone=[label])
+            for one, prompts, label in zip(seen, (targets, painted), ("dog", "van_gogh"), strict=True)
+        ]
+        cells = [presence(seen[0], "dog"), clean[0], presence(seen[1], "van_gogh"), clean[1]]
+        rows.append([name, *cells, loss(before, after)])
     counts = f"n = {len(targets)}, {len(painted)}, {len(kept)}"
-    table(f"Two suppressions at once ({counts})", ("suppressed", "dog", "Van Gogh", "prompts for neither lose"), rows)
+    heads = ("suppressed", "dog", "clean of it, %", "Van Gogh", "clean of it, %", "prompts for neither lose")
+    table(f"Two suppressions at once ({counts})", heads, rows)
     excess = losses["both"] - losses["dog"] - losses["Van Gogh"]
     print(f"\nboth lose {estimate(excess)} points more than the sum of each alone (bound {upper_bound(excess):.1f})")
 
 
 def as_lora(some: Callable[[str, str], list[Prompt]]) -> None:
-    made = vector("dog_lora")
+    made = vector("van_gogh_lora")
     entry = made.entry()
     deltas = bake(entry, linear_layers(MODEL.unet, list(made.sites)))
     unbiased = {site: Delta(d.up, d.down, torch.zeros_like(d.bias)) for site, d in deltas.items()}
@@ -135,24 +158,26 @@ def as_lora(some: Callable[[str, str], list[Prompt]]) -> None:
         "LoRA": lambda: merged(MODEL.unet, deltas),
         "LoRA without its bias (A1111)": lambda: merged(MODEL.unet, unbiased),
     }
-    roles = {role: some("dog", role) for role in ("target", "sibling", "unrelated")}
+    roles = {role: some("van_gogh", role) for role in ("target", "sibling", "unrelated")}
     rows, before = [], {}
     for name, inside in ways.items():
         verdicts = {role: draw(prompts, inside()) for role, prompts in roles.items()}
-        cells = [name, presence(verdicts["target"], "dog")]
+        target = verdicts["target"]
+        cells = [name, presence(target, "van_gogh"), as_asked(target, roles["target"], gone=["van_gogh"])]
         for role in ("sibling", "unrelated"):
             kept = shown(verdicts[role], roles[role])
             cells.append(loss(before.setdefault(role, kept), kept))
         rows.append(cells)
     n = ", ".join(str(len(prompts)) for prompts in roles.values())
-    table(f"A dog suppressed by a LoRA (n = {n})", ("", "dog", "siblings lose", "unrelated lose"), rows)
+    heads = ("", "Van Gogh", "clean, %", "siblings lose", "unrelated lose")
+    table(f"The style suppressed by a LoRA (n = {n})", heads, rows)
 
 
 def picture(some: Callable[[str, str], list[Prompt]], path: Path) -> None:
     """Target prompts spread over the test set, not picked, in every mode; rows are prompts, columns modes."""
     prompts = [p for p in some("dog", "target") if "cat" not in p.shows]
     texts = [prompt.text for prompt in spread(prompts, 4)]
-    dog, cat, style = vector("dog_attn2"), vector("cat_attn2"), vector("van_gogh")
+    dog, cat, style = vector("dog_attn2"), vector("cat_attn2"), vector("van_gogh_lora")
     replaced = dog.entry(strength=1, preset="lora", mode="replace", target=cat)
     added = style.entry(strength=1, preset="projection", mode="add")
     columns = {

@@ -1,6 +1,7 @@
 """The README's Python snippet, run as it stands on a small model."""
 
 import re
+import runpy
 from pathlib import Path
 
 import steering
@@ -8,11 +9,11 @@ import steering
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
-def test_the_snippet_runs(toy_model, monkeypatch):
+def test_the_snippet_runs(toy_model, monkeypatch, tmp_path):
     (snippet,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.setattr(steering, "load_model", lambda name: toy_model)
-    names = {}
-    exec(snippet, names)
+    (tmp_path / "snippet.py").write_text(snippet, encoding="utf-8")
+    names = runpy.run_path(str(tmp_path / "snippet.py"))
     plain = toy_model.generate(["a dog on the beach"], seed=0)
     assert names["images"].shape == plain.shape
     assert (names["images"] != plain).any()
