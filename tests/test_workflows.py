@@ -134,3 +134,23 @@ def test_every_node_has_a_help_page_with_every_input_and_a_picture(name):
         assert options["tooltip"] in page, f"{name}.{entry}: the page is older than the node; run tools/help_pages.py"
     assert "Usual mistake" in page
     assert (ROOT / "web" / "docs" / "images" / f"{name}.png").is_file()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "subgraphs").glob("*.json")), ids=lambda path: path.stem)
+def test_a_blueprint_is_one_node_of_known_ones_with_the_widgets_that_it_shows(path):
+    whole = read(path)
+    (outer,), (subgraph,) = whole["nodes"], whole["definitions"]["subgraphs"]
+    assert (outer["type"], subgraph["name"]) == (subgraph["id"], path.stem)
+    assert subgraph["description"]
+    inner = {str(node["id"]): node for node in subgraph["nodes"]}
+    for node in inner.values():
+        widgets = list(widgets_of(node["type"]))
+        for value, (name, kind, options) in zip(node["widgets_values"], widgets, strict=True):
+            assert fits(value, kind, options), f"{node['type']}.{name} is {value!r}"
+        assert node["properties"]["cnr_id"] == "activation-steering"
+    for number, widget in outer["properties"]["proxyWidgets"]:
+        assert widget in {name for name, *_ in widgets_of(inner[number]["type"])}
+    sockets = {kind for node in inner.values() for kind in KNOWN[node["type"]]["output"]} | {"MODEL", "CLIP"}
+    for entry in (*subgraph["inputs"], *subgraph["outputs"]):
+        assert entry["type"] in sockets
+        assert entry["linkIds"], f"{entry['name']} leads nowhere"
