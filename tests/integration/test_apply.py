@@ -9,7 +9,7 @@ from steering.interventions.steer import steer
 from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import recommend
 
-from .conftest import SAME, gap, internals
+from .conftest import SAME, gap, internals, outputs
 
 PRESETS = ("projection", "casteer", "precise", "selective")
 
@@ -219,3 +219,25 @@ def test_a_run_that_never_comes_to_a_steered_site_says_so(graph, vector):
     finally:
         del transformer.forward
     assert torch.isfinite(graph.sample(steered)).all()
+
+
+def test_a_merge_keeps_the_steering_of_its_first_model(comfy, graph, vector):
+    steered, plain = graph.apply(vector, 1.5), graph.sample()
+    moved = graph.sample(steered)
+    assert gap(moved, plain) > 10 * SAME
+    for first, second, expected in ((steered, graph.model, moved), (graph.model, steered, plain)):
+        merged = outputs(comfy.ModelMergeSimple, model1=first, model2=second, ratio=1.0)[0]
+        assert gap(graph.sample(merged), expected) < SAME
+
+
+def test_a_lora_before_or_after_makes_no_difference(graph, vector):
+    name = "diffusion_model.input_blocks.5.1.transformer_blocks.0.attn2.to_q.weight"
+    value = graph.model.model_state_dict()[name]
+    change = {name: ("diff", (torch.randn(value.shape, generator=torch.Generator().manual_seed(0)),))}
+    before = graph.model.clone()
+    assert before.add_patches(change, 1.0)
+    after = graph.apply(vector, 1.5).clone()
+    after.add_patches(change, 1.0)
+    seen = graph.sample(graph.apply(vector, 1.5, model=before))
+    assert gap(seen, graph.sample(graph.apply(vector, 1.5))) > 10 * SAME
+    assert gap(graph.sample(after), seen) < SAME
