@@ -125,16 +125,22 @@ class Search:
             setting = done[number] if number < len(done) else trials.ask()
             (glanced,) = rough.compare(prepared, [setting], self.budget.glance)
             best, outcome = max(best, glanced.worth), None
-            if glanced.worth > best - HOPELESS or setting.preset == SOURCE[0]:
+            if glanced.worth > best - HOPELESS or setting in tried or setting.preset == SOURCE[0]:
                 (outcome,) = rough.compare(prepared, [setting], self.budget.few)
                 tried[setting] = outcome
             else:
                 given_up[setting] = None
+                self.study.progress(self.rows(self.budget.few))
             if number >= len(done):
                 trials.tell(outcome)
             if (number + 1) % TOLD_EVERY == 0:
                 self.tell(f"trial {number + 1} of {self.budget.trials}", list(tried.values()))
         return tried, list(given_up)
+
+    def rows(self, counts: Counts) -> int:
+        """UNet rows of a trial on some prompts: steered, original, and targets without the concept."""
+        guidance = self.study.settings.on(self.study.model).guidance
+        return rows_of(2 * sum(counts) + counts[0], self.budget.steps, guidance)
 
     def _finalists(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
         """The settings of the highest worth, and the best with the source study's own preset and strength.
@@ -188,11 +194,9 @@ def planned_rows(search: Search) -> int:
     budget, settings = search.budget, search.study.settings.on(search.study.model)
     capture = capture_rows(len(search.subject.pairs), settings)
     calibrations = 0 if search.exportable else len(RANKS) * capture // 2
-    # Of every trial the steered pictures, the originals and the targets without the concept.
-    each = 2 * (sum(budget.glance) + sum(budget.few)) + budget.glance[0] + budget.few[0]
-    pictures = (budget.trials * each, (2 + budget.finals) * sum(budget.all) + budget.all[0])
-    steps = budget.steps, search.study.plan.steps
-    return capture + calibrations + sum(map(rows_of, pictures, steps, (settings.guidance,) * 2))
+    trials = budget.trials * (search.rows(budget.glance) + search.rows(budget.few))
+    finals = (2 + budget.finals) * sum(budget.all) + budget.all[0]
+    return capture + calibrations + trials + rows_of(finals, search.study.plan.steps, settings.guidance)
 
 
 def write_table(path: Path, search: Search, found: Found) -> None:
