@@ -28,6 +28,7 @@ FOLDED = {
     "SteeringBuild": ("alpha", "components"),
     "SteeringCapture": ("sampler_name", "scheduler", "capture_seed", "cache"),
     "SteeringExportLora": ("format", "approximate"),
+    "SteeringLoadVector": ("leave_out",),
     "SteeringMap": ("picture", "vector_number"),
 }
 """Node id -> inputs that most graphs leave as they are."""

@@ -24,7 +24,14 @@ class LoadVector(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "vector_name", options=names(VECTORS), tooltip="A .safetensors file; it fits one family of models."
-                )
+                ),
+                io.String.Input(
+                    "leave_out",
+                    default="",
+                    optional=True,
+                    tooltip="Kinds (attn1, attn2, ff, resnet) or sites of the vector that are not steered, separated "
+                    "by commas: where another node changes them, as HyperTile does attn1.",
+                ),
             ],
             outputs=[
                 Vector.Output(display_name="VECTOR", tooltip="To Apply Steering."),
@@ -44,14 +51,15 @@ class LoadVector(io.ComfyNode):
         return problem(vector_path, vector_name)
 
     @classmethod
-    def fingerprint_inputs(cls, vector_name: str) -> str:
+    def fingerprint_inputs(cls, vector_name: str, leave_out: str = "") -> str:
         """Changes with the file, so that a rebuilt vector is read again."""
-        return fingerprint(vector_path(vector_name))
+        return f"{fingerprint(vector_path(vector_name))} {leave_out}"
 
     @classmethod
-    def execute(cls, vector_name: str) -> io.NodeOutput:
+    def execute(cls, vector_name: str, leave_out: str = "") -> io.NodeOutput:
         """Read and check the file."""
         vector = SteeringVector.load(vector_path(vector_name))
+        vector = vector.without(leave_out) if leave_out.strip() else vector
         return io.NodeOutput(vector, vector.entry().strength, json.dumps(dict(vector.metadata), indent=1))
 
 

@@ -30,7 +30,7 @@ def token_grid(tokens: int, latent: tuple[int, int]) -> tuple[int, int]:
         raise SteeringError(
             f"{tokens} tokens are no level of a UNet on latents of {latent[0]} x {latent[1]}, so the mask cannot be "
             "placed: something merges tokens or rescales the picture there (ToMe, Deep Shrink); take it out, or leave "
-            "the mask out"
+            "the mask out, or those sites when you load the vector"
         )
     return height, width
 

@@ -43,7 +43,7 @@ class Call:
         if len(self.sigmas) != len(output):
             raise RuntimeError(
                 f"the call describes {len(self.sigmas)} rows, {site} computed {len(output)}; something else cuts the "
-                f"picture up there, as HyperTile does with attn1: take it out, or leave {site.kind} alone"
+                f"picture up there, as HyperTile does with attn1: take it out, or leave {site.kind} out of the vector"
             )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..checks import check_levels, check_mapping, check_source, some_of
 from ..errors import SteeringError
 from ..files import named, read_tensors, write_tensors
-from ..sites import Site, sort_sites
+from ..sites import Site, choose_sites, sort_sites
 from .recommendation import Recommendation
 from .site import OPTIONAL, SiteVector, check_shapes
 
@@ -83,6 +83,23 @@ class SteeringVector:
         from ..interventions.entry import make_entry
 
         return make_entry(self, **how)
+
+    def without(self, names: str) -> SteeringVector:
+        """This vector without some of its sites, named by kinds and sites as in `steering.sites.choose_sites`.
+
+        For models in which something else changes these, as HyperTile does with ``attn1``.
+
+        Raises:
+            SteeringError: it steers none of them, or no others.
+        """
+        mine = list(self.sites)
+        try:
+            left_out = set(choose_sites(mine, names))
+        except SteeringError:
+            raise SteeringError(f"{names!r} cannot be left out: the vector steers {some_of(mine)}") from None
+        if left_out == set(mine):
+            raise SteeringError(f"without {names!r} nothing of the vector is left, which steers {some_of(mine)}")
+        return replace(self, sites={site: part for site, part in self.sites.items() if site not in left_out})
 
     def knot(self, sigma: float) -> int:
         """Index of the direction that counts at a noise level: the nearest in log-sigma."""

@@ -23,6 +23,10 @@ def test_a_users_vector_loads_with_its_recommendation(comfy, folder, vector):
     options = comfy.SteeringLoadVector.INPUT_TYPES()["required"]["vector_name"]
     assert "mine.safetensors" in str(options)
     loaded, strength, provenance = comfy.SteeringLoadVector.execute("mine.safetensors").args
+    kind = next(iter(loaded.sites)).kind
+    fewer = comfy.SteeringLoadVector.execute("mine.safetensors", kind).args[0]
+    assert 0 < len(fewer.sites) < len(loaded.sites)
+    assert kind not in {site.kind for site in fewer.sites}
     assert [str(site) for site in loaded.sites] == [str(site) for site in vector.sites]
     assert strength == 3.0
     assert json.loads(provenance)["recommended"]["preset"] == "selective"

@@ -186,3 +186,14 @@ def test_a_vector_that_never_acts_is_not_applied():
     part = some().sites[SITE]
     with pytest.raises(SteeringError, match="would never act"):
         bent(active=torch.zeros_like(part.active)).entry()
+
+
+def test_sites_can_be_left_out_by_kind_and_name():
+    sites = {Site.parse(name): part() for name in ("in4.attn1", "in4.attn2", "in5.attn1")}
+    vector = replace(some(), sites=sites)
+    assert list(map(str, vector.without("attn1").sites)) == ["in4.attn2"]
+    assert list(map(str, vector.without("in4.attn2, in5.attn1").sites)) == ["in4.attn1"]
+    assert vector.without("attn1").metadata == vector.metadata
+    for names, message in (("ff", "cannot be left out"), ("in7.ff", "cannot be left out"), ("attn1,attn2", "nothing")):
+        with pytest.raises(ValueError, match=message):
+            vector.without(names)
