@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
@@ -11,7 +13,7 @@ from ..steering.interventions.entry import make_entry
 from ..steering.interventions.operators import INTERVENTIONS
 from ..steering.interventions.presets import GATES, HALVES, PRESETS, REFERENCES, Settings
 from ..steering.vectors.vector import SteeringVector
-from .comfy_schema import schema
+from .comfy_schema import mistyped, schema
 from .comfy_steering import with_entry
 from .sockets import Options, Vector
 
@@ -58,6 +60,15 @@ def mode_input() -> io.Combo.Input:
             "token; works well for styles, hardly for objects."
         ),
     )
+
+
+def mode_problem(mode: str, linked: Mapping[str, str]) -> str | None:
+    """What is wrong with a mode and the inputs that are linked, as a sentence with a remedy."""
+    if mode not in INTERVENTIONS:
+        return f"mode {mode!r} is not one of {', '.join(INTERVENTIONS)}"
+    if mode == "replace" and "replace_with" not in linked:
+        return "mode 'replace' takes a second vector; connect replace_with, or use mode suppress"
+    return None
 
 
 def replace_input() -> Vector.Input:
@@ -112,6 +123,22 @@ class Apply(io.ComfyNode):
             ],
             outputs=[io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler.")],
         )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        mode: str = "suppress",
+        start_percent: float = 0.0,
+        end_percent: float = 1.0,
+        input_types: dict[str, str] | None = None,
+    ) -> bool | str:
+        """True, or a sentence with a remedy, before anything runs; what comes over a link is not known yet."""
+        wrong = mistyped(cls.define_schema().inputs, input_types or {}) or mode_problem(mode, input_types or {})
+        if wrong:
+            return wrong
+        if not 0.0 <= start_percent <= end_percent <= 1.0:
+            return f"start_percent {start_percent:g} to end_percent {end_percent:g} is no part of 0 to 1; swap them"
+        return True
 
     @classmethod
     def execute(

@@ -3,9 +3,11 @@
 ComfyUI takes both from 0.4 on; older versions do not know the fields, and leave them alone.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from comfy_api.latest import io
+from comfy_execution.validation import validate_node_input
 
 ALIASES = {
     "SteeringApply": ("remove concept", "concept erasure", "unlearn", "suppress", "activation steering"),
@@ -42,3 +44,12 @@ def schema(**about: Any) -> io.Schema:
         if entry.id in FOLDED.get(made.node_id, ()):
             entry.advanced = True
     return made
+
+
+def mistyped(inputs: Iterable[Any], linked: Mapping[str, str]) -> str | None:
+    """What ComfyUI would say of links of a wrong type, which it leaves to nodes that ask for the links' types."""
+    takes = {entry.id: entry.get_io_type() for entry in inputs}
+    for name, kind in linked.items():
+        if not validate_node_input(kind, takes[name]):
+            return f"{name} takes {takes[name]}, and {kind} is connected"
+    return None

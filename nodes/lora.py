@@ -14,11 +14,11 @@ from ..steering.interventions.steer import resolve
 from ..steering.lora.bake import FORMATS, kohya
 from ..steering.lora.export import make_lora, save_lora
 from ..steering.vectors.vector import SteeringVector
-from .apply import mode_input, preset_input, preset_name, replace_input, strength_input
+from .apply import mode_input, mode_problem, preset_input, preset_name, replace_input, strength_input
 from .comfy_capture import family_of, weights_hash
 from .comfy_files import LORAS, new_file
 from .comfy_lora import gap_of, layers_of
-from .comfy_schema import schema
+from .comfy_schema import mistyped, schema
 from .sockets import Options, Vector
 
 
@@ -76,6 +76,11 @@ class ExportLora(io.ComfyNode):
             ],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, mode: str = "suppress", input_types: dict[str, str] | None = None) -> bool | str:
+        """True, or a sentence with a remedy, before anything runs."""
+        return mistyped(cls.define_schema().inputs, input_types or {}) or mode_problem(mode, input_types or {}) or True
 
     @classmethod
     def execute(

@@ -239,6 +239,31 @@ def test_inputs_are_folded_and_nodes_found_where_the_frontend_can(comfy):
             assert {entry for entry, (_, *more) in inputs.items() if more and more[0].get("advanced")} == folded
 
 
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("SteeringApply", {"start_percent": 0.8, "end_percent": 0.2}, "is no part of 0 to 1"),
+        ("SteeringApply", {"mode": "replace"}, "connect replace_with"),
+        ("SteeringApply", {"vector": None}, "vector takes STEERING_VECTOR"),
+        ("SteeringApply", {"mode": "remove"}, "not one of"),
+        ("SteeringExportLora", {"mode": "replace"}, "connect replace_with"),
+        ("SteeringExportLora", {"vector": None}, "vector takes STEERING_VECTOR"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_runs(comfy, kind, changes, message):
+    import execution
+
+    graph = load("07_export_lora_pocket")
+    (key,) = (key for key, node in graph.items() if node["class_type"] == kind)
+    pocket = next(key for key, node in graph.items() if node["class_type"] == "SteeringLoadPocket")
+    assert asyncio.run(execution.validate_prompt("test", graph, None))[0]
+    graph[key]["inputs"] |= {name: [pocket, 0] if name == "vector" else value for name, value in changes.items()}
+    valid, error, _, errors = asyncio.run(execution.validate_prompt("test", graph, None))
+    said = json.dumps([error, errors], default=str)
+    assert message in said
+    assert not valid or key in errors  # other outputs may still run
+
+
 def test_workflow_04_without_03_says_what_to_do(comfy, folders):
     with pytest.raises(FileNotFoundError, match="run workflow 03"):
         comfy.SteeringLoadVector.execute("sd15_dog.safetensors")
