@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from steering.concepts.prompts import load_concept, load_prompts
+from steering.evaluate.metrics import judged
 from steering.plots.pictures import labelled_grid, save_picture
+from steering.pocket.backgrounds import SIZE
 
 COLUMNS, SHEET = 10, 25
 LABELS = ("visible", "remains", "clean")
@@ -67,6 +70,20 @@ def pictures_of(folder: Path, name: str, side: int) -> np.ndarray:
         cells = np.asarray(whole.convert("RGB"))
     lines = cells.reshape(cells.shape[0] // side, side, cells.shape[1] // side, side, 3)
     return lines.swapaxes(1, 2).reshape(-1, side, side, 3)
+
+
+def judged_of(folder: Path, name: str, split: str) -> dict[str, np.ndarray]:
+    """What the judge says of the pictures of a table, whose prompts are a split's: columns as `judged`.
+
+    Besides, ``clean`` is the least of what it says of the concept's absence, of wholeness, and of the prompt's rest.
+    """
+    rows = read(folder, name)
+    prompts = {prompt.text: prompt for prompt in load_prompts(name, split)}
+    asked = [prompts[row["prompt"]] for row in rows]
+    columns = judged(pictures_of(folder, name, SIZE)[: len(rows)], asked, load_concept(name))
+    rest = np.nan_to_num(columns["rest"], nan=100.0)
+    parts = (100 - columns["presence"], 100 - columns["debris"], rest)
+    return {**columns, "clean": np.minimum.reduce(parts)}
 
 
 def kappa(one: np.ndarray, other: np.ndarray) -> float:

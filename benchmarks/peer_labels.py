@@ -9,18 +9,18 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from label_sheets import PASSES, kappa, pictures_of, read, write
+from label_sheets import PASSES, judged_of, kappa, read, write
 from peer_methods.attacks import PLAIN, as_pictures
 from peer_methods.learned import Learned, Method
 from peer_methods.table import METHODS, ORIGINAL
 from peers import Comparison
 
 from steering import load_model
-from steering.concepts.prompts import evaluated, load_concept, load_prompts
-from steering.evaluate.metrics import PocketJudge, judged
+from steering.concepts.prompts import evaluated
+from steering.evaluate.metrics import PocketJudge
 from steering.evaluate.statistics import share
-from steering.pocket.backgrounds import SIZE
 from steering.study.plan import Plan
+from steering.study.removal import THERE
 from steering.study.run import Study
 from steering.study.subject import load_subject
 from steering.study.table import interval
@@ -51,11 +51,7 @@ def draw(study: Study, name: str, options: argparse.Namespace) -> None:
 def compare(name: str) -> None:
     """Print what the eye and the judge call clean, a row a method."""
     rows = read(FOLDER, name)
-    prompts = {prompt.text: prompt for prompt in load_prompts(name, "test")}
-    pictures = pictures_of(FOLDER, name, SIZE)[: len(rows)]
-    columns = judged(pictures, [prompts[row["prompt"]] for row in rows], load_concept(name))
-    rest = np.nan_to_num(columns["rest"], nan=100.0)
-    by_judge = (columns["presence"] < 50) & (columns["debris"] < 50) & (rest >= 50)
+    by_judge = judged_of(FOLDER, name, "test")["clean"] > THERE
     passes = [np.array([row[f"clean{end}"] == "1" for row in rows]) for end in PASSES]
     settings = np.array([row["setting"] for row in rows])
     for title in (*LOOKED_AT, WITHOUT):

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from label_sheets import kappa, pictures_of, read
+from label_sheets import judged_of, kappa, read
 
 from steering import load_model
-from steering.concepts.prompts import evaluated, load_concept, load_prompts
-from steering.evaluate.metrics import judged
+from steering.concepts.prompts import evaluated
 from steering.evaluate.statistics import area_under_curve
 from steering.models.families import defaults_of
 from steering.pocket import augment, world
 from steering.pocket.architecture import WEIGHTS
-from steering.pocket.backgrounds import SIZE
 from steering.pocket.captions import CAPTIONS, sentence
 from steering.pocket.clip import image_features, text_features
 from steering.pocket.debris import WAYS, broken_scene
@@ -140,15 +138,8 @@ def share(rows: list[dict[str, float]], wanted: list[tuple[str, ...]]) -> float:
 def against_the_eye(name: str) -> None:
     """AUROC of the judge's three answers on labelled pictures, and how far two passes over them agree."""
     rows = read(LABELLED, name)
-    prompts = {prompt.text: prompt for prompt in load_prompts(name, "dev")}
-    asked = [prompts[row["prompt"]] for row in rows]
-    columns = judged(pictures_of(LABELLED, name, SIZE)[: len(rows)], asked, load_concept(name))
-    rest = np.nan_to_num(columns["rest"], nan=100.0)
-    scores = {
-        "visible": columns["presence"],
-        "remains": columns["debris"],
-        "clean": np.minimum(np.minimum(100 - columns["presence"], 100 - columns["debris"]), rest),
-    }
+    columns = judged_of(LABELLED, name, "dev")
+    scores = {"visible": columns["presence"], "remains": columns["debris"], "clean": columns["clean"]}
     for label, score in scores.items():
         truth, again = (np.array([row[label + end] == "1" for row in rows]) for end in ("", "_again"))
         both = truth == again

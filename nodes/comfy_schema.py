@@ -1,6 +1,6 @@
-"""What newer frontends can do with a node beyond its schema: find it by other words, and fold inputs away.
+"""Schemas as newer frontends can show them, found by other words and with inputs folded away; and links' types.
 
-ComfyUI takes both from 0.4 on; older versions do not know the fields, and leave them alone.
+ComfyUI takes the first two from 0.4 on; older versions do not know the fields, and leave them alone.
 """
 
 from collections.abc import Iterable, Mapping

@@ -16,7 +16,7 @@ from typing import Any
 from frontend import frontend, parser
 from playwright.sync_api import Page
 
-from workflows import Graph, Node, built, places, signed
+from workflows import Graph, Node, built, places, signed, version
 
 FOLDER = Path(__file__).parent.parent / "subgraphs"
 
@@ -99,7 +99,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with frontend(options, 1600, 1000) as page:
         for name, blueprint in BLUEPRINTS.items():
-            whole = made(page, name, blueprint(), "0.33.0")
+            whole = made(page, name, blueprint(), version(options.comfyui))
             (FOLDER / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
             print(name, len(whole["definitions"]["subgraphs"][0]["nodes"]), "nodes")
 

@@ -10,13 +10,14 @@ Needs a running ComfyUI with this pack (``--comfyui``, default http://127.0.0.1:
 ``workflows/api/NAME.json``, and photographed into ``workflows/NAME.jpg``; those that need no download
 are run first, so that the photograph shows their pictures (and goes into ``docs/`` as well). The frontend frames nodes
 in red whose files are missing; empty ones of those names will do for the other two. The nodes'
-schemas, against which the tests check the files, go into ``tests/data/object_info.json``.
+schemas, against which the tests check the files, go into ``tests/data/object_info.json``, and what the nodes say in
+English into ``locales/en``, which the other languages follow.
 """
 
 import io
 import json
 import urllib.request
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -358,7 +359,6 @@ def lora_pocket() -> Graph:
         "The muted group loads the **file**: after the first run press R, unmute it (Ctrl+M), and Run. Made again, "
         "the file becomes *without_van_gogh_00002*."
     )
-    inputs = {"positive": ("positive", 0), "negative": ("negative", 0), "latent_image": ("latent", 0)}
     from_file: Graph = {
         "file": Node(
             "LoraLoaderModelOnly",
@@ -368,7 +368,7 @@ def lora_pocket() -> Graph:
             {"lora_name": "without_van_gogh.safetensors", "strength_model": 1.0},
             {"model": ("pocket", 0)},
         ),
-        "filed": replace(sampler(("file", 0), 4, 3.0, "KSampler, LoRA file"), inputs={"model": ("file", 0), **inputs}),
+        "filed": sampler(("file", 0), 4, 3.0, "KSampler, LoRA file"),
         **shown("filed", "filed", ("pocket", 2), 4, "LoRA from the file"),
     }
     for node in from_file.values():
@@ -594,6 +594,25 @@ def photograph(page: Page) -> Image.Image:
     return Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")  # type: ignore[arg-type]
 
 
+def version(url: str) -> str:
+    """The version of the ComfyUI that answers."""
+    with urllib.request.urlopen(f"{url}/system_stats") as answer:
+        return json.load(answer)["system"]["comfyui_version"]
+
+
+def in_english(known: dict[str, Any]) -> dict[str, Any]:
+    """What the pack's nodes say of themselves, as ComfyUI's files of translations have it."""
+    said = {}
+    for name, node in sorted(known.items()):
+        if name.startswith("Steering"):
+            parts = [node["input"].get(need, {}) for need in ("required", "optional")]
+            inputs = {entry: {"tooltip": more[0]["tooltip"]} for part in parts for entry, (_, *more) in part.items()}
+            outputs = {str(n): {"tooltip": text} for n, text in enumerate(node["output_tooltips"])}
+            titles = {key: node[key] for key in ("display_name", "description")}
+            said[name] = {**titles, **({"inputs": inputs} if inputs else {}), "outputs": outputs}
+    return said
+
+
 def schemas(url: str, workflows: list[dict[str, Any]]) -> dict[str, Any]:
     """What ComfyUI says of the nodes that the workflows use, and of all of the pack's."""
     with urllib.request.urlopen(f"{url}/object_info") as answer:
@@ -610,8 +629,7 @@ def main() -> None:
     known.add_argument("--only", default="", help="make only workflows whose name starts so")
     options = known.parse_args()
     made = []
-    with urllib.request.urlopen(f"{options.comfyui}/system_stats") as answer:
-        host = json.load(answer)["system"]["comfyui_version"]
+    host = version(options.comfyui)
     with frontend(options, 2000, 1300) as page:
         for over_the_graph in ("Comfy.Minimap.Visible", "Comfy.Graph.CanvasInfo"):
             set_to(page, over_the_graph, False)
@@ -637,8 +655,11 @@ def main() -> None:
             picture.thumbnail((800, 800))
             picture.save(ROOT / "workflows" / f"{name}.jpg", quality=85)
             print(name, picture.size, flush=True)
+    nodes = schemas(options.comfyui, made)
     path = ROOT / "tests" / "data" / "object_info.json"
-    path.write_text(json.dumps(schemas(options.comfyui, made), indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(nodes, indent=1) + "\n", encoding="utf-8")
+    path = ROOT / "locales" / "en" / "nodeDefs.json"
+    path.write_text(json.dumps(in_english(nodes), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

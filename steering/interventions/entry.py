@@ -157,9 +157,9 @@ def _check_target(mode: str, vector: SteeringVector, target: SteeringVector | No
 
 
 def usual_preset(vector: SteeringVector) -> str:
-    """The preset of a vector whose file recommends none: ``conditional`` where it can tell prompts with the concept."""
+    """The preset that a vector's file recommends, else ``conditional`` where it can tell prompts with the concept."""
     knows = any(part.condition is not None for part in vector.sites.values())
-    return "conditional" if knows else "precise"
+    return vector.recommended.preset or ("conditional" if knows else "precise")
 
 
 def make_entry(
@@ -179,7 +179,7 @@ def make_entry(
         vector: the steering vector.
         strength: None takes the file's recommendation (for this preset), else the preset's usual one; under modes
             ``add`` and ``replace`` 1, since those say how far to suppress.
-        preset: None takes the file's recommendation, else `usual_preset`.
+        preset: None takes `usual_preset`.
         settings: replace the preset's settings.
         window: (first, last) noise level; None takes the file's recommendation (for this preset), else all.
         mode: what is done, a name of `steering.interventions.operators.INTERVENTIONS`.
@@ -187,7 +187,7 @@ def make_entry(
         target: the vector that takes this one's place, under mode ``replace``.
     """
     advice = vector.recommended
-    name = preset or advice.preset or usual_preset(vector)
+    name = preset or usual_preset(vector)
     chosen = get_preset(name)
     if mode != "suppress" or advice.preset != name:
         advice = Recommendation()

@@ -20,6 +20,7 @@ def outcome_of(
     parts = removal_figures(targets, before, without)
     losses = {role: _loss(steered, original, role) for role in ROLES[1:]}
     others = ~steered.role("target")
+    bad = np.sort(faults(targets))
     return Outcome(
         setting,
         presence=parts.presence.mean,
@@ -27,16 +28,11 @@ def outcome_of(
         kept=None if parts.kept is None else parts.kept.mean,
         clean=None if parts.clean is None else parts.clean.mean,
         counterfactual=parts.distance,
-        worst=worst_third(faults(targets)),
+        worst=float(bad[-max(1, len(bad) // 3) :].mean()),
         sibling=losses["sibling"],
         unrelated=losses["unrelated"],
         change=float(steered.columns["change_rms"][others].mean()) if others.any() else 0.0,
     )
-
-
-def worst_third(values: np.ndarray) -> float:
-    """Mean of the highest third of values ``[N]``, at least one."""
-    return float(np.sort(values)[-max(1, len(values) // 3) :].mean())
 
 
 def _loss(steered: Measurements, original: Measurements, role: str) -> float:

@@ -108,9 +108,7 @@ class Setting:
         """A vector's file; None leaves strength, or preset and window, to what the file recommends."""
         entry = vector.entry(strength=strength, preset=preset)
         first, last = (schedule.sigma_to_percent(sigma) for sigma in entry.window)
-        return cls(
-            str(path), preset or vector.recommended.preset or usual_preset(vector), entry.strength, (first, last)
-        )
+        return cls(str(path), preset or usual_preset(vector), entry.strength, (first, last))
 
     def recommendation(self, schedule: NoiseSchedule) -> Recommendation:
         """It as a vector's file says it, in a model's noise levels."""

@@ -28,6 +28,8 @@ from ..version import __version__
 from .setting import Recipe
 
 Value = TypeVar("Value")
+GATED = ("mean", "pca")
+"""Directions whose gate thresholds are measured, at the best sites of every step."""
 
 
 def digest(*parts: Any) -> str:
@@ -177,7 +179,7 @@ class Vectors:
             rank=recipe.rank,
         )
         known = self.thresholds.get(recipe.rank, {})
-        if recipe.direction in ("mean", "pca") and recipe.time == "per-step" and set(vector.sites) <= set(known):
+        if recipe.direction in GATED and recipe.time == "per-step" and set(vector.sites) <= set(known):
             return with_thresholds(vector, {site: known[site] for site in vector.sites})
         return vector
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..concepts.prompts import Prompt
 from ..models.families import defaults_of
 from ..study.subject import Subject
 
@@ -24,11 +23,7 @@ def perturbed(subject: Subject, family: str) -> Subject:
         return subject
     dev, number = [], 0
     for prompt in subject.prompts["dev"]:
-        hard = prompt.role == "target" and number * GOLDEN % 1 > 0.5
-        dev.append(_harder(prompt, usual) if hard else prompt)
+        harder = prompt.role == "target" and prompt.guidance is None and number * GOLDEN % 1 > 0.5
+        dev.append(replace(prompt, guidance=MORE_GUIDANCE * usual) if harder else prompt)
         number += prompt.role == "target"
     return replace(subject, prompts={**subject.prompts, "dev": dev})
-
-
-def _harder(prompt: Prompt, usual: float) -> Prompt:
-    return prompt if prompt.guidance is not None else replace(prompt, guidance=MORE_GUIDANCE * usual)

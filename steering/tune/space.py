@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..interventions.presets import get_preset
-from ..study.setting import MAP_PRESET, MAPS, Recipe, Setting
+from ..study.setting import MAPS, Recipe, Setting
+from ..study.vectors import GATED
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -24,11 +25,10 @@ LINEAR = "overall:attn1,attn2,ff"
 """Sites that a LoRA can hold, the best on average."""
 PLACES = {"at every step": "per-step", "cross-attention": "overall:attn2", "linear": LINEAR}
 """Where directions may act -> the rule that picks the sites."""
-RANKS = {"mean": (1, 1), "pca": (2, 3), "cpca": (1, 1), "cpca-paired": (1, 3), "affine": (1, 4)}
+ROWS = {"mean": (1, 1), "pca": (2, 3), "cpca": (1, 1), "cpca-paired": (1, 3), "affine": (1, 4)}
 """Directions at the UNet's blocks -> fewest and most rows."""
 EXPORTABLE = ("mean", "pca")
-GATED = ("mean", "pca")
-"""Directions whose gate thresholds are measured, at the best sites of every step."""
+"""Directions of which a LoRA holds one that is constant in time exactly."""
 PLAIN_PRESETS = ("projection", "casteer", "precise", "lora")
 
 Parameters = dict[str, Any]
@@ -45,21 +45,21 @@ def suggest(trial: BaseTrial, exportable: bool = False) -> Setting:
     if exportable:
         return _at_blocks(trial, EXPORTABLE, "linear")
     method = trial.suggest_categorical("method", ("text", "blocks"))
-    setting = _of_text(trial) if method == "text" else _at_blocks(trial, tuple(RANKS))
+    setting = _of_text(trial) if method == "text" else _at_blocks(trial, tuple(ROWS))
     window = WINDOWS[trial.suggest_categorical("window", tuple(WINDOWS))]
     return replace(setting, window=window)
 
 
 def _of_text(trial: BaseTrial) -> Setting:
     names = {f"{direction} {rank}": (direction, rank) for direction, rank in MAPS}
-    direction, rank = names[trial.suggest_categorical("map", tuple(names))]
-    return Setting(Recipe.of_text(direction, rank), MAP_PRESET, _strength(trial, MAP_PRESET))
+    usual = Setting.of_map(*names[trial.suggest_categorical("map", tuple(names))])
+    return replace(usual, strength=_strength(trial, usual.preset))
 
 
 def _at_blocks(trial: BaseTrial, directions: Sequence[str], only: str | None = None) -> Setting:
     """Directions at the UNet's blocks; ``only`` in one place, as a LoRA holds it, or in any."""
     direction = trial.suggest_categorical("direction", directions)
-    least, most = RANKS[direction]
+    least, most = ROWS[direction]
     rank = trial.suggest_int(f"rank of {direction}", least, most) if most > least else least
     place = only or trial.suggest_categorical("place", tuple(PLACES))
     among_attn2 = place == "cross-attention"

@@ -48,12 +48,14 @@ class Trials:
     @property
     def done(self) -> list[Setting]:
         """The settings of finished trials."""
-        trials = self._study.get_trials(states=self._finished)
-        return [suggest(self._optuna.trial.FixedTrial(trial.params), self._exportable) for trial in trials]
+        return [suggest(self._optuna.trial.FixedTrial(trial.params), self._exportable) for trial in self._kept()]
+
+    def _kept(self) -> list[Any]:
+        return self._study.get_trials(deepcopy=False, states=self._finished)
 
     def ask(self) -> Setting:
         """The next setting; the first ones are given."""
-        number, first = len(self.done), first_trials(self._exportable)
+        number, first = len(self._kept()), first_trials(self._exportable)
         if number < len(first):
             self._asked = self._optuna.trial.FixedTrial(first[number])
         else:

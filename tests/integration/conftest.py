@@ -27,7 +27,7 @@ COMFYUI = Path(os.environ.get("COMFYUI_PATH", Path.home() / "ComfyUI"))
 SIZE, STEPS, GUIDANCE = 64, 4, 3.0
 
 
-IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "sqlalchemy": "sqlalchemy"}
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml"}
 NOT_IMPORTED = {"comfyui_workflow_templates", "comfyui_embedded_docs", "torchaudio"}
 """What ComfyUI starts without; 0.33 imports torchaudio, for which an empty module will do."""
 

@@ -53,15 +53,12 @@ def run(graph):
     valid, error, outputs, errors = asyncio.run(execution.validate_prompt("test", graph, None))
     assert valid, (error, errors)
     # From 0.4 on it has no default for how much is kept.
-    kept = {"cache_args": {"lru": 0, "ram": 0.0, "ram_inactive": 0.0}} if takes_cache_args(execution) else {}
+    named = "cache_args" in inspect.signature(execution.PromptExecutor).parameters
+    kept = {"cache_args": {"lru": 0, "ram": 0.0, "ram_inactive": 0.0}} if named else {}
     executor = execution.PromptExecutor(Server(), **kept)
     executor.execute(graph, "test", {}, outputs)
     assert executor.success, executor.status_messages[-1]
     return executor.history_result["outputs"]
-
-
-def takes_cache_args(execution):
-    return "cache_args" in inspect.signature(execution.PromptExecutor).parameters
 
 
 def pictures(folders, output):

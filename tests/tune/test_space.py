@@ -4,7 +4,8 @@ import pytest
 
 from steering.interventions.presets import PRESETS, get_preset
 from steering.study.setting import MAPS
-from steering.tune.space import EXPORTABLE, GATED, LADDER, LINEAR, RANKS, WINDOWS, first_trials, suggest
+from steering.study.vectors import GATED
+from steering.tune.space import EXPORTABLE, LADDER, LINEAR, ROWS, WINDOWS, first_trials, suggest
 
 optuna = pytest.importorskip("optuna")
 
@@ -35,14 +36,14 @@ def test_the_first_trials_are_settings_and_no_two_alike(exportable):
 def test_every_method_preset_and_window_can_be_proposed_and_fits():
     made = [setting for _, setting in random_settings(False)]
     assert {one.preset for one in made} == set(PRESETS)
-    assert {one.recipe.direction for one in made} == {direction for direction, _ in MAPS} | set(RANKS)
+    assert {one.recipe.direction for one in made} == {direction for direction, _ in MAPS} | set(ROWS)
     assert {one.window for one in made} == set(WINDOWS.values())
     assert {one.recipe.k for one in made} == set(LADDER)
     for one in made:
         usual = get_preset(one.preset).default_strength
         assert 0.5 * usual - 0.005 <= one.strength <= 2 * usual + 0.005  # rounded to two digits
         if one.recipe.where != "text":
-            least, most = RANKS[one.recipe.direction]
+            least, most = ROWS[one.recipe.direction]
             assert least <= one.recipe.rank <= most
         if one.preset == "selective":  # whose thresholds are measured only there
             assert (one.recipe.selection, one.recipe.direction in GATED) == ("per-step", True)
