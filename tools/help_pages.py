@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from frontend import frontend, parser
+from frontend import frontend, parser, renew
 from playwright.sync_api import Page
 
 PAGES = Path(__file__).parent.parent / "web" / "docs"
@@ -26,9 +26,14 @@ PLACE = """(name) => {
   graph.clear();
   const node = LiteGraph.createNode(name);
   graph.add(node);
+  node.setSize([Math.max(node.size[0], 230), node.size[1]]); // its title whole
   node.pos = [40, 160]; // below the bar of tabs
   canvas.ds.scale = 1; canvas.ds.offset = [0, 0];
   canvas.draw(true, true);
+}"""
+DRAWN = """() => {
+  const [node] = window.app.graph._nodes;
+  window.app.canvas.draw(true, true); // again: a field of text takes its place only now
   return [node.size[0], node.size[1]];
 }"""
 
@@ -59,7 +64,10 @@ def fill(page: Path, node: dict[str, Any]) -> None:
 
 def photograph(page: Page, name: str) -> None:
     """A picture of one node alone on the canvas."""
-    width, height = page.evaluate(PLACE, name)
+    renew(page)
+    page.evaluate(PLACE, name)
+    page.wait_for_timeout(400)
+    width, height = page.evaluate(DRAWN)
     page.wait_for_timeout(400)
     canvas = page.locator("#graph-canvas").bounding_box()
     assert canvas is not None
