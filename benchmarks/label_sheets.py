@@ -72,15 +72,15 @@ def pictures_of(folder: Path, name: str, side: int) -> np.ndarray:
     return lines.swapaxes(1, 2).reshape(-1, side, side, 3)
 
 
-def judged_of(folder: Path, name: str, split: str) -> dict[str, np.ndarray]:
-    """What the judge says of the pictures of a table, whose prompts are a split's: columns as `judged`.
+def judged_of(folder: Path, name: str, split: str, end: str = "") -> dict[str, np.ndarray]:
+    """What the judge says of the pictures of a concept's table, whose prompts are a split's: columns as `judged`.
 
     Besides, ``clean`` is the least of what it says of the concept's absence, of wholeness, and of the prompt's rest.
     """
-    rows = read(folder, name)
+    rows = read(folder, name + end)
     prompts = {prompt.text: prompt for prompt in load_prompts(name, split)}
     asked = [prompts[row["prompt"]] for row in rows]
-    columns = judged(pictures_of(folder, name, SIZE)[: len(rows)], asked, load_concept(name))
+    columns = judged(pictures_of(folder, name + end, SIZE)[: len(rows)], asked, load_concept(name))
     rest = np.nan_to_num(columns["rest"], nan=100.0)
     parts = (100 - columns["presence"], 100 - columns["debris"], rest)
     return {**columns, "clean": np.minimum.reduce(parts)}

@@ -19,7 +19,7 @@ from steering.pocket import augment, world
 from steering.pocket.architecture import WEIGHTS
 from steering.pocket.captions import CAPTIONS, sentence
 from steering.pocket.clip import image_features, text_features
-from steering.pocket.debris import WAYS, broken_scene
+from steering.pocket.debris import WAYS, broken_scene, mottled, spotted
 from steering.pocket.judge import judge
 from steering.pocket.latents import load_vae
 from steering.pocket.tensors import to_images
@@ -81,7 +81,27 @@ def debris_on_rendered(count: int) -> dict[str, float]:
         return area_under_curve(np.r_[some, plain], np.r_[np.ones(len(some)), np.zeros(len(plain))].astype(bool))
 
     ways = np.array([one.how for one in broken])
-    return {"all ways": area(scores), **{how: area(scores[ways == how]) for how in WAYS}}
+    soft = judge(
+        as_the_vae_returns(np.stack([mottled(picture, rng) for picture in pictures[count : 2 * count]]))
+    ).debris
+    things = [scene for scene in shown if scene.objects][:count]
+    return {
+        "all ways": area(scores),
+        **{how: area(scores[ways == how]) for how in WAYS},
+        "mottled": area(soft),
+        "spoiled at a spot": area(judge(spoiled_at_a_spot(things, rng)).debris),
+    }
+
+
+def spoiled_at_a_spot(scenes: list[Scene], rng: np.random.Generator, batch: int = 64) -> np.ndarray:
+    """Scenes that the VAE gives back with a spot each redrawn, see `augment.spoil`."""
+    vae, _ = load_vae(WEIGHTS / "vae", "cpu")
+    drawn = [spotted(scene, rng) for scene in scenes]
+    images = to_images(torch.from_numpy(np.stack([picture for picture, _ in drawn])), "cpu")
+    spots = torch.from_numpy(np.stack([spot for _, spot in drawn]))
+    pairs = zip(images.split(batch), spots.split(batch), strict=True)
+    after = torch.cat([augment.spoil(vae, some, where)[1] for some, where in pairs])
+    return (127.5 * (after + 1)).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def clip_on_rendered(count: int) -> float:
@@ -177,7 +197,7 @@ def main() -> None:
     print(f"judge, calibration error             {calibration:8.4f}   bar 0.05  n = {n}")
     print(f"judge, drawings never seen           {judge_on_unseen(n // 2):6.1f} %   bar -     n = {n // 2}")
     for name, area in debris_on_rendered(n // 2).items():
-        print(f"judge, AUROC of debris, {name:<13}{area:8.3f}   bar 0.95  n = {n}")
+        print(f"judge, AUROC of debris, {name:<18}{area:8.3f}   bar 0.95  n = {n}")
     print(f"CLIP, thing of a new scene           {clip_on_rendered(n // 2):6.1f} %   bar 98    n = {n // 2}")
     n = 240 // fewer
     one = cases(n, 1, "plain", 1)

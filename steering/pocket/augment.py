@@ -32,6 +32,36 @@ def through_vae(vae: Any, images: Tensor, noise: float = 0.15) -> Tensor:
     return vae.decode(noisy).sample.clamp(-1, 1)
 
 
+@torch.no_grad()
+def spoil(vae: Any, images: Tensor, spots: Tensor) -> tuple[Tensor, Tensor]:
+    """Images with a spot each redrawn by the VAE from blurred latents with soft noise, as a generator fails at a place.
+
+    Args:
+        vae: the model's own.
+        images: ``[N, 3, SIZE, SIZE]`` in -1 to 1.
+        spots: centre and radius in pixels ``[N, 3]``.
+
+    Returns:
+        The images as the VAE gives them back, whole and spoiled.
+    """
+    latents = vae.encode(images).latent_dist.mean
+    side = latents.shape[-1]
+    middles = (torch.arange(side, device=images.device) + 0.5) * (SIZE / side)
+    x, y, radius = (part[:, None, None] for part in spots.T)
+    inside = (radius - torch.hypot(middles[None, None, :] - x, middles[None, :, None] - y)) * (side / SIZE) + 0.5
+
+    def share(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(len(images), 1, 1, 1, device=images.device)
+
+    coarse = torch.randn(*latents.shape[:2], side // 2, side // 2, device=images.device)
+    noise = nn.functional.interpolate(coarse, size=(side, side), mode="bilinear")
+    soft = nn.functional.avg_pool2d(nn.functional.pad(latents, (2, 2, 2, 2), mode="replicate"), 5, 1)
+    change = share(0.4, 1.0) * (soft - latents) + share(0.2, 0.9) * latents.std((2, 3), keepdim=True) * noise
+    spoiled = latents + inside.clamp(0, 1)[:, None] * change
+    whole, broken = (vae.decode(some).sample.clamp(-1, 1) for some in (latents, spoiled))
+    return whole, broken
+
+
 def soften(images: Tensor) -> Tensor:
     """Mild damage of the kind a generator makes, which breaks nothing: blur, contrast, colour, noise.
 

@@ -2,9 +2,9 @@
 
 Both learn from rendered scenes of a series of their own, mildly softened, and the judge partly as the VAE gives them
 back. The judge sees whole scenes under their labels; scenes with one broken thing under "debris", that thing being no
-such thing where little of it is left, and open where much is; wrecked pictures under "debris" and nothing else; styles
-that are hardly there under "no such style". CLIP learns with the softmax contrastive loss, in which all captions of
-equal scenes count as positives.
+such thing where little of it is left, and open where much is; mottled pictures, styles that are half there, and scenes
+with a spot that the VAE redraws from spoiled latents, under "debris" too; wrecked pictures under "debris" and nothing
+else. CLIP learns with the softmax contrastive loss, in which all captions of equal scenes count as positives.
 """
 
 from __future__ import annotations
@@ -23,27 +23,33 @@ from torch import Tensor, nn
 
 from . import augment, captions, latents, world
 from .clip import EMBEDDING, new_clip, pack, tokenize
-from .debris import broken_scene
+from .debris import broken_scene, mottled, spotted
 from .judge import LABELS, JudgeNetwork
 from .pace import Clock, cosine
 from .series import Series
-from .tensors import to_images
+from .tensors import stored_weights, to_images
 
 VARIETY = 2.0
 """The evaluators see sizes, places and angles vary twice as much as the generator."""
 FAINT = 0.4
 """Share of the painted scenes whose style is blended with the plain scene; below half it does not count as shown."""
+HALF = (0.2, 0.75)
+"""Share of a style in the picture between which it is debris: neither there nor taken out."""
 SERIES = 1000
 """Offset that keeps the evaluators' pictures apart from the generator's."""
-WRECKED, BROKEN = 0.1, 0.4
-"""Shares of the judge's pictures that are no scene any more, and that hold a broken thing."""
+WRECKED, MOTTLED, SPOILED, BROKEN = 0.07, 0.07, 0.14, 0.28
+"""Shares of the judge's pictures that are no scene any more, mottled, spoiled at a spot, and hold a broken thing."""
 TOLD = 0.35
 """Share of a thing below which a broken one does not count as shown; above, it is open whether it does."""
-THROUGH = 0.4
-"""Share of the judge's pictures that go through the VAE."""
+THROUGH = 0.25
+"""Share of the judge's pictures that go through the VAE, beside those that it spoils."""
+SEEN, GREY = 0.006, 40
+"""Share of pixels by which a spoiled picture must differ by so many grey levels to count as debris; else it is open."""
 
-Example = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Picture, labels ``[24]`` and their weights ``[24]`` (0 where a label is open)."""
+Example = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Picture, labels ``[24]``, their weights ``[24]`` (0 where a label is open), and a spot to spoil ``[3]``, of radius 0
+where there is none."""
+NOWHERE = np.zeros(3, np.float32)
 
 
 def judge_example(seed: int, index: int) -> Example:
@@ -54,23 +60,33 @@ def judge_example(seed: int, index: int) -> Example:
     labels, weights = np.zeros(len(LABELS), np.float32), np.ones(len(LABELS), np.float32)
     if chance < WRECKED:
         labels[LABELS.index("debris")] = 1
-        return augment.wreck(world.draw(scene, rng), rng), labels, weights
+        return augment.wreck(world.draw(scene, rng), rng), labels, weights, NOWHERE
     for name in (*scene.objects, scene.background):
         labels[LABELS.index(name)] = 1
-    if chance < WRECKED + BROKEN and scene.objects:
+    if chance < WRECKED + MOTTLED:
+        plain = replace(scene, style="plain")
+        labels[LABELS.index("debris")] = 1
+        return mottled(world.draw(plain, rng, VARIETY), rng), labels, weights, NOWHERE
+    if chance < WRECKED + MOTTLED + SPOILED and scene.objects:
+        picture, spot = spotted(scene, rng, VARIETY)
+        labels[LABELS.index("debris")] = 1
+        return _styled(scene, labels, picture), labels, weights, spot
+    if chance < WRECKED + MOTTLED + SPOILED + BROKEN and scene.objects:
         broken = broken_scene(scene, rng, VARIETY)
         labels[LABELS.index("debris")] = 1
         if broken.left < TOLD:
             labels[LABELS.index(broken.thing)] = 0
         for name in {broken.thing, broken.other} - {""}:
             weights[LABELS.index(name)] = broken.left < TOLD and name == broken.thing
-        return _styled(scene, labels, broken.picture), labels, weights
+        return _styled(scene, labels, broken.picture), labels, weights, NOWHERE
     touch = rng.uniform() if rng.random() < FAINT else 1.0
     picture = world.draw(scene, rng, VARIETY, touch)
     if scene.style != "plain":
         labels[LABELS.index(scene.style)] = touch > 0.5
         weights[LABELS.index(scene.style)] = not 0.4 < touch < 0.6
-    return picture, labels, weights
+        labels[LABELS.index("debris")] = HALF[0] < touch < HALF[1]
+        weights[LABELS.index("debris")] = not any(abs(touch - edge) < 0.1 for edge in HALF)
+    return picture, labels, weights, NOWHERE
 
 
 def _styled(scene: world.Scene, labels: np.ndarray, picture: np.ndarray) -> np.ndarray:
@@ -80,14 +96,24 @@ def _styled(scene: world.Scene, labels: np.ndarray, picture: np.ndarray) -> np.n
 
 
 def judge_examples(first: int, count: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Pictures, labels and weights of the judge's series."""
+    """Pictures, labels, weights and spots of the judge's series."""
     rows = [judge_example(SERIES + seed, first + i) for i in range(count)]
-    return {name: np.stack([row[i] for row in rows]) for i, name in enumerate(("pictures", "labels", "weights"))}
+    return {
+        name: np.stack([row[i] for row in rows]) for i, name in enumerate(("pictures", "labels", "weights", "spots"))
+    }
 
 
-def train_judge(series: Series, vae: Any, minutes: float, batch: int, device: str) -> JudgeNetwork:
-    """A judge trained for some minutes with binary cross-entropy."""
-    network = JudgeNetwork().to(device).to(memory_format=torch.channels_last)
+def train_judge(
+    series: Series, vae: Any, minutes: float, batch: int, device: str, begun: Path | None = None
+) -> JudgeNetwork:
+    """A judge trained for some minutes with binary cross-entropy, from new weights or from those of a file.
+
+    Begun weights take a third of the learning rate that new ones do.
+    """
+    network = JudgeNetwork()
+    if begun:
+        network.load_state_dict(stored_weights(begun), strict=False)
+    network = network.to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
     pool: list[list[Tensor]] = []
     rng, step, clock, losses = np.random.default_rng(0), 0, Clock(minutes), []
@@ -99,7 +125,7 @@ def train_judge(series: Series, vae: Any, minutes: float, batch: int, device: st
         images = mirrored(augment.soften(to_images(pictures[chosen], device)))
         logits = network(images / 2 + 0.5)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels[chosen], weights[chosen])
-        losses.append(_step(optimizer, loss, cosine(share, 3e-3, 0.1)))
+        losses.append(_step(optimizer, loss, cosine(share, 1e-3 if begun else 3e-3, 0.1)))
         step += 1
         if step % 200 == 0:
             print(
@@ -110,12 +136,23 @@ def train_judge(series: Series, vae: Any, minutes: float, batch: int, device: st
 
 
 def _through(part: dict[str, Tensor], vae: Any, device: str) -> list[Tensor]:
-    """A file of examples, of which the first share goes through the VAE."""
-    pictures = part["pictures"].to(device)
-    for some in pictures[: int(THROUGH * len(pictures))].split(64):
-        back = augment.through_vae(vae, to_images(some, device))
-        some[:] = (127.5 * (back + 1)).round().byte().permute(0, 2, 3, 1)
-    return [pictures, part["labels"].to(device), part["weights"].to(device)]
+    """A file of examples, of which some are spoiled by the VAE and the first share of the others goes through it."""
+    pictures, labels, weights, spots = (part[name].to(device) for name in ("pictures", "labels", "weights", "spots"))
+    spoiled = (spots[:, 2] > 0).nonzero()[:, 0]
+    for some in spoiled.split(64):
+        before, after = augment.spoil(vae, to_images(pictures[some], device), spots[some])
+        seen = ((after - before).abs().amax(1) > GREY / 127.5).float().mean((1, 2)) > SEEN
+        weights[some, LABELS.index("debris")] = seen.float()
+        pictures[some] = _as_bytes(after)
+    whole = (spots[:, 2] == 0).nonzero()[:, 0]
+    for some in whole[: int(THROUGH * len(whole))].split(64):
+        pictures[some] = _as_bytes(augment.through_vae(vae, to_images(pictures[some], device)))
+    return [pictures, labels, weights]
+
+
+def _as_bytes(images: Tensor) -> Tensor:
+    """``uint8 [N, SIZE, SIZE, 3]`` of images ``[N, 3, SIZE, SIZE]`` in -1 to 1."""
+    return (127.5 * (images + 1)).round().byte().permute(0, 2, 3, 1)
 
 
 def mirrored(images: Tensor) -> Tensor:
@@ -206,6 +243,7 @@ def main() -> None:
     parser.add_argument("which", choices=("judge", "clip"))
     parser.add_argument("--out", type=Path, required=True, help="folder of the weights and of the drawn pictures")
     parser.add_argument("--vae", type=Path, help="folder of the trained VAE, for the judge")
+    parser.add_argument("--begun", type=Path, help="file of a judge's weights to go on from")
     parser.add_argument("--files", type=int, default=100, help="files of 1,024 pictures")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--batch", type=int, default=64)
@@ -218,7 +256,7 @@ def main() -> None:
     with Series(options.out / f"{options.which}-pictures", examples, options.files, options.processes) as series:
         if options.which == "judge":
             vae, _ = latents.load_vae(options.vae, options.device)
-            network = train_judge(series, vae, options.minutes, options.batch, options.device)
+            network = train_judge(series, vae, options.minutes, options.batch, options.device, options.begun)
         else:
             network = train_clip(series, options.minutes, options.batch, options.device)
     save(network, options.out / f"{options.which}.safetensors")

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from steering.pocket.architecture import WEIGHTS
-from steering.pocket.augment import blur, soften, swap_tiles, through_vae, wreck
+from steering.pocket.augment import blur, soften, spoil, swap_tiles, through_vae, wreck
 from steering.pocket.latents import load_vae
 from steering.pocket.tensors import to_images
 from steering.pocket.world import training_example
@@ -45,3 +45,17 @@ def test_the_vae_gives_a_picture_back_softer_and_otherwise_the_same():
     off = (through_vae(vae, images) - images).abs().mean() * 127.5
     assert 1 < off < 20
     assert (through_vae(vae, images)[[1, 2, 0]] - images).abs().mean() * 127.5 > 2 * off
+
+
+def test_a_spot_is_spoiled_and_the_rest_of_the_picture_stays():
+    torch.manual_seed(0)
+    vae, _ = load_vae(WEIGHTS / "vae", "cpu")
+    images = to_images(torch.from_numpy(np.stack([training_example(0, i)[0] for i in range(4)])), "cpu")
+    whole, broken = spoil(vae, images, torch.tensor([[40.0, 80.0, 20.0]]).repeat(4, 1))
+    far = (whole - images).abs().mean() * 127.5
+    moved = (broken - whole).abs().amax(1) * 127.5
+    y, x = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
+    away = torch.hypot(x - 40, y - 80)
+    assert far < 10  # as the VAE gives pictures back
+    assert moved[:, away < 20].mean() > 10
+    assert moved[:, away > 64].mean() < 1  # what the decoder sees of a latent ends some thirty pixels away
