@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 import steering
-from steering.evaluate.metrics import PixelChange, PocketJudge
-from steering.evaluate.statistics import estimate, upper_bound
+from steering.evaluate.clip_score import PocketClip
+from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
+from steering.evaluate.statistics import upper_bound
 from steering.models.sampling import CaptureSettings
 from steering.study.choice import Outcome
+from steering.study.figures import matched, removal_figures
 from steering.study.measurements import Measurements, lost, presence
 from steering.study.outcome import outcome_of
 from steering.study.plan import COUNTERFACTUAL, Arm, Counts, Plan
@@ -20,7 +22,11 @@ from steering.study.results import Result
 from steering.study.run import Study
 from steering.study.setting import Setting
 from steering.study.subject import load_subject
+from steering.study.table import interval
 from steering.study.vectors import captured
+
+HEAD = "clean, % | presence | debris | counterfactual | siblings lose | unrelated lose"
+"""What `Compared.cells` gives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +70,22 @@ class Compared:
         return outcome_of(setting, self.measured, self.original, self.without)
 
     def cells(self) -> str:
-        """Presence with its interval, losses with their one-sided bounds, as cells of a table."""
+        """The cells of a table that `HEAD` names: means with intervals, losses with their one-sided bounds."""
+        targets, before = matched(self.measured, self.original, "target")
+        parts = removal_figures(targets, before, self.without)
+        removal = (interval(part) for part in (parts.clean, parts.presence, parts.debris))
         losses = (f"{part.mean():.1f} (≤ {upper_bound(part):.1f})" for part in (self.sibling, self.unrelated))
-        return f"{estimate(self.presence)} | {' | '.join(losses)}"
+        return " | ".join((*removal, f"{100 * (parts.distance or 0):.0f}", *losses))
 
 
 class Arms:
     """Prompts of one concept and split on the embedded model; pictures are kept, and drawn once."""
 
-    def __init__(self, model: steering.DiffusionModel, name: str, split: str, counts: Counts, work: Path) -> None:
-        plan = replace(Plan(), batch=400 if model.device.type == "cuda" else None)
-        self.study = Study(model, plan, work / "study", [PocketJudge(), PixelChange()])
+    def __init__(
+        self, model: steering.DiffusionModel, name: str, split: str, counts: Counts, work: Path, steps: int
+    ) -> None:
+        plan = replace(Plan(), batch=400 if model.device.type == "cuda" else None, steps=steps)
+        self.study = Study(model, plan, work / "study", [PocketJudge(), ClipScore(PocketClip()), PixelChange()])
         self.subject = load_subject(name, model.family, plan)
         self.split, self.counts = split, counts
 

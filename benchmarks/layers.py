@@ -1,7 +1,7 @@
 """Is the LayerNavigator score worth it? ``uv run python benchmarks/layers.py --picture layers.png``.
 
 On the embedded model, for each concept: the mean difference at k sites, chosen by different rules, steered with one
-preset and strength; presence left and points lost on test prompts, over k. Rules: the score per step and overall,
+preset and strength; clean pictures and points lost on test prompts, over k. Rules: the score per step and overall,
 fitted and scored on the same pairs (paper) or cross-fitted; greedy forward selection; the best k of one kind; and,
 as the control, k sites drawn at random, several times.
 """
@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--concepts", default="dog,van_gogh,violence")
     parser.add_argument("--prompts", default="100,50,50", help="test prompts: target, sibling, unrelated")
+    parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--draws", type=int, default=5, help="random sets of each size")
     parser.add_argument("--work", type=Path, default=Path("benchmarks_work"), help="folder of captures")
     parser.add_argument("--out", type=Path, help="JSON to write")
@@ -55,10 +56,10 @@ def main() -> None:
 
 
 def compared(model: steering.DiffusionModel, name: str, options: argparse.Namespace) -> dict:
-    """Rule -> k -> outcomes, each (presence, cost)."""
+    """Rule -> k -> outcomes, each (clean, cost)."""
     activations = capture_of(model, name, options.work)
     scores = {mode: steering.score(activations, mode) for mode in ("cross-fitted", "paper")}
-    test = Arms(model, name, "test", tuple(int(n) for n in options.prompts.split(",")), options.work)
+    test = Arms(model, name, "test", tuple(int(n) for n in options.prompts.split(",")), options.work, options.steps)
 
     def outcome(select: str, k: int, mode: str = "cross-fitted") -> tuple[float, float]:
         vector = steering.build(activations, scores[mode], top_k=k, select_by=select)
@@ -87,12 +88,12 @@ def greedy_order(model: steering.DiffusionModel, name: str, vector: steering.Ste
 
 
 def figures(made: Compared) -> tuple[float, float]:
-    return made.outcome.presence, made.outcome.cost
+    return made.outcome.removed, made.outcome.cost
 
 
 def print_table(name: str, result: dict) -> None:
     rows = result["rows"]
-    print(f"\n**{name}**, precise {STRENGTH[name]:g}: presence left / points lost, over k\n")
+    print(f"\n**{name}**, precise {STRENGTH[name]:g}: percent clean / points lost, over k\n")
     print("| rule | " + " | ".join(str(k) for k in KS) + " |\n|---|" + "---|" * len(KS))
     for title, by_k in rows.items():
         if title != "original":
@@ -104,13 +105,13 @@ def print_table(name: str, result: dict) -> None:
 def cell(outcomes: list | None) -> str:
     if not outcomes:
         return ""
-    presence, cost = np.array(outcomes).T
-    spread = f" ({presence.min():.0f} to {presence.max():.0f})" if len(outcomes) > 1 else ""
-    return f"{presence.mean():.1f}{spread} / {cost.mean():.1f}"
+    clean, cost = np.array(outcomes).T
+    spread = f" ({clean.min():.0f} to {clean.max():.0f})" if len(outcomes) > 1 else ""
+    return f"{clean.mean():.0f}{spread} / {cost.mean():.1f}"
 
 
 def draw(results: dict, path: Path) -> None:
-    """A row of two panels a concept: presence left and points lost over k; random sets as a band."""
+    """A row of two panels a concept: clean pictures and points lost over k; random sets as a band."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -133,7 +134,7 @@ def draw(results: dict, path: Path) -> None:
             axis.minorticks_off()
             axis.grid(alpha=0.3)
             axis.set_title(f"{name}, precise {STRENGTH[name]:g}", fontsize=10)
-            axis.set_ylabel(("presence left, 0-100", "points lost")[which])
+            axis.set_ylabel(("clean pictures, %", "points lost")[which])
         axes[1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     for axis in panels[-1]:
         axis.set_xlabel("k, sites steered")

@@ -8,7 +8,7 @@ with 95 % intervals, losses with one-sided bounds; then the tuned vector minus t
 import argparse
 from pathlib import Path
 
-from arms import Arms, capture_of
+from arms import HEAD, Arms, capture_of
 
 import steering
 from steering.evaluate.statistics import estimate
@@ -30,12 +30,12 @@ def main() -> None:
 def compared(model: steering.DiffusionModel, vector: steering.SteeringVector, options: argparse.Namespace) -> None:
     name = str(vector.metadata["concept"])
     activations = capture_of(model, name, options.work)
-    test = Arms(model, name, "test", (options.prompts,) * 3, options.work)
+    test = Arms(model, name, "test", (options.prompts,) * 3, options.work, 30)
     tuned = test.steered(vector, None, None)
     advice = dict(vector.recommended.to_json())
     print(f"\n**{name}**, tuned: {vector.metadata['recommended']['tuned']['setting']} {advice}\n")
-    print("| setting | presence | siblings lose | unrelated lose |\n|---|---|---|---|")
-    print(f"| original | {test.unsteered().cells().split(' | ')[0]} |  |  |")
+    print(f"| setting | {HEAD} |\n|{'---|' * 7}")
+    print(f"| original | {test.unsteered().cells()} |")
     print(f"| tuned | {tuned.cells()} |")
     scores = steering.score(activations)
     study = {k: test.steered(steering.build(activations, scores, top_k=k), 2.5, "projection") for k in KS}

@@ -6,7 +6,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.activations.capture import capture_rows
+from ..steering.activations.parts import capture_rows
 from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.directions.methods import DIRECTIONS
 from ..steering.errors import SteeringError

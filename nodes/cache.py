@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..steering.activations.capture import remove_parts
+from ..steering.activations.parts import remove_parts
 from ..steering.activations.store import Activations
 from ..steering.files import read_tensors, write_tensors
 

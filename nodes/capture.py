@@ -7,7 +7,8 @@ from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.activations.capture import capture, capture_rows
+from ..steering.activations.capture import capture
+from ..steering.activations.parts import capture_rows
 from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.concepts.pairs import pairs_hash
 from ..steering.models.sampling import STEPS, CaptureSettings

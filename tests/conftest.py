@@ -29,7 +29,8 @@ def pytest_collection_modifyitems(items):
     """Files stay together on one worker, and a study's with the finished study that they share."""
     for item in items:
         folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in ("study", "integration") else str(item.path)))
+        shares = folder in ("study", "integration") and item.path.name != "test_cluster.py"
+        item.add_marker(pytest.mark.xdist_group(folder if shares else str(item.path)))
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ def capture(
         seed: Pair i starts from the noise of seed + i.
     """
     from ..activations.capture import capture as run_capture
-    from ..activations.capture import capture_rows, remove_parts
+    from ..activations.parts import capture_rows, remove_parts
     from ..concepts.pairs import load_pairs
     from ..models.loading import load_model
     from ..models.sampling import CaptureSettings
@@ -188,7 +188,7 @@ def _advice(text: str) -> Recommendation:
 
 def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
     """The vector with gate thresholds, measured on the negative prompts as they were captured."""
-    from ..activations.capture import capture_rows
+    from ..activations.parts import capture_rows
     from ..models.loading import load_model
     from ..vectors.calibration import calibrate, captured_negatives, with_thresholds
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -212,6 +212,30 @@ class MeasureOptions(ClipOptions):
         if self.judge:
             asked = JudgeSettings(self.judge, self.judge_url, self.judge_consent, limit=self.judge_limit)
         return Measures(self.clip, self.clip_weights, self.inception, self.lpips, self.nudenet, asked)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """Who does the work.
+
+    Attributes:
+        workers: Processes that share the work (extra cluster); as many as there is room for if only --ray is given.
+        ray: Address of a running Ray, auto or HOST:PORT; without it --workers starts one on this machine.
+    """
+
+    workers: PositiveInt | None = None
+    ray: str | None = None
+
+    def pool(self, source: str, device: str, measures: Any, concepts: Sequence[str], bench: Any) -> Any:
+        """Whoever is to do what ``bench`` would do here, for as long as the block lasts."""
+        from ..study.pool import ALONE
+
+        if self.workers is None and self.ray is None:
+            return nullcontext(ALONE)
+        from ..study.cluster import Setup, ray_pool
+
+        return ray_pool(Setup.of(source, device, measures, concepts, bench), self.workers, self.ray)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ..errors import SteeringError
 from .options import (
     Amount,
     AtLeastTwo,
+    ClusterOptions,
     Device,
     Json,
     MeasureOptions,
@@ -39,13 +40,14 @@ def study(
     pairs: AtLeastTwo | None = None,
     amount: Amount = Amount(),
     measured: MeasureOptions = MeasureOptions(),
+    cluster: ClusterOptions = ClusterOptions(),
     dry_run: DryRun = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """The whole study: capture, score, build, choose on dev, draw every arm, measure, report.
 
-    Killed at any point, the same command goes on. Under torchrun or in a SLURM array the processes share the folder.
+    Killed at any point, the same command goes on, with as many workers as it is then given.
 
     Args:
         concepts: Built-in concepts or folders, separated by commas; all if not given.
@@ -61,7 +63,7 @@ def study(
     if not (quick and k == "1,3,5,8,10"):
         plan = replace(plan, ks=_numbers(k))
     plan = replace(plan, pairs=pairs) if pairs else plan
-    work = _Work(model, plan, measured, out, device, as_json)
+    work = _Work(model, plan, measured, cluster, out, device, as_json)
     own = _own_targets(targets or [])
     subjects = work.subjects(None if concepts is None else _names(concepts), own)
     if own and not amount.prompts:
@@ -84,6 +86,7 @@ def evaluate(
     targets: Path | None = None,
     amount: Amount = Amount(),
     measured: MeasureOptions = MeasureOptions(),
+    cluster: ClusterOptions = ClusterOptions(),
     dry_run: DryRun = False,
     device: Device = "auto",
     as_json: Json = False,
@@ -102,7 +105,7 @@ def evaluate(
 
     path, strength = file_and_strength(vector)
     plan = amount.plan(FULL)
-    work = _Work(model, plan, measured, out, device, as_json)
+    work = _Work(model, plan, measured, cluster, out, device, as_json)
     subjects = work.subjects([concept], {concept: targets} if targets else {})
     if targets and not amount.prompts:
         plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
@@ -160,18 +163,25 @@ def _own_targets(given: list[str]) -> dict[str, Path]:
 class _Work:
     """What `study` and `evaluate` share: the model, the concepts, the run and its report."""
 
-    def __init__(self, model: str, plan: Any, measured: MeasureOptions, out: Path, device: str, as_json: bool) -> None:
+    def __init__(
+        self,
+        model: str,
+        plan: Any,
+        measured: MeasureOptions,
+        cluster: ClusterOptions,
+        out: Path,
+        device: str,
+        as_json: bool,
+    ) -> None:
         from ..models.families import defaults_of
         from ..models.loading import load_model
-        from ..study.queue import Crew
 
         if out.exists() and not out.is_dir():
             raise SteeringError(f"--out {out} is a file; name a folder")
         self.plan, self.price, self.out, self.as_json = plan, measured.prices(), out, as_json
         self.measures = measured.measures()
-        self.crew = Crew.from_environment()
-        self.device = _own_device(device)
-        self.model = load_model(model, self.device)
+        self.source, self.device, self.cluster = model, device, cluster
+        self.model = load_model(model, device)
         self.guidance = defaults_of(self.model.family).guidance if plan.guidance is None else plan.guidance
 
     def subjects(self, concepts: list[str] | None, targets: dict[str, Path]) -> list[Any]:
@@ -206,23 +216,26 @@ class _Work:
     def run(self, command: str, subjects: list[Any], rows: int, stages: Any, **more: Any) -> None:
         """Do the stages and write the report; the folder is the command's, with ``more`` that decides its pictures."""
         from ..evaluate.measures import metrics_of
-        from ..study.folder import belongs, setting_of
+        from ..study.folder import setting_of, work_in
+        from ..study.pool import Bench
         from ..study.report import write_study
         from ..study.run import Study
         from ..study.subject import check_subjects
 
         check_subjects(subjects)
-        belongs(self.out, setting_of(command, self.model, self.plan, subjects, **more))
         names = [subject.name for subject in subjects]
         metrics = metrics_of(self.measures, self.model.family, names, self.out, str(self.model.device))
-        with progress(rows, "study" if self.crew.world == 1 else f"study {self.crew.rank}") as update:
-            study = Study(self.model, self.plan, self.out, metrics, self.crew, update)
-            measured = stages(study)
-        written = write_study(study, measured)
-        if self.crew.rank == 0:
-            concepts = {name: self._short(name, written) for name in names}
-            report = str(self.out / "report.html")
-            answer({"report": report, "concepts": concepts}, self.as_json, f"report: {report}")
+        bench = Bench(self.model, metrics)
+        with (
+            work_in(self.out, setting_of(command, self.model, self.plan, subjects, **more)),
+            self.cluster.pool(self.source, self.device, self.measures, names, bench) as pool,
+            progress(rows, command) as update,
+        ):
+            study = Study(self.model, self.plan, self.out, metrics, pool, update)
+            written = write_study(study, stages(study))
+        concepts = {name: self._short(name, written) for name in names}
+        report = str(self.out / "report.html")
+        answer({"report": report, "concepts": concepts}, self.as_json, f"report: {report}")
 
     @staticmethod
     def _short(name: str, written: Any) -> dict[str, Any]:
@@ -231,15 +244,3 @@ class _Work:
         clean = {arm: round(made.removal.clean.mean, 2) for arm, made in arms if made.removal.clean}
         presence = {arm: round(made.presence.mean, 2) for arm, made in arms}
         return {"chosen": written.results["concepts"][name]["chosen"], "clean": clean, "presence": presence}
-
-
-def _own_device(device: str) -> str:
-    """Under torchrun every process takes the GPU of its own number."""
-    import os
-
-    import torch
-
-    local = os.environ.get("LOCAL_RANK", "")
-    if device == "auto" and local.isdigit() and torch.cuda.is_available():
-        return f"cuda:{int(local) % torch.cuda.device_count()}"
-    return device

@@ -14,6 +14,7 @@ from .options import (
     AtLeastTwo,
     BatchedSampling,
     ClipOptions,
+    ClusterOptions,
     Device,
     Force,
     Json,
@@ -40,6 +41,7 @@ def tune(
     pairs: AtLeastTwo | None = None,
     sampling: BatchedSampling = BatchedSampling(),
     clip: ClipOptions = ClipOptions(),
+    cluster: ClusterOptions = ClusterOptions(),
     device: Device = "auto",
     force: Force = False,
     as_json: Json = False,
@@ -62,8 +64,9 @@ def tune(
     from ..evaluate.measures import Measures, metrics_of
     from ..models.loading import load_model
     from ..study.choice import TAKEN, WORTH
-    from ..study.folder import belongs, setting_of
+    from ..study.folder import setting_of, work_in
     from ..study.plan import Plan
+    from ..study.pool import Bench
     from ..study.subject import load_subject
     from ..tune.search import FULL, QUICK, planned_rows, search_of, write_table
 
@@ -75,16 +78,20 @@ def tune(
     plan = replace(Plan(), **asdict(sampling))
     plan = replace(plan, pairs=pairs or (12 if quick else plan.pairs))
     subject = load_subject(concept, loaded.family, plan)
-    metrics = metrics_of(Measures(**asdict(clip)), loaded.family, [], folder, str(loaded.device))
+    measures = Measures(**asdict(clip))
+    metrics = metrics_of(measures, loaded.family, [], folder, str(loaded.device))
     search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
-    belongs(folder, setting_of("tune", loaded, plan, [subject], quick=quick, exportable=exportable))
     rows = planned_rows(search)
-    console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
-    with progress(rows, "tune") as update:
-        found = replace(search, study=replace(search.study, progress=update)).run()
-    taken = found.taken
-    write_table(folder / "tune.json", search, found)
-    _plot(found, folder / "pareto.png", subject.name)
+    with (
+        work_in(folder, setting_of("tune", loaded, plan, [subject], quick=quick, exportable=exportable)),
+        cluster.pool(model, device, measures, [], Bench(loaded, metrics)) as pool,
+    ):
+        console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
+        with progress(rows, "tune") as update:
+            found = replace(search, study=replace(search.study, progress=update, pool=pool)).run()
+        taken = found.taken
+        write_table(folder / "tune.json", search, found)
+        _plot(found, folder / "pareto.png", subject.name)
     search.vector(found).save(out)
     console.print(_table(f"{subject.name}: all dev prompts", found.finals, len(found.finals), taken))
     console.print(f"{WORTH} {TAKEN}")

@@ -13,7 +13,7 @@ from ..models.families import defaults_of
 from ..models.loading import load_model
 from ..models.sampling import Progress, silent
 from . import plan
-from .folder import belongs, setting_of
+from .folder import setting_of, work_in
 from .plan import Plan, planned
 from .records import ArmFigures
 from .report import Written, write_study
@@ -64,9 +64,9 @@ def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = si
     model = load_model("pocket")
     metrics = metrics_of(Measures(), model.family, [concept], out, str(model.device))
     subjects = [load_subject(concept, model.family, demo)]
-    belongs(out, setting_of("demo", model, demo, subjects))
-    study = Study(model, demo, out, metrics, progress=progress)
-    return write_study(study, study.run(subjects))
+    with work_in(out, setting_of("demo", model, demo, subjects)):
+        study = Study(model, demo, out, metrics, progress=progress)
+        return write_study(study, study.run(subjects))
 
 
 def summary(concept: str, written: Written) -> dict[str, Any]:

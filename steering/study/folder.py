@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from ..checks import short, some_of
 from ..errors import SteeringError
@@ -17,7 +19,7 @@ from .plan import Plan
 from .subject import Subject
 from .vectors import digest
 
-NAME = "setting.json"
+NAME, LOCK = "setting.json", ".lock"
 
 
 def setting_of(command: str, model: DiffusionModel, plan: Plan, subjects: Sequence[Subject], **more: Any) -> dict:
@@ -34,6 +36,22 @@ def setting_of(command: str, model: DiffusionModel, plan: Plan, subjects: Sequen
     return json.loads(json.dumps(made))
 
 
+@contextmanager
+def work_in(folder: Path, setting: Mapping[str, Any]) -> Iterator[None]:
+    """A folder for one command and one setting, made where it is not there; see `belongs`.
+
+    Raises:
+        SteeringError: another command works there, or the folder is another setting's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            belongs(folder, setting)
+            yield
+    except Timeout:
+        raise SteeringError(f"another command works in {folder}; wait until it ends, or name another folder") from None
+
+
 def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
     """Make a folder a setting's, or find that it is.
 
@@ -43,7 +61,7 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
-    strange = [there.name for there in folder.iterdir() if there.name != NAME]
+    strange = [there.name for there in folder.iterdir() if there.name not in (NAME, LOCK)]
     if strange and not path.exists():
         raise SteeringError(
             f"{folder} holds {some_of(sorted(strange))} and no {NAME} of ours, so it is somebody else's; name another "
@@ -70,11 +88,7 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
 
 
 def _known(path: Path) -> dict[str, Any] | None:
-    for _ in range(20):
-        try:
-            return parse_object(read_text(path), path.name)
-        except (SteeringError, FileNotFoundError):
-            if path.is_file() and path.stat().st_size:
-                return None
-            time.sleep(0.05)  # another process may be about to write it
-    return None
+    try:
+        return parse_object(read_text(path), path.name)
+    except SteeringError:
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..concepts.prompts import Concept
 from ..evaluate.metrics import Batch, Metric
 from ..files import is_whole, replacing
 from .renderer import Item, Renderer, Unit, read_picture
+from .tasks import Measure
 from .vectors import digest
 
 SOME = 0.05
@@ -87,12 +89,14 @@ class Evaluator:
         partial = self._partial(key)
         return _is_whole(self._path(key)) or (_is_whole(partial) and partial.stat().st_mtime >= self.since)
 
-    def measure(self, metric: Metric, unit: Unit, concept: Concept) -> None:
-        """Measure a unit's pictures and write the raw values."""
+    def task(self, metric: Metric, unit: Unit, concept: Concept) -> Measure:
+        """The work that measures a unit's pictures."""
         images = self.renderer.load(unit)
         originals = np.stack([read_picture(path) for path in self._originals(unit)])
-        columns = dict(metric.measure(Batch(images, originals, [item.prompt for item in unit.items], concept)))
-        key = self.key(metric, unit, concept)
+        return Measure(metric.name, Batch(images, originals, [item.prompt for item in unit.items], concept))
+
+    def keep(self, key: str, columns: dict[str, Any]) -> None:
+        """Write raw values."""
         open_ends = bool(np.any(columns.pop(UNFINISHED, False)))
         with replacing(self._partial(key) if open_ends else self._path(key)) as temporary, temporary.open("wb") as file:
             arrays = {name: np.asarray(values) for name, values in columns.items()}

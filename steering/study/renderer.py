@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,13 +18,13 @@ from ..concepts.pairs import spread
 from ..concepts.prompts import ROLES, Prompt
 from ..files import is_whole, parse_object, read_text, replacing, write_text
 from ..interventions.presets import get_preset
-from ..interventions.steer import steer
 from ..models.diffusion import DiffusionModel
 from ..models.families import defaults_of
-from ..models.sampling import Progress, rows_of, silent
+from ..models.sampling import rows_of
 from ..vectors.vector import SteeringVector
 from .plan import Arm, Counts, Plan
 from .setting import Setting
+from .tasks import Draw, Drawn
 from .vectors import digest
 
 FORMAT = 1
@@ -150,36 +149,26 @@ class Renderer:
             self._whole.add(key)
         return key in self._whole
 
-    def draw(self, unit: Unit, progress: Progress = silent) -> None:
-        """Draw a unit and write its pictures."""
-        started = time.time()
-        if unit.vector is None or unit.arm.setting is None:
-            images = self._generate(unit, progress)
-        else:
-            how = unit.arm.setting
-            start, end = how.window
-            with steer(self.model, unit.vector, strength=how.strength, preset=how.preset, start=start, end=end):
-                images = self._generate(unit, progress)
+    def task(self, unit: Unit) -> Draw:
+        """The work that draws a unit."""
+        texts = tuple(unit.arm.text(item.prompt) for item in unit.items)
+        how = {
+            "negative": unit.arm.negative,
+            "steps": self.plan.steps,
+            "guidance": unit.guidance,
+            "size": self.plan.size,
+        }
+        return Draw(texts, tuple(item.seed for item in unit.items), how, unit.vector, unit.arm.setting)
+
+    def keep(self, key: str, drawn: Drawn) -> None:
+        """Write a unit's pictures, and its list last."""
         digests = []
-        for i, image in enumerate(images):
-            path = self.path(unit.key, i)
-            with replacing(path) as temporary:
+        for i, image in enumerate(drawn.images):
+            with replacing(self.path(key, i)) as temporary:
                 Image.fromarray(image).save(temporary, format="PNG")
             digests.append(hashlib.sha256(image.tobytes()).hexdigest())
-        record = {"sha256": digests, "seconds": round(time.time() - started, 3)}
-        write_text(self.folder / unit.key / "unit.json", json.dumps(record))
-
-    def _generate(self, unit: Unit, progress: Progress) -> np.ndarray:
-        return self.model.generate(
-            [unit.arm.text(item.prompt) for item in unit.items],
-            negative=unit.arm.negative,
-            seed=[item.seed for item in unit.items],
-            steps=self.plan.steps,
-            guidance=unit.guidance,
-            size=self.plan.size,
-            batch=len(unit.items),
-            progress=progress,
-        )
+        record = {"sha256": digests, "seconds": round(drawn.seconds, 3)}
+        write_text(self.folder / key / "unit.json", json.dumps(record))
 
     def path(self, key: str, number: int) -> Path:
         """The file of a unit's picture."""

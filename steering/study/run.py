@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from ..activations.capture import capture, capture_rows
+from torch import Tensor
+
+from ..activations.capture import capture, parts_of
+from ..activations.parts import capture_rows
 from ..activations.store import Activations
+from ..evaluate.judge import Judge
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
 from ..folds import FOLDS
 from ..models.diffusion import DiffusionModel
@@ -33,12 +37,24 @@ from .plan import (
     tried,
     tried_further,
 )
-from .queue import Crew, share
+from .pool import ALONE, Bench, Keep, Pool, Task, Tasks
 from .renderer import Renderer, Unit, items_of
 from .results import Choice, Prepared, Result
 from .setting import Recipe, Setting
 from .subject import Subject, check_subjects, load_subject, other_concepts
-from .vectors import Captured, Thresholds, Vectors, capture_key, captured, has_key, thresholds_key, thresholds_of
+from .tasks import Calibrate, Capture
+from .vectors import (
+    Captured,
+    Thresholds,
+    Vectors,
+    capture_key,
+    captured,
+    has_key,
+    keep_thresholds,
+    parts_folder,
+    read_thresholds,
+    thresholds_key,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +66,7 @@ class Study:
         plan: how much is done.
         out: folder of everything that is written.
         metrics: what is measured on test pictures.
-        crew: this process among those that share the work.
+        pool: who does the units of work.
         progress: called with numbers of UNet rows.
         since: when it began.
     """
@@ -59,7 +75,7 @@ class Study:
     plan: Plan
     out: Path
     metrics: Sequence[Metric]
-    crew: Crew = field(default_factory=Crew)
+    pool: Pool = ALONE
     progress: Progress = silent
     since: float = field(default_factory=time.time)
 
@@ -87,9 +103,9 @@ class Study:
         wanted = (PocketJudge, PixelChange) if judged else (ClipScore, PixelChange)
         return [metric for metric in self.metrics if isinstance(metric, wanted)]
 
-    def share(self, keys: Sequence[str], finished: Callable[[str], bool], do: Callable[[str], None]) -> None:
-        """`steering.study.queue.share` with this study's claims."""
-        share(keys, finished, do, self.out / "claims", self.crew)
+    def do(self, tasks: Tasks, keep: Keep, pool: Pool | None = None) -> None:
+        """Have units of work done, by the study's own pool where none is named, and keep what comes back."""
+        (pool or self.pool).do(Bench(self.model, self.metrics), tasks, keep, self.progress)
 
     def run(self, subjects: Sequence[Subject]) -> list[Result]:
         """Every stage up to the measurements, for concepts that are each there only once."""
@@ -132,26 +148,26 @@ class Study:
         return prepared
 
     def _capture(self, captures: Mapping[str, Subject]) -> None:
-        marks = {name: capture_key(self.model, s.pairs, self.settings) for name, s in captures.items()}
-        units = {f"capture-{name}-{mark}": name for name, mark in marks.items()}
-
-        def finished(unit: str) -> bool:
-            return has_key(self._activations(units[unit]), marks[units[unit]])
-
-        done_here: set[str] = set()
-
-        def do(unit: str) -> None:
-            done_here.add(unit)
-            self._captured(captures[units[unit]])
-
-        self.share(list(units), finished, do)
-        rows = capture_rows(1, self.settings.on(self.model))
-        self.progress(sum(rows * len(captures[name].pairs) for unit, name in units.items() if unit not in done_here))
+        """Have the missing parts of all captures made, and write each capture."""
+        tasks: dict[str, Callable[[], Task]] = {}
+        keeps: dict[str, Callable[[dict[str, Tensor]], None]] = {}
+        for name, subject in captures.items():
+            path, rows = self._activations(name), capture_rows(len(subject.pairs), self.settings.on(self.model))
+            if has_key(path, capture_key(self.model, subject.pairs, self.settings)):
+                self.progress(rows)
+                continue
+            parts = parts_of(self.model, subject.pairs, self.settings, name, parts_folder(path))
+            missing = [part for part in parts.all if parts.load(part) is None]
+            self.progress(rows - sum(part.rows for part in missing))
+            for part in missing:
+                key = f"{name}-{part.first}"
+                tasks[key], keeps[key] = partial(Capture, part), partial(parts.keep, part)
+        self.do(tasks, lambda key, made: keeps[key](made))
+        for subject in captures.values():
+            self._captured(subject)
 
     def _captured(self, subject: Subject) -> Activations:
-        path = self._activations(subject.name)
-        progress = silent if path.is_file() else self.progress  # that of a capture being made, not of one read again
-        return captured(self.model, subject.pairs, self.settings, path, subject.name, progress)
+        return captured(self.model, subject.pairs, self.settings, self._activations(subject.name), subject.name)
 
     def _text(self, subject: Subject) -> Activations:
         """The text embeddings of a concept's pairs, which take a second and are not kept."""
@@ -171,20 +187,15 @@ class Study:
     def _thresholds(self, prepared: Prepared, rank: int) -> Thresholds:
         name = prepared.subject.name
         widest = prepared.vectors.get(Recipe.of_rank(max(self.plan.ks), rank))
-        negatives = [pair.negative for pair in prepared.subject.pairs]
+        negatives = tuple(pair.negative for pair in prepared.subject.pairs)
         path = self.out / name / f"thresholds{rank}.safetensors"
         mark = thresholds_key(self.model, widest, negatives, self.settings)
-
-        def thresholds(progress: Progress) -> Thresholds:
-            return thresholds_of(self.model, widest, negatives, self.settings, path, progress)
-
-        def measure(_unit: str) -> None:
-            thresholds(self.progress)
-
-        # Rows are counted once: by who measures, or by who finds them measured before this run.
-        found = has_key(path, mark)
-        self.share([f"thresholds-{name}-{mark}"], lambda _unit: has_key(path, mark), measure)
-        return thresholds(self.progress if found else silent)
+        task = Calibrate(widest, negatives, self.settings)
+        if has_key(path, mark):
+            self.progress(task.rows)
+        else:
+            self.do({name: lambda: task}, lambda _name, made: keep_thresholds(path, made, mark))
+        return read_thresholds(path)
 
     # --- choose on dev ---
 
@@ -225,15 +236,15 @@ class Study:
         units = [{arm.name: self.units(one, arm, within) for arm in one.arms} for one in work]
         self._draw([unit for arms in units for part in arms.values() for unit in part])
         evaluators = [self.evaluator(next(iter(arms.values()))) for arms in units]
-        jobs: dict[str, Callable[[], None]] = {}
-        finished: dict[str, Callable[[], bool]] = {}
-        for one, arms, evaluator in zip(work, units, evaluators, strict=True):
-            for unit in (unit for part in arms.values() for unit in part):
-                for metric in metrics:
-                    key, job = evaluator.key(metric, unit, one.subject.concept), (metric, unit, one.subject.concept)
-                    jobs[key] = lambda evaluator=evaluator, job=job: evaluator.measure(*job)
-                    finished[key] = lambda evaluator=evaluator, key=key: evaluator.finished(key)
-        self.share(list(jobs), lambda key: finished[key](), lambda key: jobs[key]())
+        for metric in metrics:
+            tasks: dict[str, Callable[[], Task]] = {}
+            for one, arms, evaluator in zip(work, units, evaluators, strict=True):
+                for unit in (unit for part in arms.values() for unit in part):
+                    key = evaluator.key(metric, unit, one.subject.concept)
+                    if not evaluator.finished(key):
+                        tasks[key] = partial(evaluator.task, metric, unit, one.subject.concept)
+            # The judge that is asked waits for a server, and keeps its answers here.
+            self.do(tasks, evaluators[0].keep, ALONE if isinstance(metric, Judge) else None)
         return [
             replace(
                 one,
@@ -257,17 +268,11 @@ class Study:
         return units
 
     def _draw(self, units: Sequence[Unit]) -> None:
-        by_key = {unit.key: unit for unit in units}
-        drawn_here: set[str] = set()
-
-        def draw(key: str) -> None:
-            drawn_here.add(key)
-            self.renderer.draw(by_key[key], self.progress)
-
-        self.share(list(by_key), self.renderer.finished, draw)
+        missing = {unit.key: unit for unit in units if not self.renderer.finished(unit.key)}
         # Units of several arms are drawn once and count as often as they were planned.
         rows = self.renderer.rows
-        self.progress(sum(map(rows, units)) - sum(rows(by_key[key]) for key in drawn_here))
+        self.progress(sum(map(rows, units)) - sum(map(rows, missing.values())))
+        self.do({key: partial(self.renderer.task, unit) for key, unit in missing.items()}, self.renderer.keep)
 
     def evaluator(self, originals: Sequence[Unit]) -> Evaluator:
         """What measures pictures against the originals."""

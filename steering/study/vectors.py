@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from ..activations.capture import capture, capture_rows, remove_parts
+from ..activations.capture import capture
+from ..activations.parts import capture_rows, remove_parts
 from ..activations.store import Activations
 from ..concepts.pairs import Pair
 from ..errors import SteeringError
@@ -22,7 +23,7 @@ from ..scores.navigator import Scores
 from ..sites import TEXT_KIND, Site
 from ..vectors import controls
 from ..vectors.build import build
-from ..vectors.calibration import calibrate, with_thresholds
+from ..vectors.calibration import with_thresholds
 from ..vectors.vector import SteeringVector
 from ..version import __version__
 from .setting import Recipe
@@ -51,12 +52,17 @@ def captured(
     if known is not None:
         progress(capture_rows(len(pairs), settings.on(model)))
         return known
-    parts = path.with_name(f".{path.stem}_parts")
+    parts = parts_folder(path)
     made = capture(model, pairs, settings=settings, concept=concept, parts=parts, progress=progress)
     made = Activations(made.tensors, made.sigmas, {**made.metadata, "key": key})
     made.save(path)
     remove_parts(parts)
     return made
+
+
+def parts_folder(path: Path) -> Path:
+    """Where the parts of a capture lie until its file is written."""
+    return path.with_name(f".{path.stem}_parts")
 
 
 def capture_key(model: CapturableModel, pairs: Sequence[Pair], settings: CaptureSettings) -> str:
@@ -79,28 +85,15 @@ def _kept(path: Path, key: str, load: Callable[[Path], Value]) -> Value | None:
         return None
 
 
-def _read_thresholds(path: Path) -> Thresholds:
+def read_thresholds(path: Path) -> Thresholds:
+    """Gate thresholds from a file of `keep_thresholds`."""
     tensors, _ = read_tensors(path, "thresholds", 1)
     return {Site.parse(name): value for name, value in tensors.items()}
 
 
-def thresholds_of(
-    model: CapturableModel,
-    vector: SteeringVector,
-    negatives: Sequence[str],
-    settings: CaptureSettings,
-    path: Path,
-    progress: Progress = silent,
-) -> Thresholds:
-    """Gate thresholds of a vector's sites, from the file of an earlier run where it was made alike."""
-    key = thresholds_key(model, vector, negatives, settings)
-    known = _kept(path, key, _read_thresholds)
-    if known is not None:
-        progress(capture_rows(len(negatives), settings.on(model)) // 2)
-        return known
-    made = calibrate(model, vector, negatives, settings, progress)
+def keep_thresholds(path: Path, made: Thresholds, key: str) -> None:
+    """Write gate thresholds with the key of what decided them."""
     write_tensors(path, {str(site): value for site, value in made.items()}, "thresholds", 1, {"key": key})
-    return made
 
 
 def thresholds_key(

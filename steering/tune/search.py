@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..activations.capture import capture_rows
+from ..activations.parts import capture_rows
 from ..evaluate.metrics import Metric
 from ..files import write_text
 from ..models.diffusion import DiffusionModel

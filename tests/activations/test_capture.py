@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from steering.activations.capture import capture, capture_rows
+from steering.activations.capture import capture
+from steering.activations.parts import capture_rows
 from steering.activations.store import Activations
 from steering.concepts.pairs import Pair
 from steering.interventions.steer import steer

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from filelock import FileLock
 
 from ..conftest import steering
 
@@ -37,7 +38,6 @@ def test_a_study_that_is_killed_goes_on_and_evaluates_its_vector(tmp_path):
     answer = json.loads(run(*words).stdout)
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
     assert set(answer["concepts"]) == {"dog", "violence"}
-    assert not list((out / "claims").iterdir())
 
     chosen = out / "dog" / "dog.safetensors"
     made = tmp_path / "evaluation"
@@ -92,13 +92,19 @@ def test_bad_input_ends_with_one_sentence_and_status_2(words, message, tmp_path)
 
 
 @pytest.mark.slow
-def test_under_torchrun_two_processes_write_one_report(tmp_path):
+def test_two_workers_write_the_report_of_one(tmp_path):
+    pytest.importorskip("ray", reason="Ray is the extra 'cluster'")
     words = ["study", "pocket", "--concepts", "dog,violence", *SMALL, "--json"]
     alone = json.loads(run(*words, "--out", tmp_path / "one", OMP_NUM_THREADS="1").stdout)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "steering"]
-    command = [*torchrun, *words, "--out", str(tmp_path / "two")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    done = run(*words, "--out", tmp_path / "two", "--workers", 2, OMP_NUM_THREADS="1")
     assert json.loads(done.stdout.strip().splitlines()[-1])["concepts"] == alone["concepts"]
     for name in ("rows.csv", "results.json", "table.md", "report.html"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+def test_a_second_command_on_a_folder_at_work_is_refused(tmp_path):
+    with FileLock(tmp_path / ".lock"):
+        done = steering("study", "pocket", "--concepts", "dog", "--out", tmp_path, *SMALL, check=False)
+    assert done.returncode == 2
+    assert "another command works in" in " ".join(done.stderr.split())
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]

@@ -1,6 +1,5 @@
 """A study small enough to run in seconds, on the embedded model at half its size."""
 
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from steering.evaluate.clip_score import PocketClip
 from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
 from steering.models.loading import load_model
 from steering.study.plan import Plan
-from steering.study.queue import Crew
+from steering.study.pool import ALONE
 from steering.study.results import Result
 from steering.study.run import Study
 from steering.study.subject import load_subject
@@ -38,10 +37,10 @@ def subjects(plan=TINY):
     return [load_subject(name, "pocket", plan) for name in CONCEPTS]
 
 
-def new_study(out, crew=None, plan=TINY, progress=lambda rows: None):
+def new_study(out, pool=ALONE, plan=TINY, progress=lambda rows: None):
     model = load_model("pocket", "cpu")
     metrics = [PocketJudge(), ClipScore(PocketClip()), PixelChange()]
-    return Study(model, plan, out, metrics, crew or Crew(), progress)
+    return Study(model, plan, out, metrics, pool, progress)
 
 
 @dataclass(frozen=True)
@@ -63,22 +62,3 @@ def finished(tmp_path_factory):
     study = new_study(tmp_path_factory.mktemp("study"), progress=rows.append)
     measured = study.run(subjects())
     return Finished(study, measured, write_study(study, measured).results, sum(rows))
-
-
-def together(*jobs):
-    """Run functions at once; raises what the first of them raised."""
-    failures: list[BaseException] = []
-
-    def guarded(job):
-        try:
-            job()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]

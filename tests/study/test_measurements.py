@@ -9,6 +9,7 @@ import pytest
 
 from steering.concepts.prompts import Prompt
 from steering.study.measurements import UNFINISHED, Evaluator, Measurements, _is_whole, by_prompt, kept, lost, presence
+from steering.study.pool import Bench
 from steering.study.renderer import Item
 
 
@@ -88,14 +89,14 @@ def test_failed_pictures_are_measured_again_by_the_next_run_and_finished_ones_ar
     subject = one.subject
     (unit, *_) = units = study.units(one, one.arms[0], study.plan.test)
     evaluator: Evaluator = study.evaluator(units)
-    key = evaluator.key(metric, unit, subject.concept)
+    key, bench = evaluator.key(metric, unit, subject.concept), Bench(study.model, [metric])
     assert not evaluator.finished(key)
-    evaluator.measure(metric, unit, subject.concept)
+    evaluator.keep(key, evaluator.task(metric, unit, subject.concept).do(bench))
     assert evaluator.finished(key)  # this run does not try for ever
     later = replace(evaluator, since=time.time() + 1)
     assert not later.finished(key)
     assert later.read([metric], [unit], subject.concept).columns["value"].tolist() == list(range(len(unit.items)))
-    later.measure(metric, unit, subject.concept)
+    later.keep(key, later.task(metric, unit, subject.concept).do(bench))
     assert later.finished(key)
     read = evaluator.read([metric], [unit], subject.concept)
     assert read.columns["value"].tolist() == list(range(len(unit.items)))

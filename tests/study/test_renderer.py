@@ -11,6 +11,7 @@ from PIL import Image
 
 from steering.concepts.prompts import ROLES, Prompt
 from steering.study.plan import Arm, Plan
+from steering.study.pool import Bench
 from steering.study.renderer import Renderer, items_of, read_picture, seed_of
 
 PROMPTS = [Prompt(role, f"{role} {i}") for role in ROLES for i in range(30)]
@@ -90,6 +91,7 @@ def test_pictures_come_back_as_they_were_drawn_and_units_are_whole_or_not_there(
     (unit,) = renderer.units(Arm("a", "a", (2, 0, 0)), items((2, 0, 0)), None)
     seeds, texts = [item.seed for item in unit.items], [item.prompt.text for item in unit.items]
     expected = toy_model.generate(texts, seed=seeds, steps=2, guidance=3.0, size=64, batch=2)
+    drawn = renderer.task(unit).do(Bench(toy_model, []))
     real = renderer.path
 
     def full_disk(key, number):
@@ -99,10 +101,10 @@ def test_pictures_come_back_as_they_were_drawn_and_units_are_whole_or_not_there(
 
     monkeypatch.setattr(Renderer, "path", lambda self, key, number: full_disk(key, number))
     with pytest.raises(OSError, match="disk full"):
-        renderer.draw(unit)
+        renderer.keep(unit.key, drawn)
     assert not renderer.finished(unit.key)
     monkeypatch.undo()
-    renderer.draw(unit)
+    renderer.keep(unit.key, drawn)
     assert renderer.finished(unit.key)
     np.testing.assert_array_equal(renderer.load(unit), expected)
     assert not list(tmp_path.glob("**/*.tmp"))

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from steering.concepts.prompts import concept_folder
+from steering.evaluate.measures import Measures
 from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
 from steering.models.diffusion import DiffusionModel
+from steering.study.cluster import Setup, ray_pool
 from steering.study.plan import OTHER_SEED, planned
-from steering.study.queue import Crew
+from steering.study.pool import Bench
 from steering.study.report import write_study
 from steering.study.subject import check_subjects, load_subject
 from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import SteeringVector
 
-from .conftest import CONCEPTS, TINY, new_study, subjects, together
+from .conftest import CONCEPTS, TINY, new_study, subjects
 
 
 def test_every_arm_of_every_concept_is_drawn_and_measured(finished):
@@ -95,7 +96,6 @@ def test_what_a_stopped_study_has_drawn_is_not_drawn_again(finished, tmp_path, m
     monkeypatch.setattr(DiffusionModel, "denoise", stopping)
     with pytest.raises(KeyboardInterrupt):
         study.run(subjects())
-    assert not list((tmp_path / "claims").glob("*"))
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("pictures/*/unit.json")}
     assert kept
     calls = count[0] = 31
@@ -108,22 +108,34 @@ def test_what_a_stopped_study_has_drawn_is_not_drawn_again(finished, tmp_path, m
     }
 
 
-@pytest.mark.parametrize("world", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_several_processes_write_the_report_that_one_writes(finished, tmp_path, world):
-    threads = torch.get_num_threads()
-    studies = [new_study(tmp_path, Crew(rank, world)) for rank in range(world)]
-    torch.set_num_threads(threads)
-    measured = {}
-    together(*(lambda i=i, study=study: measured.update({i: study.run(subjects())}) for i, study in enumerate(studies)))
-    for i, study in enumerate(studies):
-        write_study(study, measured[i])
-        assert without_timing(tmp_path) == without_timing(finished.study.out)
+@pytest.mark.slow
+def test_a_study_on_three_nodes_that_lose_a_worker_and_a_node_writes_the_same_report(finished, tmp_path, monkeypatch):
+    ray = pytest.importorskip("ray", reason="Ray is the extra 'cluster'")
+    from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # or the workers wait for all other processes of this machine
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    drawn: list[int] = []
 
-def test_one_of_three_processes_alone_does_all_of_it(finished, tmp_path):
-    study = new_study(tmp_path, Crew(2, 3), replace(TINY, ks=(1,)))
-    for one in study.run(subjects()):
-        assert [arm.name for arm in one.arms] == list(one.measurements)
+    def accident(rows):
+        drawn.append(rows)
+        if len(drawn) == 30:
+            ray.kill(made._workers[0])
+        if len(drawn) == 60:
+            cluster.remove_node(nodes[1], allow_graceful=False)
+
+    whole = finished.study
+    setup = Setup.of("pocket", "cpu", Measures(), CONCEPTS, Bench(whole.model, whole.metrics))
+    try:
+        with ray_pool(setup, 3, cluster.address) as made:
+            study = new_study(tmp_path, made, progress=accident)
+            write_study(study, study.run(subjects()))
+        assert len(drawn) > 60
+        assert without_timing(tmp_path) == without_timing(whole.out)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
 
 
 def test_a_concept_without_siblings_is_studied_all_the_same(tmp_path):
