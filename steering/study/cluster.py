@@ -159,6 +159,7 @@ class _Round:
         self.waiting = deque(tasks)
         self.deaths: Counter[str] = Counter()
         self.busy: dict[Any, tuple[Any, str, int]] = {}  # what is awaited -> worker, unit, rows
+        self.idle: list[Any] = []
         # Whoever died since the last round is found before it is given a unit.
         self.starting = {worker.ready.remote(): worker for worker in pool.staff()}
 
@@ -167,26 +168,29 @@ class _Round:
         import ray
 
         while self.waiting or self.busy:
+            # A unit that comes back from a worker that died may find others idle, and no room for a new one.
+            while self.waiting and self.idle:
+                self._give(self.idle.pop())
             done, _ = ray.wait([*self.busy, *self.starting], timeout=NEWS)
             if not done and not self.busy:
                 warnings.warn(f"no worker has come for {NEWS:g} seconds; Ray has no room, or is starting", stacklevel=2)
             for reference in done:
                 worker, name, rows = self.busy.pop(reference, None) or (self.starting.pop(reference), "", 0)
-                if self._received(reference, worker, name, rows) and self.waiting:
-                    self._give(worker)
+                if self._received(reference, worker, name, rows):
+                    self.idle.append(worker)
 
     def _received(self, reference: Any, worker: Any, name: str, rows: int) -> bool:
         """Keep a result; False where the worker died, whose unit goes back and whose place is filled."""
         import ray
-        from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
+        from ray.exceptions import RayError, RayTaskError
 
         try:
             result = ray.get(reference)
-        except (RayActorError, ObjectLostError) as error:
+        except RayTaskError as error:
+            raise error.cause if isinstance(error.cause, Exception) else error from None
+        except RayError as error:
             self._died(worker, name, str(error))
             return False
-        except RayTaskError as error:
-            raise error.cause from None
         if name:
             self.keep(name, result)
             self.progress(rows)

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,9 +53,11 @@ class Square:
     rows: int = 1
     dies: str = ""
     fails: bool = False
+    after: float = 0.0
 
     def do(self, bench, progress=silent):
         assert bench.model.family == "pocket"
+        time.sleep(self.after)
         if self.dies and (self.dies == "always" or not Path(self.dies).exists()):
             if self.dies != "always":
                 Path(self.dies).touch()
@@ -62,6 +65,13 @@ class Square:
         if self.fails:
             raise SteeringError(f"{self.number} is no number to square")
         return self.number**2, os.getpid()
+
+
+class Nobody:
+    """A worker that Ray never finds room for."""
+
+    def ready(self):
+        """Never called."""
 
 
 def run(pool, *units):
@@ -87,6 +97,21 @@ def test_a_unit_whose_worker_dies_goes_to_another(pool, tmp_path):
     assert {name: value for name, (value, _) in kept.items()} == {str(i): i**2 for i in range(12)}
     assert rows == 12
     assert (tmp_path / "died").exists()
+
+
+@pytest.mark.slow
+def test_a_unit_whose_worker_dies_goes_to_an_idle_one_where_there_is_no_room_for_another(pool, tmp_path, monkeypatch):
+    run(pool, Square(1), Square(2))
+
+    def nowhere(self):
+        self._workers.append(ray.remote(Nobody).options(num_cpus=99).remote())
+        return self._workers[-1]
+
+    monkeypatch.setattr(RayPool, "hire", nowhere)
+    kept, _ = run(pool, Square(1), Square(2, dies=str(tmp_path / "died"), after=1.0))
+    assert {name: value for name, (value, _) in kept.items()} == {"1": 1, "2": 4}
+    monkeypatch.undo()
+    pool.close()
 
 
 @pytest.mark.slow
