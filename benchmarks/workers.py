@@ -16,7 +16,7 @@ import torch
 
 from steering import load_model
 from steering.concepts.prompts import load_prompts
-from steering.evaluate.measures import Measures
+from steering.evaluate.measures import Measures, metrics_of
 from steering.models.sampling import silent
 from steering.study.cluster import Setup, ray_pool
 from steering.study.plan import FULL, Arm, planned
@@ -65,8 +65,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="a picture of Stable Diffusion 1.5 on one GPU")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    bench = Bench(load_model("pocket", "cpu"), [])
-    setup = Setup.of("pocket", "cpu", Measures(), [], Bench(bench.model, []))
+    bench = Bench(load_model("pocket", "cpu"), metrics_of(Measures(), "pocket", [], Path(), "cpu"))
+    setup = Setup.of("pocket", "cpu", Measures(), [], bench)
     sizes = options.pictures, options.batch, options.steps
     took: dict[int, list[tuple[float, float]]] = {count: [] for count in (0, *options.workers)}
     loading = {}
@@ -79,18 +79,18 @@ def main() -> None:
                 loading[count] = min(time.perf_counter() - begun, loading.get(count, 1e9))
                 took[count].append(drawn_by(pool, bench, *sizes))
     best = {count: min(times) for count, times in took.items()}
-    alone = best[0][0]
+    one = best[min(options.workers)][0]
     rows = [
         (
             str(count or "alone"),
             f"{options.pictures / seconds:.2f}",
-            f"{100 * alone / seconds / max(count, 1):.0f}",
+            f"{100 * one / seconds / max(count, 1):.0f}",
             f"{1000 * writing / options.pictures:.1f}",
             f"{loading.get(count, 0):.0f}",
         )
         for count, (seconds, writing) in best.items()
     ]
-    head = ("workers", "pictures a second", "efficiency, %", "writing, ms a picture", "start, s")
+    head = ("workers", "pictures a second", "efficiency, % of one worker's", "writing, ms a picture", "start, s")
     print(Table("Pictures drawn by workers of one thread", head, tuple(rows), "").markdown())
     writing = LARGER * best[max(best)][1] / options.pictures
     pictures = planned(FULL, 4, 0, 7.5)[0]

@@ -90,7 +90,7 @@ class Worker:
             )
         model = load_model(setup.model, setup.device)
         metrics = metrics_of(setup.measures, model.family, setup.concepts, Path(), str(model.device))
-        other = [metric.name for metric in metrics if metric.identity() != setup.identities[metric.name]]
+        other = [metric.name for metric in metrics if metric.identity() != setup.identities.get(metric.name)]
         other += [setup.model] if model.digest() != setup.digest else []
         if other:
             raise SteeringError(f"{', '.join(other)} has other weights on {node()}; copy the same there")

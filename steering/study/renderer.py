@@ -162,12 +162,10 @@ class Renderer:
 
     def keep(self, key: str, drawn: Drawn) -> None:
         """Write a unit's pictures, and its list last."""
-        digests = []
-        for i, image in enumerate(drawn.images):
+        for i, file in enumerate(drawn.files):
             with replacing(self.path(key, i)) as temporary:
-                Image.fromarray(image).save(temporary, format="PNG")
-            digests.append(hashlib.sha256(image.tobytes()).hexdigest())
-        record = {"sha256": digests, "seconds": round(drawn.seconds, 3)}
+                temporary.write_bytes(file)
+        record = {"sha256": drawn.sha256, "seconds": round(drawn.seconds, 3)}
         write_text(self.folder / key / "unit.json", json.dumps(record))
 
     def path(self, key: str, number: int) -> Path:

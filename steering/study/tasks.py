@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from ..activations.parts import Part, capture_rows
@@ -57,10 +60,24 @@ class Calibrate:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """Pictures ``uint8 [N, H, W, 3]`` and the seconds they took."""
+    """Pictures as PNG files, the SHA-256 of each one's pixels, and the seconds they took.
 
-    images: np.ndarray
+    Made into files where they are drawn, since that takes longer than to write them, and few bytes come back.
+    """
+
+    files: tuple[bytes, ...]
+    sha256: tuple[str, ...]
     seconds: float
+
+    @classmethod
+    def of(cls, images: np.ndarray, seconds: float) -> Drawn:
+        """Of pictures ``uint8 [N, H, W, 3]``."""
+        files = []
+        for image in images:
+            file = BytesIO()
+            Image.fromarray(image).save(file, format="PNG")
+            files.append(file.getvalue())
+        return cls(tuple(files), tuple(hashlib.sha256(image.tobytes()).hexdigest() for image in images), seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +113,7 @@ class Draw:
             how = {"strength": setting.strength, "preset": setting.preset, "start": start, "end": end}
             with steer(bench.model, self.vector, **how):
                 images = self._generate(bench, progress)
-        return Drawn(images, time.time() - started)
+        return Drawn.of(images, time.time() - started)
 
     def _generate(self, bench: Bench, progress: Progress) -> np.ndarray:
         count = len(self.prompts)
