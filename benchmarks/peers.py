@@ -1,8 +1,8 @@
 """Other ways to take a concept out, on the same prompts and seeds: ``uv run python benchmarks/peers.py WORK``.
 
-Every method (`peer_methods/table.py`) is tried with at most four settings on dev prompts, the best by clean removal
-less what other prompts lose is taken, and reported on test prompts and under attacks. WORK keeps pictures and trained
-weights, so that an interrupted run goes on. Prints tables in Markdown and writes one picture a concept.
+Every method (`peer_methods/table.py`) is tried with at most four settings on dev prompts; one is taken by the rule of
+studies and tuning (`steering.study.choice`), and reported on test prompts and under attacks. WORK keeps pictures and
+trained weights, so that an interrupted run goes on. Prints tables in Markdown and writes one picture a concept.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from steering.evaluate.statistics import upper_bound
 from steering.files import replacing
 from steering.models.families import defaults_of
 from steering.plots.pictures import gallery
+from steering.study.choice import Outcome, choose
 from steering.study.figures import matched, removal_figures
 from steering.study.measurements import Measurements, lost, presence
 from steering.study.outcome import outcome_of
@@ -143,11 +144,9 @@ class Sides(NamedTuple):
     before: Measurements
     without: Measurements
 
-    @property
-    def worth(self) -> float:
-        """What a setting is chosen by; see `steering.study.choice.RULE`."""
-        unnamed = Setting("", "projection", 0.0)
-        return outcome_of(unnamed, *self).worth
+    def outcome(self, name: str) -> Outcome:
+        """What a setting of a name is chosen by."""
+        return outcome_of(Setting(name, "projection", 0.0), *self)
 
 
 class Comparison:
@@ -179,11 +178,12 @@ class Comparison:
         return before, self.pictures.measured(ORIGINAL, "", targets, how, self.metrics, rest=True)
 
     def chosen(self, method: Method) -> str:
-        """The setting that is worth most on dev prompts."""
+        """The setting that dev prompts choose, by the rule of studies and tuning."""
         if len(method.settings) == 1:
             return next(iter(method.settings))
         how = Drawing(DEV_STEPS)
-        return max(method.settings, key=lambda name: self.sides(method, name, "dev", self.dev, how).worth)
+        taken = choose([self.sides(method, name, "dev", self.dev, how).outcome(name) for name in method.settings])
+        return str(taken.setting.vector)
 
     def row(self, method: Method, setting: str) -> tuple[list[str], tuple[float, float]]:
         """A row of the table on test prompts, and the place in the plane of clean removal and retention."""
