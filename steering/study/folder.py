@@ -44,12 +44,16 @@ def work_in(folder: Path, setting: Mapping[str, Any]) -> Iterator[None]:
         SteeringError: another command works there, or the folder is another setting's.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        with FileLock(folder / LOCK, timeout=0):
-            belongs(folder, setting)
-            yield
+        lock.acquire()
     except Timeout:
         raise SteeringError(f"another command works in {folder}; wait until it ends, or name another folder") from None
+    try:
+        belongs(folder, setting)
+        yield
+    finally:
+        lock.release()
 
 
 def belongs(folder: Path, setting: Mapping[str, Any]) -> None:

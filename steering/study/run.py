@@ -148,7 +148,7 @@ class Study:
         return prepared
 
     def _capture(self, captures: Mapping[str, Subject]) -> None:
-        """Have the missing parts of all captures made, and write each capture."""
+        """Have the missing parts of all captures made."""
         tasks: dict[str, Callable[[], Task]] = {}
         keeps: dict[str, Callable[[dict[str, Tensor]], None]] = {}
         for name, subject in captures.items():
@@ -163,8 +163,6 @@ class Study:
                 key = f"{name}-{part.first}"
                 tasks[key], keeps[key] = partial(Capture, part), partial(parts.keep, part)
         self.do(tasks, lambda key, made: keeps[key](made))
-        for subject in captures.values():
-            self._captured(subject)
 
     def _captured(self, subject: Subject) -> Activations:
         return captured(self.model, subject.pairs, self.settings, self._activations(subject.name), subject.name)
@@ -190,9 +188,10 @@ class Study:
         negatives = tuple(pair.negative for pair in prepared.subject.pairs)
         path = self.out / name / f"thresholds{rank}.safetensors"
         mark = thresholds_key(self.model, widest, negatives, self.settings)
-        task = Calibrate(widest, negatives, self.settings)
+        rows = capture_rows(len(negatives), self.settings.on(self.model)) // 2  # one side of the pairs
+        task = Calibrate(widest, negatives, self.settings, rows)
         if has_key(path, mark):
-            self.progress(task.rows)
+            self.progress(rows)
         else:
             self.do({name: lambda: task}, lambda _name, made: keep_thresholds(path, made, mark))
         return read_thresholds(path)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..activations.parts import Part, capture_rows
+from ..activations.parts import Part
 from ..evaluate.metrics import Batch
 from ..interventions.steer import steer
 from ..models.sampling import CaptureSettings, Progress, rows_of, silent
@@ -47,11 +47,7 @@ class Calibrate:
     vector: SteeringVector
     negatives: tuple[str, ...]
     settings: CaptureSettings
-
-    @property
-    def rows(self) -> int:
-        """One side of the pairs."""
-        return capture_rows(len(self.negatives), self.settings) // 2
+    rows: int
 
     def do(self, bench: Bench, progress: Progress = silent) -> dict[Site, Tensor]:
         """Thresholds ``[S, K]`` by site."""

@@ -2,9 +2,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from filelock import FileLock, Timeout
 
 from steering.errors import SteeringError
-from steering.study.folder import NAME, belongs, setting_of
+from steering.study.folder import LOCK, NAME, belongs, setting_of, work_in
 from steering.study.subject import load_subject
 
 from .conftest import TINY
@@ -63,3 +64,20 @@ def test_a_stranger_s_folder_is_not_taken_over(setting, tmp_path):
     with pytest.raises(SteeringError, match=r"holds report\.html and no setting\.json of ours"):
         belongs(tmp_path, setting())
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_folder_is_one_command_s_at_a_time_and_free_afterwards(setting, tmp_path):
+    with work_in(tmp_path, setting()):
+        with pytest.raises(SteeringError, match="another command works in"), work_in(tmp_path, setting()):
+            pytest.fail("two at once")
+        with pytest.raises(Timeout), FileLock(tmp_path / LOCK, timeout=0):
+            pytest.fail("it is free")
+    with pytest.raises(KeyboardInterrupt), work_in(tmp_path, setting()):
+        raise KeyboardInterrupt
+    with work_in(tmp_path, setting()):
+        pass
+
+
+def test_a_lock_of_something_else_that_times_out_inside_is_not_taken_for_ours(setting, tmp_path):
+    with pytest.raises(Timeout), work_in(tmp_path / "work", setting()):
+        raise Timeout("elsewhere")

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from steering.activations.capture import capture
+from steering.activations.parts import capture_rows
 from steering.concepts.pairs import Pair
 from steering.concepts.prompts import Prompt, load_concept
 from steering.evaluate.metrics import Batch, PixelChange
@@ -61,7 +62,7 @@ def test_pictures_are_drawn_as_steered_and_as_plain(toy_model, vector):
 
 def test_thresholds_are_those_of_a_calibration(toy_model, vector):
     negatives = tuple(pair.negative for pair in PAIRS)
-    task, rows = sent(Calibrate(vector, negatives, SETTINGS)), []
+    task, rows = sent(Calibrate(vector, negatives, SETTINGS, capture_rows(len(PAIRS), SETTINGS) // 2)), []
     made, expected = task.do(Bench(toy_model, []), rows.append), calibrate(toy_model, vector, negatives, SETTINGS)
     assert all(torch.equal(made[site], value) for site, value in expected.items())
     assert sum(rows) == task.rows
