@@ -34,7 +34,7 @@ def study(
     *,
     out: Out,
     concepts: str | None = None,
-    k: str = "1,3,5,8,10",
+    k: str | None = None,
     quick: bool = False,
     targets: list[str] | None = None,
     pairs: AtLeastTwo | None = None,
@@ -51,7 +51,7 @@ def study(
 
     Args:
         concepts: Built-in concepts or folders, separated by commas; all if not given.
-        k: Numbers of sites steered per step.
+        k: Numbers of sites steered per step; 1,3,5,8,10 if not given, and 1,5 with --quick.
         quick: A few prompts and settings.
         targets: CONCEPT=FILE: own target prompts in place of the test set's; repeatable.
         pairs: Pairs to capture.
@@ -60,8 +60,7 @@ def study(
     from ..study.subject import other_concepts
 
     plan = amount.plan(QUICK if quick else FULL)
-    if not (quick and k == "1,3,5,8,10"):
-        plan = replace(plan, ks=_numbers(k))
+    plan = plan if k is None else replace(plan, ks=_numbers(k))
     plan = replace(plan, pairs=pairs) if pairs else plan
     work = _Work(model, plan, measured, cluster, out, device, as_json)
     own = _own_targets(targets or [])

@@ -22,7 +22,11 @@ from steering.study.pool import ALONE, Bench
 from .conftest import CONCEPTS
 
 ray = pytest.importorskip("ray", reason="Ray is the extra 'cluster'")
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")  # of Ray's own
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning",  # of Ray's own
+    "ignore::FutureWarning",
+    "ignore:no worker has come",  # a busy machine takes its time
+)
 
 # Workers know the package, and what of this file they need comes with the unit itself.
 ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
