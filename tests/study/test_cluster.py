@@ -44,8 +44,9 @@ def setup(bench):
 
 @pytest.fixture(scope="module")
 def pool(setup):
-    """Two workers on this machine."""
+    """Two workers on this machine, both of which have loaded everything."""
     with ray_pool(setup, workers=2) as made:
+        ray.get([worker.ready.remote() for worker in made.staff()])
         yield made
 
 
@@ -86,7 +87,7 @@ def run(pool, *units):
 
 
 def test_every_unit_is_done_once_by_workers_and_counted(pool):
-    kept, rows = run(pool, *(Square(i) for i in range(20)))
+    kept, rows = run(pool, *(Square(i, after=0.1) for i in range(20)))  # long enough for both
     assert {name: value for name, (value, _) in kept.items()} == {str(i): i**2 for i in range(20)}
     assert rows == 20
     others = {process for _, process in kept.values()}
