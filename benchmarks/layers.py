@@ -16,18 +16,18 @@ import numpy as np
 from arms import Arms, Compared, capture_of
 
 import steering
+from steering.sites import BLOCKS, KINDS
 from steering.tune.greedy import bench, forward_selection
 
 KS = (1, 3, 5, 8, 12, 20)
 STRENGTH = {"dog": 1.0, "van_gogh": 2.0, "violence": 2.0}
 """Of preset precise; more where 1 is known to leave much."""
-ALL = "attn1,attn2,ff,resnet"
 RULES = {
     "per step, cross-fitted": ("cross-fitted", "per-step"),
     "per step, paper": ("paper", "per-step"),
     "overall, cross-fitted": ("cross-fitted", "overall"),
     "overall, paper": ("paper", "overall"),
-    **{f"best {kind}": ("cross-fitted", f"per-step:{kind}") for kind in ALL.split(",")},
+    **{f"best {kind}": ("cross-fitted", f"per-step:{kind}") for kind in KINDS},
 }
 
 
@@ -75,7 +75,7 @@ def compared(model: steering.DiffusionModel, name: str, options: argparse.Namesp
     rows: dict[str, dict[int, list[tuple[float, float]]]] = {"original": {0: [figures(test.unsteered())]}}
     for title, (mode, select) in RULES.items():
         over_ks(title, lambda k, select=select: [select], mode)
-    order += greedy_order(model, name, steering.build(activations, select_by=ALL))
+    order += greedy_order(model, name, steering.build(activations, select_by=BLOCKS))
     over_ks("greedy", lambda k: [",".join(order[:k])])
     over_ks("random", lambda k: [f"random:{seed}" for seed in range(options.draws)])
     return json.loads(json.dumps({"rows": rows, "greedy_order": order}))

@@ -22,7 +22,7 @@ from steering.pocket.clip import image_features, text_features
 from steering.pocket.debris import WAYS, broken_scene, mottled, spotted
 from steering.pocket.judge import judge
 from steering.pocket.latents import load_vae
-from steering.pocket.tensors import to_images
+from steering.pocket.tensors import to_images, to_pictures
 from steering.pocket.train_vae import draw
 from steering.pocket.world import BACKGROUNDS, OBJECTS, Scene
 
@@ -65,7 +65,7 @@ def as_the_vae_returns(pictures: np.ndarray, noise: float = 0.15, batch: int = 6
     parts = [
         augment.through_vae(vae, to_images(part, "cpu"), noise) for part in torch.from_numpy(pictures).split(batch)
     ]
-    return (127.5 * (torch.cat(parts) + 1)).round().byte().permute(0, 2, 3, 1).numpy()
+    return to_pictures(torch.cat(parts)).numpy()
 
 
 def debris_on_rendered(count: int) -> dict[str, float]:
@@ -101,7 +101,7 @@ def spoiled_at_a_spot(scenes: list[Scene], rng: np.random.Generator, batch: int 
     spots = torch.from_numpy(np.stack([spot for _, spot in drawn]))
     pairs = zip(images.split(batch), spots.split(batch), strict=True)
     after = torch.cat([augment.spoil(vae, some, where)[1] for some, where in pairs])
-    return (127.5 * (after + 1)).round().byte().permute(0, 2, 3, 1).numpy()
+    return to_pictures(after).numpy()
 
 
 def clip_on_rendered(count: int) -> float:

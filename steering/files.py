@@ -8,8 +8,7 @@ import json
 import math
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -94,30 +93,6 @@ def _left_behind(folder: Path) -> tuple[Path, ...]:
             if time.time() - path.stat().st_mtime > STALE:
                 found.append(path)
     return tuple(found)
-
-
-def discard_damaged(path: Path, again: str, error: object = None) -> None:
-    """Remove a damaged file of a work folder, and say that what it held is ``drawn``, ``measured`` ... again."""
-    why = "" if error is None else f" ({error})"
-    warnings.warn(f"{path} was damaged and is {again} again{why}", stacklevel=3)
-    path.unlink(missing_ok=True)
-
-
-def is_whole(path: Path, read: Callable[[], bool], again: str) -> bool:
-    """Whether a file of a work folder holds what it should, by reading it; a damaged one goes, see `discard_damaged`.
-
-    Args:
-        path: the file, which is there.
-        read: reads what it holds, and says whether that is right.
-        again: what is then done again.
-    """
-    try:
-        whole = read()
-    except Exception:  # zip, zlib, PNG, numpy and JSON each raise what they like at damage, down to RuntimeError
-        whole = False
-    if not whole:
-        discard_damaged(path, again)
-    return whole
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from .checks import short
 from .errors import SteeringError
 
 KINDS = ("attn1", "attn2", "ff", "resnet")
+BLOCKS = ",".join(KINDS)
 """The four kinds of site in the blocks, in the order in which documentation lists them."""
 TEXT_KIND = "text"
 """Part and kind of the text embedding."""

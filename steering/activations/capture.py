@@ -16,13 +16,10 @@ import torch
 from ..concepts.pairs import Pair, load_pairs, pairs_hash
 from ..errors import SteeringError
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, silent
-from ..sites import TEXT, choose_sites
+from ..sites import BLOCKS, TEXT, choose_sites
 from .parts import Parts
 from .store import Activations
 from .text import capture_text
-
-BLOCKS = "attn1,attn2,ff,resnet"
-"""The usual sites: the outputs of the UNet's blocks."""
 
 
 def capture(

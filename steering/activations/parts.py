@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from torch import Tensor
 from ..checks import some_of
 from ..concepts.pairs import Pair
 from ..errors import SteeringError
-from ..files import discard_damaged, read_tensors, write_tensors
+from ..files import read_tensors, write_tensors
 from ..models.recording import token_mean
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, rows_of, silent
 from ..sites import Site
+from ..work_files import Value, made_with
 
 
 def capture_rows(pairs: int, settings: CaptureSettings | Sampling) -> int:
@@ -100,15 +101,15 @@ class Parts:
 
     def load(self, part: Part) -> dict[str, Tensor] | None:
         """What was kept of a part; a damaged file is removed."""
+        return self._kept(part, lambda path: read_tensors(path, "part", 1)[0])
+
+    def has(self, part: Part) -> bool:
+        """Whether a part was kept, as its file's header says."""
+        return self._kept(part, lambda _path: True) is not None
+
+    def _kept(self, part: Part, load: Callable[[Path], Value]) -> Value | None:
         path = self._path(part)
-        if path is None or not path.is_file():
-            return None
-        try:
-            tensors, header = read_tensors(path, "part", 1)
-        except SteeringError as error:
-            discard_damaged(path, "captured", error)
-            return None
-        return tensors if header.get("key") == self.key else None
+        return None if path is None else made_with(path, self.key, load, "captured")
 
     def keep(self, part: Part, tensors: dict[str, Tensor]) -> None:
         """Write a part's file, where there is a folder."""

@@ -10,9 +10,10 @@ from typing import Any
 from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
+from ..sites import BLOCKS
 from ..vectors.build import Time
 from ..vectors.recommendation import Recommendation
-from .options import SITES, BatchedSampling, Device, Force, Json, Model, answer, new_file, progress
+from .options import BatchedSampling, Device, Force, Json, Model, answer, new_file, progress
 
 
 def capture(
@@ -21,7 +22,7 @@ def capture(
     /,
     *,
     out: Path,
-    sites: str = SITES,
+    sites: str = BLOCKS,
     seed: int = 0,
     sampling: BatchedSampling = BatchedSampling(),
     device: Device = "auto",

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 # Standard output carries results only; progress and talk go to standard error.
 console = Console(stderr=True, markup=False)
 
-SITES = "attn1,attn2,ff,resnet"
-
 AtLeastTwo = Annotated[int, Parameter(validator=Number(gte=2))]
 Model = Annotated[str, Parameter(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")]
 Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps ...")]

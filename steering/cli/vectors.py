@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
+from ..sites import BLOCKS
 from ..vectors.build import Time
 from .options import (
-    SITES,
     Device,
     Force,
     Json,
@@ -33,7 +33,7 @@ def greedy(
     concept: str,
     /,
     *,
-    sites: str = SITES,
+    sites: str = BLOCKS,
     top_k: PositiveInt = 8,
     direction: str = "mean",
     time: Time = "per-step",
@@ -80,7 +80,7 @@ def contrast(
     activations: Path,
     /,
     *,
-    sites: str = SITES,
+    sites: str = BLOCKS,
     every: PositiveInt = 5,
     plot: Path | None = None,
     force: Force = False,

@@ -22,6 +22,11 @@ def to_images(pictures: Tensor, device: str) -> Tensor:
     return pictures.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def to_pictures(images: Tensor) -> Tensor:
+    """What `to_images` takes, ``uint8 [N, H, W, 3]``, from what it gives."""
+    return (127.5 * (images + 1)).round().byte().permute(0, 2, 3, 1)
+
+
 def stored_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a file of float16 weights, in float32."""
     return {name: value.float() for name, value in load_file(path).items()}

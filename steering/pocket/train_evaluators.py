@@ -27,7 +27,7 @@ from .debris import broken_scene, mottled, spotted
 from .judge import LABELS, JudgeNetwork
 from .pace import Clock, cosine
 from .series import Series
-from .tensors import stored_weights, to_images
+from .tensors import stored_weights, to_images, to_pictures
 
 VARIETY = 2.0
 """The evaluators see sizes, places and angles vary twice as much as the generator."""
@@ -143,16 +143,11 @@ def _through(part: dict[str, Tensor], vae: Any, device: str) -> list[Tensor]:
         before, after = augment.spoil(vae, to_images(pictures[some], device), spots[some])
         seen = ((after - before).abs().amax(1) > GREY / 127.5).float().mean((1, 2)) > SEEN
         weights[some, LABELS.index("debris")] = seen.float()
-        pictures[some] = _as_bytes(after)
+        pictures[some] = to_pictures(after)
     whole = (spots[:, 2] == 0).nonzero()[:, 0]
     for some in whole[: int(THROUGH * len(whole))].split(64):
-        pictures[some] = _as_bytes(augment.through_vae(vae, to_images(pictures[some], device)))
+        pictures[some] = to_pictures(augment.through_vae(vae, to_images(pictures[some], device)))
     return [pictures, labels, weights]
-
-
-def _as_bytes(images: Tensor) -> Tensor:
-    """``uint8 [N, SIZE, SIZE, 3]`` of images ``[N, 3, SIZE, SIZE]`` in -1 to 1."""
-    return (127.5 * (images + 1)).round().byte().permute(0, 2, 3, 1)
 
 
 def mirrored(images: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ from filelock import FileLock, Timeout
 
 from ..checks import short, some_of
 from ..errors import SteeringError
-from ..files import discard_damaged, parse_object, read_text
+from ..files import parse_object, read_text, write_text
 from ..models.diffusion import DiffusionModel
+from ..work_files import discard_damaged
 from .plan import Plan
 from .subject import Subject
 from .vectors import digest
@@ -71,17 +72,10 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
             f"{folder} holds {some_of(sorted(strange))} and no {NAME} of ours, so it is somebody else's; name another "
             "folder"
         )
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(setting, indent=1))
-        return
-    except FileExistsError:
-        known = _known(path)
+    known = _known(path) if path.exists() else None
     if known is None:
-        if not b'{\n "command"'.startswith(path.read_bytes()[:12]):
-            raise SteeringError(f"{path} is no setting of ours, so the folder is somebody else's; name another folder")
-        discard_damaged(path, "made")
-        return belongs(folder, setting)
+        write_text(path, json.dumps(setting, indent=1))
+        return
     other = [key for key in {**known, **setting} if known.get(key) != setting.get(key)]
     if other:
         first = other[0]
@@ -92,7 +86,13 @@ def belongs(folder: Path, setting: Mapping[str, Any]) -> None:
 
 
 def _known(path: Path) -> dict[str, Any] | None:
+    """What a folder's mark says; None where it is one of ours that is cut short, which goes."""
     try:
         return parse_object(read_text(path), path.name)
-    except SteeringError:
+    except SteeringError as error:
+        if not b'{\n "command"'.startswith(path.read_bytes()[:12]):
+            raise SteeringError(
+                f"{path} is no setting of ours, so the folder is somebody else's; name another folder"
+            ) from error
+        discard_damaged(path, "made")
         return None

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..concepts.prompts import Concept
 from ..evaluate.metrics import Batch, Metric
-from ..files import is_whole, replacing
+from ..files import replacing
+from ..work_files import is_whole
 from .renderer import Item, Renderer, Unit, read_picture
 from .tasks import Measure
 from .vectors import digest

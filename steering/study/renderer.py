@@ -16,12 +16,13 @@ from PIL import Image
 
 from ..concepts.pairs import spread
 from ..concepts.prompts import ROLES, Prompt
-from ..files import is_whole, parse_object, read_text, replacing, write_text
+from ..files import parse_object, read_text, replacing, write_text
 from ..interventions.presets import get_preset
 from ..models.diffusion import DiffusionModel
 from ..models.families import defaults_of
 from ..models.sampling import rows_of
 from ..vectors.vector import SteeringVector
+from ..work_files import is_whole
 from .plan import Arm, Counts, Plan
 from .setting import Setting
 from .tasks import Draw, Drawn

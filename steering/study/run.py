@@ -22,6 +22,7 @@ from ..models.sampling import CaptureSettings, Progress, silent
 from ..scores.navigator import score
 from ..sites import TEXT_KIND
 from ..vectors.vector import recommend
+from ..work_files import made_with
 from .choice import FINALISTS, Outcome, choose, promising
 from .measurements import Evaluator
 from .outcome import outcome_of
@@ -49,7 +50,6 @@ from .vectors import (
     Vectors,
     capture_key,
     captured,
-    has_key,
     keep_thresholds,
     parts_folder,
     read_thresholds,
@@ -153,11 +153,11 @@ class Study:
         keeps: dict[str, Callable[[dict[str, Tensor]], None]] = {}
         for name, subject in captures.items():
             path, rows = self._activations(name), capture_rows(len(subject.pairs), self.settings.on(self.model))
-            if has_key(path, capture_key(self.model, subject.pairs, self.settings)):
+            if made_with(path, capture_key(self.model, subject.pairs, self.settings), Path.is_file):
                 self.progress(rows)
                 continue
             parts = parts_of(self.model, subject.pairs, self.settings, name, parts_folder(path))
-            missing = [part for part in parts.all if parts.load(part) is None]
+            missing = [part for part in parts.all if not parts.has(part)]
             self.progress(rows - sum(part.rows for part in missing))
             for part in missing:
                 key = f"{name}-{part.first}"
@@ -189,11 +189,12 @@ class Study:
         path = self.out / name / f"thresholds{rank}.safetensors"
         mark = thresholds_key(self.model, widest, negatives, self.settings)
         rows = capture_rows(len(negatives), self.settings.on(self.model)) // 2  # one side of the pairs
-        task = Calibrate(widest, negatives, self.settings, rows)
-        if has_key(path, mark):
+        known = made_with(path, mark, read_thresholds)
+        if known is not None:
             self.progress(rows)
-        else:
-            self.do({name: lambda: task}, lambda _name, made: keep_thresholds(path, made, mark))
+            return known
+        task = Calibrate(widest, negatives, self.settings, rows)
+        self.do({name: lambda: task}, lambda _name, made: keep_thresholds(path, made, mark))
         return read_thresholds(path)
 
     # --- choose on dev ---

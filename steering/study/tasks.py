@@ -6,14 +6,13 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from ..activations.parts import Part
+from ..evaluate.judge import png
 from ..evaluate.metrics import Batch
 from ..interventions.steer import steer
 from ..models.sampling import CaptureSettings, Progress, rows_of, silent
@@ -68,12 +67,8 @@ class Drawn:
     @classmethod
     def of(cls, images: np.ndarray, seconds: float) -> Drawn:
         """Of pictures ``uint8 [N, H, W, 3]``."""
-        files = []
-        for image in images:
-            file = BytesIO()
-            Image.fromarray(image).save(file, format="PNG")
-            files.append(file.getvalue())
-        return cls(tuple(files), tuple(hashlib.sha256(image.tobytes()).hexdigest() for image in images), seconds)
+        marks = (hashlib.sha256(image.tobytes()).hexdigest() for image in images)
+        return cls(tuple(map(png, images)), tuple(marks), seconds)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import Tensor
 
@@ -15,8 +15,7 @@ from ..activations.capture import capture
 from ..activations.parts import capture_rows, remove_parts
 from ..activations.store import Activations
 from ..concepts.pairs import Pair
-from ..errors import SteeringError
-from ..files import discard_damaged, read_header, read_tensors, write_tensors
+from ..files import read_tensors, write_tensors
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
 from ..scores.navigator import Scores
@@ -26,9 +25,9 @@ from ..vectors.build import build
 from ..vectors.calibration import with_thresholds
 from ..vectors.vector import SteeringVector
 from ..version import __version__
+from ..work_files import made_with
 from .setting import Recipe
 
-Value = TypeVar("Value")
 GATED = ("mean", "pca")
 """Directions whose gate thresholds are measured, at the best sites of every step."""
 
@@ -48,7 +47,7 @@ def captured(
 ) -> Activations:
     """Activations of pairs, from the file of an earlier run where it was made alike; an interrupted one goes on."""
     key = capture_key(model, pairs, settings)
-    known = _kept(path, key, Activations.load)
+    known = made_with(path, key, Activations.load)
     if known is not None:
         progress(capture_rows(len(pairs), settings.on(model)))
         return known
@@ -69,20 +68,6 @@ def capture_key(model: CapturableModel, pairs: Sequence[Pair], settings: Capture
     """A hash of everything that decides a capture, but how many pairs are computed together."""
     sampling = asdict(settings.on(model)) | {"batch": None}
     return digest(__version__, _mark(model), [asdict(pair) for pair in pairs], sampling)
-
-
-def has_key(path: Path, key: str) -> bool:
-    """Whether a file of ours is there and was made with a key; a damaged one is removed, to be made again."""
-    return _kept(path, key, lambda _path: True) is not None
-
-
-def _kept(path: Path, key: str, load: Callable[[Path], Value]) -> Value | None:
-    """What a file made with a key holds; None where there is none, or a damaged one, which is removed."""
-    try:
-        return load(path) if path.is_file() and read_header(path).get("key") == key else None
-    except SteeringError as error:
-        discard_damaged(path, "made", error)
-        return None
 
 
 def read_thresholds(path: Path) -> Thresholds:

@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from steering.concepts.prompts import concept_folder
 from steering.evaluate.measures import Measures
 from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
+from steering.files import read_tensors, write_tensors
 from steering.models.diffusion import DiffusionModel
 from steering.study.cluster import Setup, ray_pool
 from steering.study.plan import OTHER_SEED, planned
 from steering.study.pool import Bench
 from steering.study.report import write_study
 from steering.study.subject import check_subjects, load_subject
+from steering.study.vectors import read_thresholds
 from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import SteeringVector
 
@@ -181,6 +184,22 @@ def test_whatever_is_damaged_is_made_again_and_the_rest_is_not(finished, tmp_pat
     # A unit may hold two of them.
     assert damaged >= sum("was damaged" in str(one.message) for one in said) >= damaged - 3
     assert sum(path.stat().st_mtime_ns != made for path, made in untouched.items()) <= 6
+
+
+def test_thresholds_whose_contents_are_damaged_are_measured_again(finished, tmp_path):
+    """The header is whole, so only reading it all shows it."""
+    out = tmp_path / "copy"
+    shutil.copytree(finished.study.out, out)
+    path = out / "dog" / "thresholds1.safetensors"
+    sound = read_thresholds(path)
+    tensors, header = read_tensors(path, "thresholds", 1)
+    tensors["in4.attn9"] = tensors.pop(next(iter(tensors)))
+    write_tensors(path, tensors, "thresholds", 1, {"key": header["key"]})
+    study = new_study(out)
+    one, _ = study.prepare(subjects())
+    with pytest.warns(UserWarning, match="was damaged and is made again"):
+        again = study.calibrate(one, (1,)).vectors.thresholds[1]
+    assert all(torch.equal(again[site], value) for site, value in sound.items())
 
 
 def test_draws_of_a_control_take_turns_over_the_prompts(finished):

@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from steering.errors import SteeringError
+from steering.files import read_tensors, write_tensors
+from steering.work_files import is_whole, made_with
+
+
+def values(path):
+    return read_tensors(path, "part", 1)[0]["x"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    made = tmp_path / "a.safetensors"
+    write_tensors(made, {"x": torch.arange(3.0)}, "part", 1, {"key": "mine"})
+    return made
+
+
+def test_a_file_is_known_by_its_key(path):
+    assert made_with(path, "mine", values).tolist() == [0, 1, 2]
+    assert made_with(path, "theirs", values) is None
+    assert path.is_file()  # another key is no damage
+    assert made_with(path.with_name("b.safetensors"), "mine", values) is None
+
+
+@pytest.mark.parametrize("refused", ["header", "contents"])
+def test_a_damaged_file_goes_with_a_word_of_what_is_done_again(path, refused):
+    def broken(_path):
+        raise SteeringError("x is not finite")
+
+    if refused == "header":
+        path.write_bytes(path.read_bytes()[:20])
+    with pytest.warns(UserWarning, match="was damaged and is captured again"):
+        assert made_with(path, "mine", values if refused == "header" else broken, "captured") is None
+    assert not path.exists()
+
+
+def test_whatever_a_reader_raises_means_that_the_file_is_not_whole(path):
+    def broken():
+        raise RuntimeError("no such tensor")
+
+    assert is_whole(path, lambda: True, "drawn")
+    with pytest.warns(UserWarning, match="was damaged and is drawn again"):
+        assert not is_whole(path, broken, "drawn")
+    assert not path.exists()
