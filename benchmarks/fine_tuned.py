@@ -1,0 +1,49 @@
+"""A fine-tuned model: the embedded one after some steps on drawings that its training never showed."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from steering import DiffusionModel, load_model
+from steering.pocket import latents, world
+from steering.pocket.train import Trainer
+
+WEIGHTS = Path(latents.__file__).parent / "weights"
+TUNING_PICTURES, TUNING_STEPS, TUNING_RATE = 2048, 300, 3e-4
+
+
+def fine_tuned(folder: Path) -> DiffusionModel:
+    """The fine-tuned model, in which every thing looks new; its weights are kept in the folder."""
+    model, kept = load_model("pocket"), folder / "fine_tuned.pt"
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        trainer = Trainer(folder, WEIGHTS / "vae", 16, TUNING_RATE, 0, str(model.device))
+        trainer.begin(WEIGHTS)
+        trainer.add({name: torch.from_numpy(value) for name, value in new_drawings(TUNING_PICTURES).items()})
+        for _ in range(TUNING_STEPS):
+            trainer.step(TUNING_RATE)
+        average = trainer.average
+        torch.save({"unet": average.unet.state_dict(), "text_encoder": average.text_encoder.state_dict()}, kept)
+    for name, state in torch.load(kept, weights_only=True).items():
+        getattr(model, name).load_state_dict(state)
+    return model
+
+
+def new_drawings(count: int) -> dict[str, np.ndarray]:
+    """Pictures of unseen drawings with the tokens of their captions, as `latents.examples` gives them."""
+    pictures, texts = [], []
+    for index in range(count):
+        rng = np.random.default_rng((1, index))
+        scene = world.sample(rng)
+        pictures.append(world.draw(scene, rng, unseen=True))
+        texts += [world.caption(scene, rng) for _ in range(latents.CAPTIONS)]
+    tokens = latents.token_ids(texts, latents.tokenizer())
+    return {"pictures": np.stack(pictures), "tokens": tokens.reshape(count, latents.CAPTIONS, latents.LENGTH)}
+
+
+def moved(model: DiffusionModel, other: DiffusionModel) -> float:
+    """How far the UNet's weights are apart, as a share of their size."""
+    pairs = list(zip(model.unet.parameters(), other.unet.parameters(), strict=True))
+    apart = sum(float((a - b).double().square().sum()) for a, b in pairs)
+    return (apart / sum(float(a.double().square().sum()) for a, _ in pairs)) ** 0.5

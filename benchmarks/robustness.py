@@ -1,0 +1,218 @@
+"""How far a removal holds: ``uv run python benchmarks/robustness.py WORK``.
+
+On the embedded model, for each concept and for two fixed settings, nothing chosen anew: vectors of fewer and of
+resampled pairs; other seeds, numbers of steps, samplers and sizes than the vectors were made with; and a fine-tuned
+model, steered by the vectors of the model it came from. Test prompts, in five parts; beside them what the prompts
+without the concept give when they are drawn in the same way. WORK keeps captures and pictures, and the same command
+goes on there. Prints tables in Markdown; ``--out`` keeps every figure as JSON.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fine_tuned import fine_tuned, moved
+from samplers import Sampler, dpm_solver, euler_ancestral, heun, sampled
+
+from steering import Activations, DiffusionModel, load_model
+from steering.activations.capture import capture
+from steering.evaluate.clip_score import PocketClip
+from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
+from steering.folds import FOLDS
+from steering.scores.navigator import score
+from steering.sites import TEXT_KIND
+from steering.study.figures import arm_figures
+from steering.study.plan import COUNTERFACTUAL, Arm, Plan
+from steering.study.records import ArmFigures
+from steering.study.results import Prepared, Result
+from steering.study.run import Study
+from steering.study.setting import Recipe, Setting
+from steering.study.subject import load_subject
+from steering.study.vectors import Captured, Vectors
+
+SETTINGS = {"local map": Setting.of_map(), "projection 2.5, k = 5": Setting(Recipe(5), "projection", 2.5)}
+"""What a study chooses, and the source study's preset."""
+PARTS = ("clean", "presence", "loses")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A way of drawing test prompts.
+
+    Attributes:
+        name: what it is called.
+        plan: what of the plan is different.
+        repeat: number of the repetition, which decides the seed.
+        sampler: in place of Euler's method.
+    """
+
+    name: str
+    plan: dict[str, Any] = field(default_factory=dict)
+    repeat: int = 0
+    sampler: Sampler | None = None
+
+
+DRAWINGS = (
+    Drawing("30 steps, Euler, 128 x 128"),
+    *(Drawing(f"seed {repeat}", repeat=repeat) for repeat in (1, 2, 3)),
+    *(Drawing(f"{steps} steps", {"steps": steps}) for steps in (10, 20, 50)),
+    Drawing("Heun, 15 steps", {"steps": 15}, sampler=heun),
+    Drawing("Euler ancestral", sampler=euler_ancestral),
+    Drawing("DPM-Solver++(2M), 15 steps", {"steps": 15}, sampler=dpm_solver),
+    *(Drawing(f"{size} x {size}", {"size": size}) for size in (96, 160)),
+)
+SUBSETS = (5, 10, 20)
+"""Numbers of pairs, each drawn `DRAWS` times without replacement."""
+DRAWS = 3
+
+
+def subsets(count: int) -> dict[str, list[np.ndarray]]:
+    """Title -> the numbers of some pairs, drawn several times."""
+    rng = np.random.default_rng(0)
+    some = {f"{size} pairs": [rng.permutation(count)[:size] for _ in range(DRAWS)] for size in SUBSETS}
+    # Pairs that are drawn twice stand once: no pair is learned from and held out at once.
+    again = [np.unique(rng.integers(0, count, count)) for _ in range(DRAWS)]
+    return {**some, f"{count} pairs drawn again with replacement": again}
+
+
+def of_pairs(model: DiffusionModel, ready: Prepared, chosen: np.ndarray) -> Prepared:
+    """A concept known by some of its pairs alone."""
+    numbers, blocks = torch.from_numpy(np.sort(chosen)), ready.vectors.captured.blocks
+    part = Activations({s: t[:, numbers] for s, t in blocks.tensors.items()}, blocks.sigmas, blocks.metadata)
+    text = capture(model, [ready.subject.pairs[i] for i in sorted(chosen)], sites=TEXT_KIND, concept=ready.subject.name)
+    scores = score(part, "cross-fitted" if part.pairs >= 2 * FOLDS else "paper")
+    return replace(ready, vectors=Vectors(Captured(part, text), scores))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--concepts", nargs="+", default=["dog", "van_gogh", "violence"])
+    parser.add_argument("--prompts", type=int, nargs=3, default=(20, 10, 10), help="target, sibling, unrelated")
+    parser.add_argument("--only", default="", help="conditions whose name holds this")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    bench = Bench(load_model("pocket"), options.work, tuple(options.prompts))
+    ready = {
+        one.subject.name: one
+        for one in bench.study(options.work).prepare([load_subject(n, "pocket", Plan()) for n in options.concepts])
+    }
+    rows: list[Row] = []
+    for row in conditions(bench, ready, options.only):
+        rows.append(row)
+        print(row.name, {name: row.cells(name, "local map") for name in row.figures}, flush=True)
+        if options.out:
+            values = [{"condition": one.name, "group": one.group, **one.values()} for one in rows]
+            options.out.write_text(json.dumps(values, indent=1))
+    for title in SETTINGS:
+        print_table(title, rows, options.concepts)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a condition gave: concept -> arm -> figures of every draw of it."""
+
+    group: str
+    name: str
+    figures: dict[str, dict[str, list[ArmFigures]]]
+
+    def cells(self, concept: str, arm: str) -> str:
+        """Clean in percent, presence, and the most that siblings or unrelated prompts lose; a range over draws."""
+        return " / ".join(ranged(some) for some in self._parts(concept, arm))
+
+    def _parts(self, concept: str, arm: str) -> list[list[float]]:
+        made = self.figures[concept][arm]
+        clean = [one.removal.clean.mean if one.removal.clean else float("nan") for one in made]
+        lost = [max((loss.loss.mean for loss in one.losses.values()), default=0.0) for one in made]
+        return [clean, [one.presence.mean for one in made], lost]
+
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Every figure as numbers."""
+        return {
+            concept: {arm: dict(zip(PARTS, self._parts(concept, arm), strict=True)) for arm in arms}
+            for concept, arms in self.figures.items()
+        }
+
+
+def ranged(some: Sequence[float]) -> str:
+    """The least and the most of some values; once where they are the same to a whole number."""
+    low, high = (f"{round(value) or 0}" for value in (min(some), max(some)))
+    return low if low == high else f"{low} to {high}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where concepts are drawn and measured."""
+
+    model: DiffusionModel
+    work: Path
+    counts: tuple[int, int, int]
+
+    def study(self, folder: Path, model: DiffusionModel | None = None, **plan: Any) -> Study:
+        metrics = [PocketJudge(), ClipScore(PocketClip()), PixelChange()]
+        return Study(model or self.model, replace(Plan(), **plan), folder, metrics)
+
+    def measured(self, study: Study, some: Sequence[Prepared], repeat: int = 0) -> dict[str, dict[str, ArmFigures]]:
+        """Concept -> arm -> figures, each concept with its own vectors."""
+        targets = (self.counts[0], 0, 0)
+        arms = [
+            Arm("original", "original", self.counts, repeat=repeat),
+            Arm(COUNTERFACTUAL, COUNTERFACTUAL, targets, rest=True, repeat=repeat),
+            *(Arm(name, "setting", self.counts, setting, repeat=repeat) for name, setting in SETTINGS.items()),
+        ]
+        made = study.measure([Result(one.subject, arms, {}, one.vectors) for one in some], self.counts)
+        return {one.subject.name: {arm.name: arm_figures(arm, one.measurements) for arm in arms} for one in made}
+
+
+def conditions(bench: Bench, ready: dict[str, Prepared], only: str) -> Iterator[Row]:
+    """Every condition, as it is done."""
+    every = list(ready.values())
+    for how in DRAWINGS:
+        if only in how.name:
+            # Units of pictures know no sampler, so each has a folder of its own.
+            folder = bench.work / (how.sampler.__name__ if how.sampler else "")
+            with sampled(bench.model, how.sampler) if how.sampler else nullcontext():
+                yield row("drawing", how.name, [bench.measured(bench.study(folder, **how.plan), every, how.repeat)])
+    count = len(every[0].subject.pairs)
+    for title, draws in subsets(count).items():
+        if only in title:
+            made = [[of_pairs(bench.model, one, chosen) for one in every] for chosen in draws]
+            yield row("pairs", title, [bench.measured(bench.study(bench.work), some) for some in made])
+    if only in "fine-tuned":
+        tuned, folder = fine_tuned(bench.work / "fine_tuned"), bench.work / "fine_tuned"
+        study = bench.study(folder, tuned)
+        name = f"fine-tuned (weights moved by {100 * moved(bench.model, tuned):.0f} %)"
+        yield row("model", f"{name}, vectors of the model it came from", [bench.measured(study, every)])
+        own = study.prepare([one.subject for one in every])
+        yield row("model", "fine-tuned, vectors of its own", [bench.measured(study, own)])
+
+
+def row(group: str, name: str, draws: list[dict[str, dict[str, ArmFigures]]]) -> Row:
+    """Figures of several draws, arm by arm."""
+    return Row(
+        group,
+        name,
+        {concept: {arm: [one[concept][arm] for one in draws] for arm in arms} for concept, arms in draws[0].items()},
+    )
+
+
+def print_table(title: str, rows: Sequence[Row], concepts: Sequence[str]) -> None:
+    print(f"\n**{title}**: clean, % / presence / points that siblings or unrelated prompts lose, whichever is more\n")
+    heads = [head for name in concepts for head in (name, "without it")]
+    print(f"| condition | {' | '.join(heads)} |\n|{'---|' * (1 + len(heads))}")
+    for one in rows:
+        cells = []
+        for name in concepts:
+            clean = [figures.removal.clean for figures in one.figures[name][COUNTERFACTUAL]]
+            cells += [one.cells(name, title), ranged([part.mean for part in clean if part])]
+        print(f"| {one.name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
