@@ -51,19 +51,22 @@ class Contrast:
 
     def components(self, alpha: float, count: int) -> Tensor:
         """The ``count`` leading components at α as orthonormal rows ``[count, C]``."""
-        return (self.span @ self._vectors([alpha], count)[0]).mT
-
-    def _vectors(self, alphas: Sequence[float], count: int) -> Tensor:
-        """Leading eigenvectors ``[A, d, count]`` in the span's coordinates."""
-        weights = torch.tensor(alphas, dtype=self.foreground.dtype)[:, None, None]
-        vectors = torch.linalg.eigh(self.foreground - weights * self.background).eigenvectors
-        return vectors.flip(-1)[..., :count]
+        return (self.span @ _leading(self.foreground - alpha * self.background, count)).mT
 
     def affinities(self, alphas: Sequence[float] = ALPHAS, count: int = SUBSPACE) -> Tensor:
         """Product of the cosines of the principal angles between every two α's components ``[A, A]``, 0 to 1."""
-        vectors = self._vectors(alphas, min(count, len(self.foreground)))
+        vectors = torch.stack([_leading(self.foreground - alpha * self.background, count) for alpha in alphas])
         overlaps = torch.einsum("adk,bdl->abkl", vectors, vectors)
         return torch.linalg.det(overlaps).abs().clamp_max(1)  # |det| is the product of the singular values
+
+
+def _leading(matrix: Tensor, count: int) -> Tensor:
+    """The ``count`` leading eigenvectors of a symmetric matrix, the first first ``[d, count]``; no others are made."""
+    from scipy.linalg import eigh
+
+    last = len(matrix) - 1
+    few = (max(0, last + 1 - count), last)
+    return torch.from_numpy(eigh(matrix.numpy(), subset_by_index=few, driver="evx", check_finite=False)[1]).flip(1)
 
 
 def contrast_of(foreground: Tensor, background: Tensor) -> Contrast:
@@ -118,24 +121,33 @@ def discriminability(moved: Tensor) -> float:
     return float(moved.mean().clamp_min(0).square() / spread) if spread else 0.0
 
 
+Prepared = Callable[[float], Tensor]
+"""α -> orthonormal rows of the pairs that a method was given, whose second moments are made once for all α."""
+
+
 def best_alpha(
     positive: Tensor,
     negative: Tensor,
-    method: Callable[[Tensor, Tensor, float], Tensor],
+    prepare: Callable[[Tensor, Tensor], Prepared],
     alphas: Sequence[float],
     folds: int = FOLDS,
 ) -> float:
-    """The α whose direction separates held-out pairs best; of equals the smallest.
+    """The α whose direction separates held-out pairs best (`held_out`); of equals the smallest.
 
     Args:
         positive: ``[N, C]``.
         negative: ``[N, C]``.
-        method: (positive, negative, α) -> orthonormal rows, the first of which is judged.
+        prepare: (positive, negative) -> `Prepared`, whose first row is judged.
         alphas: among which to choose.
         folds: every pair is held out once.
     """
-    scores = [held_out(positive, negative, lambda p, n, a=alpha: method(p, n, a), folds) for alpha in alphas]
-    return alphas[max(range(len(alphas)), key=lambda i: (scores[i], -alphas[i]))]
+    moved: dict[float, list[Tensor]] = {alpha: [] for alpha in alphas}
+    for train, test in folds_of(len(positive), folds):
+        rows, unseen = prepare(positive[train], negative[train]), (positive - negative)[test]
+        for alpha in alphas:
+            moved[alpha].append(unseen @ rows(alpha)[0])
+    scores = {alpha: discriminability(torch.cat(parts)) for alpha, parts in moved.items()}
+    return max(alphas, key=lambda alpha: (scores[alpha], -alpha))
 
 
 def held_out(

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import SteeringError
 from ..linalg import lead_first
 from .affine import affine_readout, affine_rows
-from .contrast import Contrast, best_alpha, candidates, contrast_of
+from .contrast import Contrast, Prepared, best_alpha, candidates, contrast_of
 from .kernel import principal_rows
 from .source_study import moved_along, read_along
 from .whitening import whitened_readout
@@ -63,6 +63,7 @@ def contrastive(
     alpha: float = 1.0,
     components: int | None = None,
     background: Tensor | None = None,
+    made: Contrast | None = None,
 ) -> Tensor:
     """Mean difference refined by contrastive PCA, one row ``[1, C]``: r = unit(U Uᵀ d).
 
@@ -78,7 +79,7 @@ def contrastive(
     Raises:
         SteeringError: a rank other than 1, or more components than pairs or channels.
     """
-    made = centred_contrast(positive, negative, background)
+    made = made or centred_contrast(positive, negative, background)
     return _refined("cpca", made, (positive - negative).mean(0), rank, alpha, components)
 
 
@@ -89,6 +90,7 @@ def contrastive_denoised(
     alpha: float = 1.0,
     components: int | None = None,
     background: Tensor | None = None,
+    made: Contrast | None = None,
 ) -> Tensor:
     """Mean difference without what its pairs disagree in no more than pictures do anyway, one row: r = unit(U Uᵀ d).
 
@@ -102,7 +104,7 @@ def contrastive_denoised(
     Raises:
         SteeringError: a rank other than 1, or more components than pairs or channels.
     """
-    made = denoising_contrast(positive, negative, background)
+    made = made or denoising_contrast(positive, negative, background)
     return _refined("cpca-denoised", made, (positive - negative).mean(0), rank, alpha, components)
 
 
@@ -129,6 +131,7 @@ def contrastive_paired(
     alpha: float = 1.0,
     components: int | None = None,
     background: Tensor | None = None,
+    made: Contrast | None = None,
 ) -> Tensor:
     """Contrastive components of the paired differences, ``[K, C]``.
 
@@ -150,8 +153,8 @@ def contrastive_paired(
             f"rank {rank} of {count} components is not within 1 to {min(positive.shape)}, the number of pairs or "
             "channels"
         )
-    rows = paired_contrast(positive, negative, background).components(alpha, count)
-    return lead_first(rows, (positive - negative).mean(0))[:rank]
+    made = made or paired_contrast(positive, negative, background)
+    return lead_first(made.components(alpha, count), (positive - negative).mean(0))[:rank]
 
 
 def centred_contrast(positive: Tensor, negative: Tensor, background: Tensor | None = None) -> Contrast:
@@ -191,7 +194,7 @@ DIRECTIONS: MappingProxyType[str, Method] = MappingProxyType(
 CONTRASTS = MappingProxyType(
     {"cpca": centred_contrast, "cpca-paired": paired_contrast, "cpca-denoised": denoising_contrast}
 )
-"""Methods that have an α and a background -> what they contrast."""
+"""Methods that have an α and a background -> what they contrast, which they take ready ``made`` as well."""
 READOUTS: MappingProxyType[str, Callable[..., Tensor]] = MappingProxyType(
     {"whitened": whitened_readout, "cpca-source": read_along, "affine": affine_readout}
 )
@@ -258,10 +261,18 @@ def _automatic(
     rank: int = 1,
     background: Tensor | None = None,
 ) -> Tensor:
-    """The rows at the α that the pairs choose (`steering.directions.contrast`)."""
+    """The rows at the α that the pairs choose (`steering.directions.contrast`).
 
-    def rows(some_positive: Tensor, some_negative: Tensor, alpha: float) -> Tensor:
-        return DIRECTIONS[name](some_positive, some_negative, rank, alpha, components, background)
+    Found in coordinates of the samples' own span: directions lie in it, and nothing is then as wide as the site.
+    """
+    samples = [positive, negative] if background is None else [positive, negative, background]
+    span = torch.linalg.qr(torch.cat(samples).mT)[0]
+    inside = [some @ span for some in samples]
 
-    few = candidates(CONTRASTS[name](positive, negative, background))
-    return rows(positive, negative, best_alpha(positive, negative, rows, few))
+    def prepare(some_positive: Tensor, some_negative: Tensor) -> Prepared:
+        pairs, against = (some_positive, some_negative), inside[2:]
+        made = CONTRASTS[name](*pairs, *against)
+        return lambda alpha: DIRECTIONS[name](*pairs, rank, alpha, components, *against, made=made)
+
+    few = candidates(CONTRASTS[name](*inside))
+    return prepare(*inside[:2])(best_alpha(*inside[:2], prepare, few)) @ span.mT

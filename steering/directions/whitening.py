@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import SteeringError
-
 
 def whitened_readout(positive: Tensor, negative: Tensor, rows: Tensor) -> Tensor:
     """Rows ``[K, C]`` that coordinates are read with: W = (R Σ⁻¹ Rᵀ)⁻¹ R Σ⁻¹, so that W Rᵀ = I.
@@ -25,22 +23,23 @@ def whitened_readout(positive: Tensor, negative: Tensor, rows: Tensor) -> Tensor
         positive: ``[N, C]``.
         negative: ``[N, C]``.
         rows: orthonormal directions ``[K, C]``.
-
-    Raises:
-        SteeringError: scikit-learn is missing; the message says how to get it.
     """
     samples = torch.cat([positive, negative])
     centred = samples - samples.mean(0)
     average = centred.square().mean()
     if not average:  # nothing varies, so nothing is correlated
         return rows
-    shrinkage = max(_shrinkage(samples), LEAST_SHRINKAGE)
-    # Σ = a VᵀV-part + b I with the samples' singular vectors V, so Σ⁻¹ needs no C x C matrix.
-    _, values, basis = torch.linalg.svd(centred, full_matrices=False)
-    floor = shrinkage * average
-    spread = (1 - shrinkage) * values.square() / len(samples) + floor
-    inside = rows @ basis.mT
-    solved = rows / floor + (inside * (1 / spread - 1 / floor)) @ basis  # R Σ⁻¹
+    narrow = len(samples) >= rows.shape[1]
+    moment = centred.mT @ centred if narrow else centred @ centred.mT
+    shrinkage = max(ledoit_wolf(centred, moment), LEAST_SHRINKAGE)
+    floor, share = shrinkage * average, (1 - shrinkage) / len(samples)
+    shrunk = share * moment
+    shrunk.diagonal().add_(floor)
+    if narrow:
+        solved = torch.linalg.solve(shrunk, rows.mT).mT  # R Σ⁻¹
+    else:
+        # Σ = share XᵀX + floor I, so by Woodbury's identity Σ⁻¹ = (I - share Xᵀ (share XXᵀ + floor I)⁻¹ X) / floor.
+        solved = (rows - share * torch.linalg.solve(shrunk, centred @ rows.mT).mT @ centred) / floor
     return torch.linalg.solve(solved @ rows.mT, solved)
 
 
@@ -48,9 +47,15 @@ LEAST_SHRINKAGE = 1e-6
 """Keeps Σ invertible where the samples seem to need no shrinkage."""
 
 
-def _shrinkage(samples: Tensor) -> float:
-    try:
-        from sklearn.covariance import ledoit_wolf_shrinkage
-    except ModuleNotFoundError:
-        raise SteeringError("direction whitened needs scikit-learn: pip install scikit-learn") from None
-    return float(ledoit_wolf_shrinkage(samples.double().numpy()))
+def ledoit_wolf(centred: Tensor, moment: Tensor) -> float:
+    """Ledoit and Wolf's shrinkage of the covariance of ``centred [N, C]`` towards a multiple of the identity, 0 to 1.
+
+    b² / d² of their paper (2004, section 3.2). ``moment`` is XᵀX or XXᵀ, whichever is smaller: of |S|² both say the
+    same, and Σ_i |x_i x_iᵀ|² = Σ_i |x_i|⁴.
+    """
+    count, width = centred.shape
+    squared, average = moment.square().sum() / count**2, moment.trace() / count / width
+    fourth = centred.square().sum(1).square().mean()
+    apart = squared - width * average**2  # width · d²
+    error = ((fourth - squared) / count).clamp(max=apart)  # width · b²
+    return float(error / apart) if apart > 0 else 0.0

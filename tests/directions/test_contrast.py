@@ -1,4 +1,5 @@
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from steering.directions.contrast import (
     medoids,
     second_moment,
 )
+from steering.directions.methods import CONTRASTS, get_direction
 
 # Symmetric solvers in float64; eigenvectors lose digits where eigenvalues lie close together.
 CLOSE = 1e-8
@@ -83,12 +85,32 @@ def test_the_automatic_alpha_finds_it_too():
     few = candidates(contrast_of(positive - negative, negative - negative.mean(0)))
     assert few[0] == 0
     assert 2 <= len(few) <= 4
-    alpha = best_alpha(positive, negative, method, few)
+    alpha = best_alpha(positive, negative, lambda p, n: partial(method, p, n), few)
     assert alpha > 0
     assert method(positive, negative, alpha)[0] @ shift > 0.9
     assert held_out(positive, negative, lambda p, n: method(p, n, alpha)) > 0.9
     assert held_out(positive, negative, lambda p, n: method(p, n, 0.0)) < 0.5
     assert candidates(contrast_of(positive - negative, negative - negative.mean(0))) == few  # the same every time
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+@pytest.mark.parametrize("background", [False, True])
+def test_the_automatic_alpha_is_the_best_of_the_candidates_by_its_definition(name, background):
+    positive, negative, _, _ = planted()
+    more = [samples(7, 30, positive.shape[1])[0]] if background else []
+    direct = get_direction(name)
+    few = candidates(CONTRASTS[name](positive, negative, *more))
+    worth = {
+        alpha: held_out(
+            positive, negative, lambda p, n, a=alpha: direct(p, n, 1, alpha=a, background=(more or [None])[0])
+        )
+        for alpha in few
+    }
+    assert len({round(value, 6) for value in worth.values()}) > 1  # there is something to choose
+    expected = direct(positive, negative, 1, alpha=max(worth, key=worth.get), background=(more or [None])[0])
+    # It is found in the samples' span and in other eigenvectors' company, so equal to rounding alone.
+    made = get_direction(name, "auto")(positive, negative, 1, *more)
+    torch.testing.assert_close(made, expected, atol=1e-9, rtol=0)
 
 
 @given(seeds)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.directions.whitening import whitened_readout
+from steering.directions.whitening import ledoit_wolf, whitened_readout
 
 
 def samples(seed=0, count=400, width=12):
@@ -35,14 +35,31 @@ def test_what_is_read_of_a_direction_is_all_of_it(seed, rank, width):
     torch.testing.assert_close(readout @ rows.mT, torch.eye(rank, dtype=torch.float64), atol=1e-8, rtol=0)
 
 
-def test_it_is_what_a_full_shrunk_covariance_gives():
+@pytest.mark.parametrize(("count", "width"), [(400, 12), (10, 40)])
+def test_it_is_what_a_full_shrunk_covariance_gives(count, width):
     covariance = pytest.importorskip("sklearn.covariance")
-    positive, negative, _ = samples()
+    positive, negative, _ = samples(count=count, width=width)
     row = row_of(positive, negative)
     full = torch.from_numpy(covariance.ledoit_wolf(torch.cat([positive, negative]).numpy())[0])
     solved = torch.linalg.solve(full, row[0])
     expected = solved / (solved @ row[0])
     torch.testing.assert_close(whitened_readout(positive, negative, row)[0], expected, atol=1e-9, rtol=0)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.integers(2, 30),
+    width=st.integers(2, 60),
+    scale=st.sampled_from([1e-4, 1, 1e3]),
+)
+def test_the_shrinkage_is_what_scikit_learn_finds(seed, count, width, scale):
+    covariance = pytest.importorskip("sklearn.covariance")
+    made = scale * torch.randn(count, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    made[:, 0] *= 5  # something that stands out, so that the shrinkage is not always 1
+    centred = made - made.mean(0)
+    expected = pytest.approx(covariance.ledoit_wolf_shrinkage(made.numpy()), abs=1e-9)
+    for moment in (centred.mT @ centred, centred @ centred.mT):
+        assert ledoit_wolf(centred, moment) == expected
 
 
 def test_it_erases_as_leace_does_with_the_least_change():
