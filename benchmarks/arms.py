@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 import steering
-from steering.evaluate.clip_score import PocketClip
-from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
+from steering.cli.options import ClusterOptions
+from steering.evaluate.measures import Measures, metrics_of
+from steering.evaluate.metrics import Metric
 from steering.evaluate.statistics import upper_bound
 from steering.models.sampling import CaptureSettings
 from steering.study.choice import Outcome
@@ -18,12 +22,34 @@ from steering.study.figures import matched, removal_figures
 from steering.study.measurements import Measurements, lost, presence
 from steering.study.outcome import outcome_of
 from steering.study.plan import COUNTERFACTUAL, Arm, Counts, Plan
+from steering.study.pool import ALONE, Bench, Pool
 from steering.study.results import Result
 from steering.study.run import Study
 from steering.study.setting import Setting
 from steering.study.subject import load_subject
 from steering.study.table import interval
 from steering.study.vectors import captured
+
+
+def measured_by(model: steering.DiffusionModel) -> list[Metric]:
+    """What pictures of the embedded model are measured by."""
+    return metrics_of(Measures(), model.family, (), Path(), str(model.device))
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """The options that `shared` reads."""
+    parser.add_argument("--workers", type=int, help="processes that share the work (extra cluster)")
+    parser.add_argument("--ray", help="address of a running Ray, auto or HOST:PORT")
+
+
+@contextmanager
+def shared(options: argparse.Namespace) -> Iterator[tuple[steering.DiffusionModel, Pool]]:
+    """The embedded model, and who draws with it: this process, or as many as the options say."""
+    model = steering.load_model("pocket")
+    bench = Bench(model, measured_by(model))
+    with ClusterOptions(workers=options.workers, ray=options.ray).pool("pocket", "auto", Measures(), (), bench) as pool:
+        yield model, pool
+
 
 HEAD = "clean, % | presence | debris | counterfactual | siblings lose | unrelated lose"
 """What `Compared.cells` gives."""
@@ -82,10 +108,17 @@ class Arms:
     """Prompts of one concept and split on the embedded model; pictures are kept, and drawn once."""
 
     def __init__(
-        self, model: steering.DiffusionModel, name: str, split: str, counts: Counts, work: Path, steps: int
+        self,
+        model: steering.DiffusionModel,
+        name: str,
+        split: str,
+        counts: Counts,
+        work: Path,
+        steps: int,
+        pool: Pool = ALONE,
     ) -> None:
         plan = replace(Plan(), batch=400 if model.device.type == "cuda" else None, steps=steps)
-        self.study = Study(model, plan, work / "study", [PocketJudge(), ClipScore(PocketClip()), PixelChange()])
+        self.study = Study(model, plan, work / "study", measured_by(model), pool)
         self.subject = load_subject(name, model.family, plan)
         self.split, self.counts = split, counts
 

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from arms import Arms, Compared, capture_of
+from arms import Arms, Compared, add_workers, capture_of, shared
 
 import steering
 from steering.sites import BLOCKS, KINDS
+from steering.study.pool import Pool
 from steering.tune.greedy import bench, forward_selection
 
 KS = (1, 3, 5, 8, 12, 20)
@@ -41,12 +42,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON to write")
     parser.add_argument("--read", type=Path, nargs="*", help="JSON files of earlier runs: only draw and print them")
     parser.add_argument("--picture", type=Path)
+    add_workers(parser)
     options = parser.parse_args()
     if options.read:
         results = {name: rows for path in options.read for name, rows in json.loads(path.read_text()).items()}
     else:
-        model = steering.load_model("pocket")
-        results = {name: compared(model, name, options) for name in options.concepts.split(",")}
+        with shared(options) as (model, pool):
+            results = {name: compared(model, name, options, pool) for name in options.concepts.split(",")}
     if options.out:
         options.out.write_text(json.dumps(results))
     for name, rows in results.items():
@@ -55,11 +57,12 @@ def main() -> None:
         draw(results, options.picture)
 
 
-def compared(model: steering.DiffusionModel, name: str, options: argparse.Namespace) -> dict:
+def compared(model: steering.DiffusionModel, name: str, options: argparse.Namespace, pool: Pool) -> dict:
     """Rule -> k -> outcomes, each (clean, cost)."""
     activations = capture_of(model, name, options.work)
     scores = {mode: steering.score(activations, mode) for mode in ("cross-fitted", "paper")}
-    test = Arms(model, name, "test", tuple(int(n) for n in options.prompts.split(",")), options.work, options.steps)
+    counts = tuple(int(n) for n in options.prompts.split(","))
+    test = Arms(model, name, "test", counts, options.work, options.steps, pool)
 
     def outcome(select: str, k: int, mode: str = "cross-fitted") -> tuple[float, float]:
         vector = steering.build(activations, scores[mode], top_k=k, select_by=select)

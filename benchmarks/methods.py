@@ -12,9 +12,10 @@ import json
 import time
 from pathlib import Path
 
-from arms import HEAD, Arms, capture_of
+from arms import HEAD, Arms, add_workers, capture_of, shared
 
 import steering
+from steering.study.pool import Pool
 
 K = {"dog": 8, "van_gogh": 3, "violence": 8}
 """Sites a step: what the demo chose on dev prompts."""
@@ -56,21 +57,22 @@ def main() -> None:
     parser.add_argument("--without", help="methods whose title does not hold this")
     parser.add_argument("--cost", action="store_true", help="time pictures instead")
     parser.add_argument("--out", type=Path)
+    add_workers(parser)
     options = parser.parse_args()
-    model = steering.load_model("pocket")
     if options.cost:
-        print_cost(model, options.work)
+        print_cost(steering.load_model("pocket"), options.work)
         return
-    kept = {name: compared(model, name, options) for name in options.concepts.split(",")}
+    with shared(options) as (model, pool):
+        kept = {name: compared(model, name, options, pool) for name in options.concepts.split(",")}
     if options.out:
         options.out.write_text(json.dumps(kept))
 
 
-def compared(model: steering.DiffusionModel, name: str, options: argparse.Namespace) -> dict:
+def compared(model: steering.DiffusionModel, name: str, options: argparse.Namespace, pool: Pool) -> dict:
     captures = {other: capture_of(model, other, options.work) for other in (name, PROTECTED[name], "neutral")}
     scores = steering.score(captures[name])
     dev, test = (
-        Arms(model, name, split, (n,) * 3, options.work, options.steps)
+        Arms(model, name, split, (n,) * 3, options.work, options.steps, pool)
         for split, n in (("dev", options.dev), ("test", options.test))
     )
     print(f"\n**{name}**, k = {K[name]}, n = {options.test} test prompts of each role, {options.dev} dev\n")

@@ -8,12 +8,11 @@ and pictures, so that a longer run goes on from a shorter one. Prints tables in 
 import argparse
 from pathlib import Path
 
-from steering import load_model
+from arms import add_workers, measured_by, shared
+
 from steering.concepts.prompts import evaluated
-from steering.evaluate.clip_score import PocketClip
-from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
 from steering.study.figures import arm_figures
-from steering.study.plan import COUNTERFACTUAL, Arm, Plan
+from steering.study.plan import COUNTERFACTUAL, Arm, Plan, needs_thresholds
 from steering.study.results import Result
 from steering.study.run import Study
 from steering.study.setting import Recipe, Setting
@@ -49,25 +48,30 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=50, help="prompts of each role")
     parser.add_argument("--split", default="test", choices=("dev", "test"))
     parser.add_argument("--only", default="", help="settings whose name holds this")
+    add_workers(parser)
     options = parser.parse_args()
+    with shared(options) as (model, pool):
+        figures = compared(Study(model, Plan(), options.work, measured_by(model), pool), options)
+    for table in (parts(figures), appeared(figures)):
+        print(table.markdown(), "\n")
+
+
+def compared(study: Study, options: argparse.Namespace) -> dict:
+    """Concept -> setting -> figures."""
     counts = (options.prompts,) * 3
-    study = Study(load_model("pocket"), Plan(), options.work, [PocketJudge(), ClipScore(PocketClip()), PixelChange()])
+    settings = {name: setting for name, setting in SETTINGS.items() if options.only in name}
     arms = [
         Arm("original", "original", counts, split=options.split),
         Arm(COUNTERFACTUAL, COUNTERFACTUAL, (counts[0], 0, 0), split=options.split, rest=True),
-        *(
-            Arm(name, "setting", counts, setting, split=options.split)
-            for name, setting in SETTINGS.items()
-            if options.only in name
-        ),
+        *(Arm(name, "setting", counts, setting, split=options.split) for name, setting in settings.items()),
     ]
     figures = {}
     for one in study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts]):
-        ready = study.calibrate(one, (1, 3))
+        gated = any(needs_thresholds(setting.preset) for setting in settings.values())
+        ready = study.calibrate(one, (1, 3)) if gated else one
         (result,) = study.measure([Result(ready.subject, arms, {}, ready.vectors)], counts)
         figures[one.subject.name] = {arm.name: arm_figures(arm, result.measurements) for arm in arms}
-    for table in (parts(figures), appeared(figures)):
-        print(table.markdown(), "\n")
+    return figures
 
 
 def parts(concepts: dict) -> Table:

@@ -17,18 +17,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from arms import add_workers, measured_by, shared
 from fine_tuned import fine_tuned, moved
 from samplers import Sampler, dpm_solver, euler_ancestral, heun, sampled
 
-from steering import Activations, DiffusionModel, load_model
+from steering import Activations, DiffusionModel
 from steering.activations.capture import capture
-from steering.evaluate.clip_score import PocketClip
-from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
 from steering.folds import FOLDS
 from steering.scores.navigator import score
 from steering.sites import TEXT_KIND
 from steering.study.figures import arm_figures
 from steering.study.plan import COUNTERFACTUAL, Arm, Plan
+from steering.study.pool import ALONE, Pool
 from steering.study.records import ArmFigures
 from steering.study.results import Prepared, Result
 from steering.study.run import Study
@@ -97,19 +97,16 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, nargs=3, default=(20, 10, 10), help="target, sibling, unrelated")
     parser.add_argument("--only", default="", help="conditions whose name holds this")
     parser.add_argument("--out", type=Path)
+    add_workers(parser)
     options = parser.parse_args()
-    bench = Bench(load_model("pocket"), options.work, tuple(options.prompts))
-    ready = {
-        one.subject.name: one
-        for one in bench.study(options.work).prepare([load_subject(n, "pocket", Plan()) for n in options.concepts])
-    }
     rows: list[Row] = []
-    for row in conditions(bench, ready, options.only):
-        rows.append(row)
-        print(row.name, {name: row.cells(name, "local map") for name in row.figures}, flush=True)
-        if options.out:
-            values = [{"condition": one.name, "group": one.group, **one.values()} for one in rows]
-            options.out.write_text(json.dumps(values, indent=1))
+    with shared(options) as (model, pool):
+        for row in conditions(Bench(model, options.work, tuple(options.prompts), pool), options):
+            rows.append(row)
+            print(row.name, {name: row.cells(name, "local map") for name in row.figures}, flush=True)
+            if options.out:
+                values = [{"condition": one.name, "group": one.group, **one.values()} for one in rows]
+                options.out.write_text(json.dumps(values, indent=1))
     for title in SETTINGS:
         print_table(title, rows, options.concepts)
 
@@ -153,10 +150,14 @@ class Bench:
     model: DiffusionModel
     work: Path
     counts: tuple[int, int, int]
+    pool: Pool
 
-    def study(self, folder: Path, model: DiffusionModel | None = None, **plan: Any) -> Study:
-        metrics = [PocketJudge(), ClipScore(PocketClip()), PixelChange()]
-        return Study(model or self.model, replace(Plan(), **plan), folder, metrics)
+    def study(self, folder: Path, **plan: Any) -> Study:
+        return Study(self.model, replace(Plan(), **plan), folder, measured_by(self.model), self.pool)
+
+    def here(self, model: DiffusionModel | None = None) -> "Bench":
+        """The same without workers, who know neither other samplers nor another model."""
+        return replace(self, model=model or self.model, pool=ALONE)
 
     def measured(self, study: Study, some: Sequence[Prepared], repeat: int = 0) -> dict[str, dict[str, ArmFigures]]:
         """Concept -> arm -> figures, each concept with its own vectors."""
@@ -170,27 +171,29 @@ class Bench:
         return {one.subject.name: {arm.name: arm_figures(arm, one.measurements) for arm in arms} for one in made}
 
 
-def conditions(bench: Bench, ready: dict[str, Prepared], only: str) -> Iterator[Row]:
+def conditions(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
     """Every condition, as it is done."""
-    every = list(ready.values())
+    study, only = bench.study(bench.work), options.only
+    every = study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts])
     for how in DRAWINGS:
         if only in how.name:
             # Units of pictures know no sampler, so each has a folder of its own.
-            folder = bench.work / (how.sampler.__name__ if how.sampler else "")
+            place, folder = (bench.here(), how.sampler.__name__) if how.sampler else (bench, "")
             with sampled(bench.model, how.sampler) if how.sampler else nullcontext():
-                yield row("drawing", how.name, [bench.measured(bench.study(folder, **how.plan), every, how.repeat)])
-    count = len(every[0].subject.pairs)
-    for title, draws in subsets(count).items():
+                made = place.measured(place.study(bench.work / folder, **how.plan), every, how.repeat)
+            yield row("drawing", how.name, [made])
+    for title, draws in subsets(len(every[0].subject.pairs)).items():
         if only in title:
-            made = [[of_pairs(bench.model, one, chosen) for one in every] for chosen in draws]
-            yield row("pairs", title, [bench.measured(bench.study(bench.work), some) for some in made])
+            some = [[of_pairs(bench.model, one, chosen) for one in every] for chosen in draws]
+            yield row("pairs", title, [bench.measured(study, ready) for ready in some])
     if only in "fine-tuned":
-        tuned, folder = fine_tuned(bench.work / "fine_tuned"), bench.work / "fine_tuned"
-        study = bench.study(folder, tuned)
-        name = f"fine-tuned (weights moved by {100 * moved(bench.model, tuned):.0f} %)"
-        yield row("model", f"{name}, vectors of the model it came from", [bench.measured(study, every)])
+        folder = bench.work / "fine_tuned"
+        tuned = bench.here(fine_tuned(folder))
+        study = tuned.study(folder)
+        name = f"fine-tuned (weights moved by {100 * moved(bench.model, tuned.model):.0f} %)"
+        yield row("model", f"{name}, vectors of the model it came from", [tuned.measured(study, every)])
         own = study.prepare([one.subject for one in every])
-        yield row("model", "fine-tuned, vectors of its own", [bench.measured(study, own)])
+        yield row("model", "fine-tuned, vectors of its own", [tuned.measured(study, own)])
 
 
 def row(group: str, name: str, draws: list[dict[str, dict[str, ArmFigures]]]) -> Row:

@@ -8,10 +8,11 @@ with 95 % intervals, losses with one-sided bounds; then the tuned vector minus t
 import argparse
 from pathlib import Path
 
-from arms import HEAD, Arms, capture_of
+from arms import HEAD, Arms, add_workers, capture_of, shared
 
 import steering
 from steering.evaluate.statistics import estimate
+from steering.study.pool import Pool
 
 KS = (3, 8)
 
@@ -21,16 +22,19 @@ def main() -> None:
     parser.add_argument("vectors", type=Path, nargs="+")
     parser.add_argument("--prompts", type=int, default=100, help="test prompts of each role")
     parser.add_argument("--work", type=Path, default=Path("benchmarks_work"), help="folder of captures")
+    add_workers(parser)
     options = parser.parse_args()
-    model = steering.load_model("pocket")
-    for path in options.vectors:
-        compared(model, steering.SteeringVector.load(path), options)
+    with shared(options) as (model, pool):
+        for path in options.vectors:
+            compared(model, steering.SteeringVector.load(path), options, pool)
 
 
-def compared(model: steering.DiffusionModel, vector: steering.SteeringVector, options: argparse.Namespace) -> None:
+def compared(
+    model: steering.DiffusionModel, vector: steering.SteeringVector, options: argparse.Namespace, pool: Pool
+) -> None:
     name = str(vector.metadata["concept"])
     activations = capture_of(model, name, options.work)
-    test = Arms(model, name, "test", (options.prompts,) * 3, options.work, 30)
+    test = Arms(model, name, "test", (options.prompts,) * 3, options.work, 30, pool)
     tuned = test.steered(vector, None, None)
     advice = dict(vector.recommended.to_json())
     print(f"\n**{name}**, tuned: {vector.metadata['recommended']['tuned']['setting']} {advice}\n")

@@ -267,12 +267,12 @@ def _automatic(
     """
     samples = [positive, negative] if background is None else [positive, negative, background]
     span = torch.linalg.qr(torch.cat(samples).mT)[0]
-    inside = [some @ span for some in samples]
+    against = None if background is None else background @ span
 
-    def prepare(some_positive: Tensor, some_negative: Tensor) -> Prepared:
-        pairs, against = (some_positive, some_negative), inside[2:]
-        made = CONTRASTS[name](*pairs, *against)
-        return lambda alpha: DIRECTIONS[name](*pairs, rank, alpha, components, *against, made=made)
+    def prepare(some: Tensor, others: Tensor) -> Prepared:
+        made = CONTRASTS[name](some, others, against)
+        return lambda alpha: DIRECTIONS[name](some, others, rank, alpha, components, against, made)
 
-    few = candidates(CONTRASTS[name](*inside))
-    return prepare(*inside[:2])(best_alpha(*inside[:2], prepare, few)) @ span.mT
+    one, other = positive @ span, negative @ span
+    few = candidates(CONTRASTS[name](one, other, against))
+    return prepare(one, other)(best_alpha(one, other, prepare, few)) @ span.mT

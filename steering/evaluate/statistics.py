@@ -7,7 +7,7 @@ pictures covers far too seldom.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,6 +37,11 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.mean:.1f} [{self.low:.1f}, {self.high:.1f}]"
+
+    def within(self, least: float, most: float) -> Estimate:
+        """The same with its interval cut to what the values can be, as a mean of 0 to 100 is neither less nor more."""
+        low, high = np.clip([self.low, self.high], least, most)  # NaN stays
+        return replace(self, low=float(low), high=float(high))
 
 
 def estimate(values: np.ndarray, clusters: Sequence[Sequence[Hashable]] = (), seed: int = 0) -> Estimate:

@@ -101,7 +101,7 @@ def removal_figures(targets: Measurements, before: Measurements, without: Measur
     """The five parts of target prompts, beside the same rows unsteered and the arm without the concept."""
     parts = {"debris": removal.debris(targets), "kept": removal.kept_besides(targets)}
     means = {
-        name: None if values is None or np.isnan(values).all() else over_prompts(targets, values)
+        name: None if values is None or np.isnan(values).all() else over_prompts(targets, values).within(0, 100)
         for name, values in parts.items()
     }
     flags = removal.clean(targets, before)
@@ -114,7 +114,7 @@ def removal_figures(targets: Measurements, before: Measurements, without: Measur
                 far[name] = over_prompts(targets, distance)
     # A prompt with several pictures is clean where more than half of them are.
     whole = None if flags is None else share(by_prompt(flags, targets.names()) > 0.5)
-    there, turned = over_prompts(targets, presence(targets)), removal.instead(targets, before)
+    there, turned = over_prompts(targets, presence(targets)).within(0, 100), removal.instead(targets, before)
     return Removal(there, means["debris"], means["kept"], whole, far, turned)
 
 

@@ -29,6 +29,15 @@ def test_intervals_cover_the_truth_about_95_times_in_100(n, draw):
     assert hits / 200 >= (0.9 if draw == "normal" else 0.87)
 
 
+def test_an_interval_is_cut_to_what_the_values_can_be():
+    few = estimate(np.array([90.0, 100.0, 100.0]))
+    assert few.high > 100 > few.low  # there is something to cut
+    cut = few.within(0, 100)
+    assert (cut.mean, cut.low, cut.high, cut.n) == (few.mean, few.low, 100, 3)
+    assert estimate(np.array([0.0, 1.0])).within(0, 100).low == 0
+    assert np.isnan(estimate(np.array([5.0])).within(0, 100).low)
+
+
 def test_prompts_of_one_group_do_not_count_as_so_many():
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(10), 10)

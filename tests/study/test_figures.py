@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steering.evaluate.statistics import holm
+from steering.evaluate.statistics import estimate, holm
 from steering.study.figures import arm_figures, compared, distances, matched, over_prompts, rows_of
 from steering.study.plan import Arm
 from steering.study.setting import Recipe, Setting
@@ -40,6 +40,16 @@ def test_figures_are_the_plain_means_of_the_rows(two):
     assert figures.drop_p == pytest.approx(2 / 256, abs=0.005)  # of 256 sign flips two are as far; drawn at random
     assert figures.n == {"target": 8, "sibling": 0, "unrelated": 0}
     assert figures.losses == {}
+
+
+def test_points_of_a_removal_are_from_nothing_to_a_hundred(two):
+    presence, debris = np.array([0.0] * 7 + [28.0]), np.array([100.0] * 7 + [60.0])
+    plain = estimate(presence)
+    assert plain.low < 0  # Student's t knows no least value
+    two["study_k1"] = made(presence, debris=debris)
+    removal = arm_figures(arm(), two).removal
+    assert (removal.presence.mean, removal.presence.low, removal.presence.high) == (plain.mean, 0, plain.high)
+    assert removal.debris.high == 100
 
 
 def test_the_clip_change_is_the_studys_and_blank_texts_are_left_out(two):
