@@ -95,10 +95,10 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(options.repeats + 3):
         for name, run in runs.items():
-            _wait(device)
+            wait(device)
             start = time.perf_counter()
             run()
-            _wait(device)
+            wait(device)
             if repeat >= 3:  # the first ones warm up
                 seconds[name].append(time.perf_counter() - start)
     print(f"{torch.cuda.get_device_name() if device == 'cuda' else 'CPU'}, {precision}, {size} x {size} latents\n")
@@ -120,7 +120,7 @@ def gap_of_a_picture(device: str) -> float:
     return measured_gap(model, entry, deltas, ["a photo of a dog on the beach"], 30)
 
 
-def _wait(device: str) -> None:
+def wait(device: str) -> None:
     if device == "cuda":
         torch.cuda.synchronize()
 

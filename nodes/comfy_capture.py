@@ -20,7 +20,7 @@ from ..steering.concepts.pairs import Pair
 from ..steering.errors import SteeringError
 from ..steering.models.families import defaults_of
 from ..steering.models.hooks import as_tokens, site_hooks
-from ..steering.models.recording import Reducer
+from ..steering.models.recording import Reducer, on_cpu
 from ..steering.models.sampling import Progress, Sampling, draw_noise, weights_digest
 from ..steering.sites import Site, find_sites
 from .comfy_call import describe, options_of, say_roles
@@ -225,7 +225,7 @@ class StepRecorder:
     def commit(self, step: int) -> None:
         """The latest evaluation was the first of a step."""
         if step < len(self.steps) and abs(self.sigma - self.levels[step]) <= SAME_LEVEL * self.levels[step]:
-            self.steps[step] = {site: value.cpu() for site, value in self.latest.items()}
+            self.steps[step] = on_cpu(self.latest)
 
     def finished(self, sampler: str) -> list[dict[Site, torch.Tensor]]:
         """The steps; raises SteeringError where the sampler did not start a step at its own level."""

@@ -96,10 +96,10 @@ class Steering:
         result = None
         for sigma in sorted(set(call.sigmas)):
             for step in self._steps(site, sigma, output.device):
-                chosen = _acting_rows(call, sigma, step.settings.half, output.device)
-                if len(chosen):
-                    weights = self._weights(step.mask, output, chosen, call)
-                    result = _edit_rows(output if result is None else result, chosen, step, weights)
+                acting = _acting_rows(call, sigma, step.settings.half, output.device)
+                if acting is not None:
+                    weights = self._weights(step.mask, output, acting, call)
+                    result = _edit_rows(output if result is None else result, acting, step, weights)
         return result
 
     def check_visited(self) -> None:
@@ -114,7 +114,7 @@ class Steering:
                 "at others"
             )
 
-    def _weights(self, mask: Tensor | None, output: Tensor, chosen: Tensor, call: Call) -> Tensor | None:
+    def _weights(self, mask: Tensor | None, output: Tensor, acting: _Acting, call: Call) -> Tensor | None:
         """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""
         if mask is None:
             return None
@@ -124,7 +124,7 @@ class Steering:
         if key not in self._masks:
             self._masks[key] = mask_tokens(mask, key[1], call.latent).to(output.device)
         weights = self._masks[key]
-        latents = chosen % (call.batch or len(call.sigmas))
+        latents = acting.numbers % (call.batch or len(call.sigmas))
         return weights[latents % len(weights)]
 
     def _steps(self, site: Site, sigma: float, device: torch.device) -> list[_Step]:
@@ -157,10 +157,28 @@ def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
     return sorted(groups.values(), key=lambda group: order.index(group[0].mode))
 
 
+@dataclass(frozen=True, eq=False)
+class _Acting:
+    """Rows of a call that are steered.
+
+    Attributes:
+        numbers: their numbers ``[n]``, on the device.
+        place: where they are: a slice where they stand side by side, as a half of guidance does, which needs no copy;
+            else their numbers.
+    """
+
+    numbers: Tensor
+    place: slice | Tensor
+
+
 @lru_cache(maxsize=128)
-def _acting_rows(call: Call, sigma: float, half: str, device: torch.device) -> Tensor:
-    """`Call.acting` on the device; the same for all sites of a call."""
-    return torch.tensor(call.acting(sigma, half), dtype=torch.long, device=device)
+def _acting_rows(call: Call, sigma: float, half: str, device: torch.device) -> _Acting | None:
+    """`Call.acting` on the device, None where it is empty; the same for all sites of a call."""
+    rows = call.acting(sigma, half)
+    if not rows:
+        return None
+    numbers, side_by_side = torch.tensor(rows, device=device), rows[-1] - rows[0] + 1 == len(rows)
+    return _Acting(numbers, slice(rows[0], rows[-1] + 1) if side_by_side else numbers)
 
 
 def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
@@ -183,15 +201,18 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
 
 
-def _edit_rows(output: Tensor, chosen: Tensor, step: _Step, weights: Tensor | None) -> Tensor:
-    everything = len(chosen) == len(output)
-    part = output if everything else output[chosen]
+def _edit_rows(output: Tensor, acting: _Acting, step: _Step, weights: Tensor | None) -> Tensor:
+    everything = len(acting.numbers) == len(output)
+    part = output if everything else output[acting.place]
     tokens = as_tokens(part)
     moved = INTERVENTIONS[step.mode](tokens, step.rows, step.settings)
     if weights is not None:
         moved = within(tokens, moved, weights)
     if everything:
         return like_output(moved, output)
+    if isinstance(acting.place, slice):
+        before, after = output[: acting.place.start], output[acting.place.stop :]
+        return torch.cat([before, like_output(moved, part), after])
     result = output.clone()
-    result[chosen] = like_output(moved, part)
+    result[acting.place] = like_output(moved, part)
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from ..sites import Site
@@ -22,9 +23,18 @@ class Recording:
 
     def take(self, rows: slice) -> dict[Site, Tensor]:
         """The kept values of some rows of the latest call, on the CPU; the recording is empty afterwards."""
-        taken = {site: value[rows].cpu() for site, value in self.latest.items()}
+        taken = on_cpu({site: value[rows] for site, value in self.latest.items()})
         self.latest.clear()
         return taken
+
+
+def on_cpu(values: Mapping[Site, Tensor]) -> dict[Site, Tensor]:
+    """Values of one precision ``[B, ...]`` on the CPU, in one copy for all sites: a GPU is waited for once."""
+    if not values:
+        return {}
+    together = torch.cat([value.flatten(1) for value in values.values()], 1).cpu()
+    parts = together.split([value[0].numel() for value in values.values()], 1)
+    return {site: part.reshape(value.shape) for (site, value), part in zip(values.items(), parts, strict=True)}
 
 
 def token_mean(site: Site, tokens: Tensor, sigma: float) -> Tensor:

@@ -52,6 +52,41 @@ def test_the_unconditional_half_is_untouched(toy_model):
     assert nobody is None
 
 
+@given(
+    flags=st.lists(st.booleans(), min_size=1, max_size=5),
+    layout=st.sampled_from(["tokens", "pixels", "channels last"]),
+    dtype=st.sampled_from([torch.float32, torch.float16]),
+    seed=st.integers(0, 1000),
+)
+def test_rows_are_steered_as_alone_wherever_they_stand_and_others_keep_every_bit(flags, layout, dtype, seed):
+    site, sigmas = Site.parse("in4.attn2"), torch.tensor([5.0])
+    generator = torch.Generator().manual_seed(seed)
+    row = torch.nn.functional.normalize(torch.randn(1, 2, 8, generator=generator), dim=-1)
+    row = torch.linalg.qr(row[0].mT)[0].mT[None]
+    part = SiteVector(row, torch.randn(1, 8, generator=generator), row[:, 0], torch.tensor([True]))
+    entry = Entry(SteeringVector({site: part}, sigmas, sigmas), 1.5, Settings("negative", "all", False, "cond"))
+    shape = (len(flags), 6, 8) if layout == "tokens" else (len(flags), 8, 2, 3)
+    output = torch.randn(shape, generator=generator).to(dtype)
+    output.flatten()[::5] = -0.0  # the sign of nothing counts as a bit
+    if layout == "channels last":
+        output = output.contiguous(memory_format=torch.channels_last)
+    made = Steering([entry]).edit(site, output, Call((5.0,) * len(flags), tuple(flags)))
+    if not any(flags):
+        assert made is None
+        return
+    assert made.shape == output.shape
+    assert made.dtype == dtype
+    for i, steered in enumerate(flags):
+        if steered:
+            alone = Steering([entry]).edit(site, output[i : i + 1], Call((5.0,), (True,)))
+            # Batched products round elsewhere; one unit in the last place of half precision is 1e-3.
+            torch.testing.assert_close(made[i : i + 1], alone, atol=1e-5 if dtype == torch.float32 else 4e-3, rtol=1e-3)
+            assert not torch.equal(made[i], output[i])
+        else:
+            bits = torch.int32 if dtype == torch.float32 else torch.int16
+            assert torch.equal(made[i].contiguous().view(bits), output[i].contiguous().view(bits))
+
+
 def test_a_threshold_moves_along_with_a_row_that_is_turned():
     """A token at the negative mean lies below the threshold of either vector, alone and together."""
     site, sigmas = Site.parse("in4.attn2"), torch.tensor([5.0])

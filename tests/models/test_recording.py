@@ -1,7 +1,7 @@
 import torch
 
 from steering.models.hooks import as_tokens
-from steering.models.recording import record
+from steering.models.recording import on_cpu, record
 from steering.sites import SD15_SITES, TEXT
 
 
@@ -33,3 +33,12 @@ def test_what_is_recorded_is_the_token_mean(toy_model, hooks_left):
     for site, output in seen.items():
         assert torch.equal(taken[site], as_tokens(output).float().mean(1)[:2])
     assert recording.latest == {}
+
+
+def test_values_of_many_shapes_come_to_the_cpu_as_they_are():
+    values = {site: torch.randn(3, *shape) for site, shape in zip(SD15_SITES, [(5,), (2, 4), (7, 1)], strict=False)}
+    made = on_cpu(values)
+    assert list(made) == list(values)
+    assert len({value.shape for value in values.values()}) > 1
+    assert all(torch.equal(made[site], value) for site, value in values.items())
+    assert on_cpu({}) == {}

@@ -1,0 +1,249 @@
+"""What steering and capture add to a UNet call: ``uv run python benchmarks/speed.py [--size sd15 --latent 32]``.
+
+Every way is timed in turn with the plain call, so that a busy machine slows all alike; medians of the ratios of each
+turn, and their quartiles. Ways: one vector at k sites (preset precise, noise level and half of guidance as in a real
+call), five vectors at eight, the captures' hooks on all blocks, a merged copy (what a LoRA holds), and the hooks of
+CASteer and of the source study in the form in which they were published, written anew. ``--compiled`` adds
+``torch.compile`` of the plain and of the steered UNet. Random weights at SD 1.5's size: cost does not depend on them.
+
+Beside them stands the least that steering could cost: the bytes that eight sites must move, over the bandwidth that a
+copy of a large tensor reaches in the same run. ``--json`` prints the figures of k = 8 as the last line.
+"""
+
+import argparse
+import copy
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from lora_cost import full_size, wait
+from torch import Tensor, nn
+
+from steering.interventions.engine import Steering
+from steering.interventions.presets import get_preset
+from steering.lora.bake import bake, linear_layers, merged
+from steering.models.call import Call
+from steering.models.hooks import as_tokens, site_hooks
+from steering.models.loading import load_model
+from steering.models.recording import record
+from steering.schedule import NoiseSchedule
+from steering.sites import BLOCKS, Site, choose_sites, find_sites, module_width, sort_sites
+from steering.study.table import Table
+from steering.vectors.site import SiteVector
+from steering.vectors.vector import SteeringVector
+
+KS = (1, 8, 16, 70)
+VECTORS = 5
+ROWS = 2
+"""One picture: a row of the prompt and one of the negative prompt."""
+Run = Callable[[], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A UNet and one call of it.
+
+    Attributes:
+        unet: the network.
+        x: noisy latents ``[ROWS, 4, h, w]``.
+        context: text embeddings ``[ROWS, 77, C]``.
+        call: what the call is about.
+    """
+
+    unet: Any
+    x: Tensor
+    context: Tensor
+    call: Call
+
+    @classmethod
+    def of(cls, size: str, latent: int, device: str) -> "Bench":
+        unet: Any = full_size(device) if size == "sd15" else load_model("pocket", device).unet
+        precision, width = next(unet.parameters()).dtype, unet.config.cross_attention_dim
+        x = torch.randn(ROWS, 4, latent, latent, device=device, dtype=precision)
+        context = torch.randn(ROWS, 77, width, device=device, dtype=precision)
+        sigma = NoiseSchedule.scaled_linear().sigma(500)
+        return cls(unet, x, context, Call((sigma,) * ROWS, (True, False), (latent, latent), 1))
+
+    @cached_property
+    def modules(self) -> dict[Site, nn.Module]:
+        """The modules of all blocks."""
+        every = find_sites(self.unet)
+        return {site: every[site] for site in choose_sites(every, BLOCKS)}
+
+    def run(self, network: Any = None) -> Run:
+        unet = self.unet if network is None else network
+
+        def once() -> Tensor:
+            with torch.no_grad():
+                return unet(self.x, 500, self.context, return_dict=False)[0]
+
+        return once
+
+    def inside(self, opened: Callable[[], AbstractContextManager[Any]], network: Any = None) -> Run:
+        """A call with hooks, which are put on and taken off again as in ComfyUI."""
+
+        def once() -> Tensor:
+            with opened():
+                return self.run(network)()
+
+        return once
+
+    def vector(self, sites: list[Site], seed: int = 0) -> SteeringVector:
+        generator, parts = torch.Generator().manual_seed(seed), {}
+        for site in sites:
+            width = module_width(self.modules[site], site.kind)
+            row = nn.functional.normalize(torch.randn(1, 1, width, generator=generator), dim=-1)
+            parts[site] = SiteVector(row, torch.zeros_like(row[0]), row[:, 0], torch.tensor([True]))
+        return SteeringVector(parts, torch.tensor([1.0]), torch.tensor([1.0]))
+
+    def spread(self, k: int) -> list[Site]:
+        """K of the sites, evenly over the order in which they run."""
+        every = sort_sites(self.modules)
+        return [every[round(i * (len(every) - 1) / max(1, k - 1))] for i in range(k)]
+
+    def steered(self, vectors: list[SteeringVector]) -> Callable[[], AbstractContextManager[Any]]:
+        steering = Steering([vector.entry(strength=1.0, preset="precise") for vector in vectors])
+        modules = {site: module for site, module in self.modules.items() if site in vectors[0].sites}
+        return lambda: site_hooks(modules, lambda site, output: steering.edit(site, output, self.call))
+
+    def hooked(
+        self, sites: list[Site], change: Callable[[Tensor, Tensor], Tensor]
+    ) -> Callable[[], AbstractContextManager[Any]]:
+        """Hooks as others publish them: the direction is looked up and moved to the device at every call."""
+        parts, modules = self.vector(sites).sites, {site: self.modules[site] for site in sites}
+        return lambda: site_hooks(modules, lambda site, output: change(output, parts[site].direction[0, 0]))
+
+
+def casteer(output: Tensor, direction: Tensor) -> Tensor:
+    """x - 2 max(<x, r>, 0) r on the prompt's rows, every token at its own length afterwards (arXiv 2503.09630)."""
+    result, row = output.clone(), direction.to(output.device, output.dtype)
+    tokens = as_tokens(result[:1])
+    moved = tokens - 2 * (tokens @ row).clamp_min(0)[..., None] * row
+    moved = moved * tokens.norm(dim=-1, keepdim=True) / moved.norm(dim=-1, keepdim=True)
+    result[:1] = moved if output.ndim == 3 else moved.transpose(1, 2).reshape(result[:1].shape)
+    return result
+
+
+def source_study(output: Tensor, direction: Tensor) -> Tensor:
+    """x - 2.5 <x, r> r on the prompt's rows."""
+    result, row = output.clone(), direction.to(output.device, output.dtype)
+    tokens = as_tokens(result[:1])
+    moved = tokens - 2.5 * (tokens @ row)[..., None] * row
+    result[:1] = moved if output.ndim == 3 else moved.transpose(1, 2).reshape(result[:1].shape)
+    return result
+
+
+def ways(bench: Bench, compiled: bool) -> dict[str, Run]:
+    """Title -> a UNet call."""
+    eight = bench.spread(8)
+    vector = bench.vector(eight)
+    attention = [site for site in bench.modules if site.kind == "attn2"][:8]
+    lora = get_preset("lora").settings
+    linear = bench.vector(attention)
+    with merged(bench.unet, bake(linear.entry(strength=1.0, settings=lora), linear_layers(bench.unet, attention))):
+        folded = copy.deepcopy(bench.unet)
+    made: dict[str, Run] = {
+        f"steered, k = {k}": bench.inside(bench.steered([bench.vector(bench.spread(k))])) for k in KS
+    }
+    several = [bench.vector(eight, seed) for seed in range(VECTORS)]
+    made[f"steered, k = 8, {VECTORS} vectors"] = bench.inside(bench.steered(several))
+    made["CASteer's hooks, k = 8"] = bench.inside(bench.hooked(eight, casteer))
+    made["the source study's hooks, k = 8"] = bench.inside(bench.hooked(eight, source_study))
+    made["capture, all blocks"] = bench.inside(lambda: captured(bench))
+    made["folded into the weights"] = bench.run(folded)
+    if compiled:
+        network = torch.compile(bench.unet)
+        made["compiled"] = bench.run(network)
+        made["compiled, steered, k = 8"] = bench.inside(bench.steered([vector]), network)
+    return made
+
+
+@contextmanager
+def captured(bench: Bench) -> Iterator[None]:
+    with record(bench.modules) as recording:
+        yield
+        recording.take(slice(0, 1))
+
+
+def ratios(plain: Run, made: dict[str, Run], turns: int, device: str) -> tuple[float, dict[str, list[float]]]:
+    """Seconds of the plain call, and each way's time over it, turn by turn."""
+    base, found = [], {title: [] for title in made}
+    for turn in range(turns + 2):  # the first ones warm up
+        for title, run in made.items():
+            before, took = seconds(plain, device), seconds(run, device)
+            after = seconds(plain, device)
+            if turn >= 2:
+                base.append(before)
+                found[title].append(2 * took / (before + after))
+    return statistics.median(base), found
+
+
+def seconds(run: Run, device: str) -> float:
+    wait(device)
+    start = time.perf_counter()
+    run()
+    wait(device)
+    return time.perf_counter() - start
+
+
+def least(bench: Bench, plain: float, device: str) -> float:
+    """1 + what eight sites cost at least: their prompt's rows read and all rows written, at a copy's bandwidth."""
+    large = torch.empty(2**26, device=device)
+    copied = min(seconds(lambda: large.clone(), device) for _ in range(5))
+    bandwidth = 2 * large.numel() * large.element_size() / copied
+    sizes: list[int] = []
+    with site_hooks({s: bench.modules[s] for s in bench.spread(8)}, lambda s, out: sizes.append(size_of(out))):
+        bench.run()()
+    return 1 + 2 * sum(sizes) / bandwidth / plain
+
+
+def size_of(output: Tensor) -> int:
+    return output.numel() * output.element_size()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--size", default="pocket", choices=("pocket", "sd15"))
+    parser.add_argument("--latent", type=int, help="height and width of the latents; the model's own if not given")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--only", default="", help="ways whose title holds this")
+    parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    device = options.device
+    bench = Bench.of(options.size, options.latent or (64 if options.size == "sd15" else 16), device)
+    made = {title: run for title, run in ways(bench, options.compiled).items() if options.only in title}
+    plain, found = ratios(bench.run(), made, options.turns, device)
+    rows = []
+    for title, values in found.items():
+        low, middle, high = statistics.quantiles(values, n=4)
+        rows.append((title, f"{middle:.3f}", f"{low:.3f} to {high:.3f}"))
+    floor = least(bench, plain, device)
+    rows.append(("the least for k = 8, by bandwidth", f"{floor:.3f}", ""))
+    where = torch.cuda.get_device_name() if device == "cuda" else f"processor, {torch.get_num_threads()} threads"
+    about = f"{where}, {bench.x.dtype}, {bench.x.shape[-1]} x {bench.x.shape[-1]} latents, plain {1000 * plain:.1f} ms"
+    print(Table("Time of a UNet call, plain = 1", ("way", "median", "quartiles"), tuple(rows), about).markdown())
+    if options.json:
+        middle = {title: statistics.median(values) for title, values in found.items()}
+        compiled = middle.get("compiled, steered, k = 8")
+        figures = {
+            "device": where,
+            "steered_over_plain": middle.get("steered, k = 8"),
+            "capture_over_plain": middle.get("capture, all blocks"),
+            "compiled_over_plain": compiled / middle["compiled"] if compiled else None,
+            "folded_over_plain": middle.get("folded into the weights"),
+            "least": floor,
+            "peak_bytes": torch.cuda.max_memory_allocated() if device == "cuda" else None,
+        }
+        print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
