@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from .errors import SteeringError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST = 1e6
 """An activation, or a number made of some, beyond any that float16 holds (65,504) by far; a larger one is broken."""
 MOST_GUIDANCE = 1000.0
 """The largest scale of classifier-free guidance; 1 to 20 are in use."""
-FLOATS = (torch.float16, torch.float32, torch.float64)
+FLOATS = ("torch.float16", "torch.float32", "torch.float64")
+"""By name, so that what only checks numbers and texts does without torch."""
 
 
 def check_numbers(values: Tensor, name: str) -> None:
     """Raise SteeringError where a tensor is not of floats, or holds one that is not finite or beyond `MOST`."""
-    if values.dtype not in FLOATS:
+    if str(values.dtype) not in FLOATS:
         raise SteeringError(f"{name} is of type {values.dtype}, not of float16, float32 or float64; make it again")
     if not values.numel():
         return

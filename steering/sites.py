@@ -18,12 +18,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from .checks import short
 from .errors import SteeringError
+
+if TYPE_CHECKING:  # names of sites need no torch, and the command line knows them before it has loaded it
+    from torch import nn
 
 KINDS = ("attn1", "attn2", "ff", "resnet")
 BLOCKS = ",".join(KINDS)
@@ -198,6 +199,8 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
     Raises:
         SteeringError: the module has no site, so it is not a UNet of Stable Diffusion's kind.
     """
+    from torch import nn
+
     found: dict[Site, nn.Module] = {}
     for path, module in unet.named_modules():
         site = Site.from_ldm(path) or Site.from_diffusers(path)
@@ -216,6 +219,8 @@ _READS_TEXT = re.compile(r"\.transformer_blocks\.\d+\.attn2\.to_[kv]$")
 
 
 def _is_of_kind(module: nn.Module, kind: str) -> bool:
+    from torch import nn
+
     if kind == "resnet":
         return hasattr(module, "out_channels") and not isinstance(module, nn.Conv2d)
     layers: Any = getattr(module, "net" if kind == "ff" else "to_out", None)

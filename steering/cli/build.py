@@ -11,8 +11,8 @@ from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
 from ..sites import BLOCKS
-from ..vectors.build import Time
 from ..vectors.recommendation import Recommendation
+from ..vectors.times import Time
 from .options import BatchedSampling, Device, Force, Json, Model, answer, new_file, progress
 
 

@@ -22,10 +22,8 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from ..errors import SteeringError
-from ..evaluate.judge import OPENAI
-from ..files import is_ours
-from ..interventions.operators import Mode
-from ..models.sampling import rows_of
+from ..evaluate.judge_transport import OPENAI
+from ..interventions.presets import Mode
 
 if TYPE_CHECKING:
     from ..interventions.entry import Entry
@@ -62,6 +60,8 @@ class Sampling:
 
     def rows(self, pictures: int) -> int:
         """UNet rows that some pictures cost."""
+        from ..models.sampling import rows_of
+
         return rows_of(pictures, self.steps, self.guidance)
 
 
@@ -269,6 +269,8 @@ def new_file(
     Raises:
         SteeringError: a wrong ending, a folder, an input, or a stranger's file.
     """
+    from ..files import is_ours
+
     if path is None:
         return None
     if path.suffix != ENDINGS[kind]:

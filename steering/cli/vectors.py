@@ -11,7 +11,7 @@ from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
 from ..sites import BLOCKS
-from ..vectors.build import Time
+from ..vectors.times import Time
 from .options import (
     Device,
     Force,

@@ -30,10 +30,9 @@ from ..errors import SteeringError
 from ..files import write_text
 from .extras import extra
 from .judge_answers import SCHEMA, Answer, cached, redacted, understood
-from .judge_transport import capped_transport
+from .judge_transport import OPENAI, capped_transport
 from .metrics import Batch, Columns
 
-OPENAI = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 OTHER_KEY_VARIABLE = "JUDGE_API_KEY"
 """Where the key of any other server is read from, so that OpenAI's is sent to nobody else."""

@@ -11,6 +11,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from .extras import extra
 
+OPENAI = "https://api.openai.com/v1"
+"""The server that is asked where none is named."""
 MOST_BYTES = 1 << 20
 """Of an answer, which is a few hundred letters."""
 

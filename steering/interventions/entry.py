@@ -13,8 +13,8 @@ from ..errors import SteeringError
 from ..sites import TEXT, Site
 from ..vectors.recommendation import MOST_STRENGTH, Recommendation
 from ..vectors.vector import SteeringVector
-from .operators import INTERVENTIONS, Mode, Rows
-from .presets import Settings, get_preset
+from .operators import INTERVENTIONS, Rows
+from .presets import Mode, Settings, get_preset
 
 ALWAYS = (float("inf"), 0.0)
 """The window of an entry that acts at every noise level."""

@@ -31,7 +31,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -113,7 +112,6 @@ def restore_norm(moved: Tensor, original: Tensor) -> Tensor:
     return moved * (original.norm(dim=-1, keepdim=True) / length.clamp_min(torch.finfo(torch.float32).tiny))
 
 
-Mode = Literal["suppress", "replace", "add"]
 INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, Settings], Tensor]] = MappingProxyType(
     {"suppress": suppress, "replace": suppress, "add": add}
 )

@@ -8,6 +8,8 @@ from typing import Literal, get_args
 
 from ..errors import SteeringError
 
+Mode = Literal["suppress", "replace", "add"]
+"""What is done, see `steering.interventions.operators.INTERVENTIONS`."""
 Reference = Literal["zero", "negative"]
 Gate = Literal["all", "positive", "threshold", "prompt"]
 Half = Literal["cond", "both"]

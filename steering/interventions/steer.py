@@ -19,8 +19,7 @@ from ..sites import Site, find_sites, module_width
 from ..vectors.vector import SteeringVector
 from .engine import Steering
 from .entry import ALWAYS, Entry, make_entry
-from .operators import Mode
-from .presets import Settings
+from .presets import Mode, Settings
 
 
 @overload

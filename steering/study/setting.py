@@ -11,8 +11,8 @@ from ..interventions.entry import usual_preset
 from ..interventions.presets import get_preset
 from ..schedule import NoiseSchedule
 from ..sites import TEXT_KIND
-from ..vectors.build import Time
 from ..vectors.recommendation import Recommendation
+from ..vectors.times import Time
 from ..vectors.vector import SteeringVector
 
 ALL = (0.0, 1.0)

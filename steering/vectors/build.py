@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,10 +31,9 @@ from ..scores.selection import select
 from ..sites import TEXT, Site
 from .combine import orthogonalise
 from .site import SiteVector
+from .times import TIMES, Time
 from .vector import SteeringVector
 
-Time = Literal["per-step", "constant"]
-TIMES = get_args(Time)
 NEGATIVES = "negatives"
 """The usual background of contrastive PCA."""
 
