@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Parameter
 from ..errors import SteeringError
 from ..version import __version__
 from .build import build, capture, score
+from .concept import concept
 from .demo import demo
 from .inspect import inspect
 from .options import console
@@ -49,6 +50,7 @@ for command in (
     export_lora,
 ):
     app.command(command, name=command.__name__.rstrip("_").replace("_", "-"))
+app.command(concept)
 
 
 def main(words: Sequence[str] | None = None) -> None:
