@@ -15,4 +15,4 @@ def test_a_check_says_what_is_weak_with_rows():
 def test_a_folder_that_is_none_is_refused():
     refused = steering("concept", "check", "nowhere", check=False)
     assert refused.returncode == 2
-    assert "'nowhere' is not one of dog, nudity, van_gogh, violence of sd15" in refused.stderr
+    assert "'nowhere' is not one of dog, nudity, van_gogh, violence of sd15" in " ".join(refused.stderr.split())
