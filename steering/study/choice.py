@@ -27,7 +27,8 @@ TAKEN = (
 )
 RULE = (
     f"{WORTH} All settings run on a few prompts; where none of them removes {ENOUGH:g} at a loss of at most "
-    f"{ALLOWED_LOSS:g}, so do two and three principal directions. {TAKEN} The projection preset takes its own best k."
+    f"{ALLOWED_LOSS:g}, so do two and three principal directions. {TAKEN} The projection preset takes the k that "
+    "leaves least of the concept and costs others least, since cleanly it may do so at none."
 )
 """How a study chooses; tuning differs in what is tried."""
 
@@ -101,6 +102,14 @@ def choose(outcomes: Sequence[Outcome]) -> Outcome:
     """The outcome that is taken, by `RULE`."""
     best = max(one.worth for one in outcomes)
     return min((one for one in outcomes if one.worth >= best - TIE), key=_far)
+
+
+def most_suppressing(outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome of the least presence and losses together, as the source study judges its settings.
+
+    Where none of some settings is clean, the one of the highest worth is the one that does nothing.
+    """
+    return min(outcomes, key=lambda one: one.presence + one.cost)
 
 
 def _far(outcome: Outcome) -> tuple[float, float]:

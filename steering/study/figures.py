@@ -111,7 +111,7 @@ def removal_figures(targets: Measurements, before: Measurements, without: Measur
         for space, name in removal.SPACES.items():
             distance = removal.counterfactual(targets, before, beside, space)
             if distance is not None:
-                far[name] = over_prompts(targets, distance)
+                far[name] = over_prompts(targets, distance).within(0, np.inf)
     # A prompt with several pictures is clean where more than half of them are.
     whole = None if flags is None else share(by_prompt(flags, targets.names()) > 0.5)
     there, turned = over_prompts(targets, presence(targets)).within(0, 100), removal.instead(targets, before)

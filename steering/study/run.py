@@ -23,7 +23,7 @@ from ..scores.navigator import score
 from ..sites import TEXT_KIND
 from ..vectors.vector import recommend
 from ..work_files import made_with
-from .choice import FINALISTS, Outcome, choose, promising
+from .choice import FINALISTS, Outcome, choose, most_suppressing, promising
 from .measurements import Evaluator
 from .outcome import outcome_of
 from .plan import (
@@ -210,7 +210,7 @@ class Study:
         finalists = [outcome.setting for outcome in promising(dev, FINALISTS)]
         finals = self.compare(prepared, finalists, self.plan.finals)
         projections = [outcome for outcome in dev if outcome.setting.preset == "projection"]
-        study_k = choose(projections).setting.recipe.k
+        study_k = most_suppressing(projections).setting.recipe.k
         return prepared, Choice(choose(finals).setting, study_k, tuple(dev), tuple(finals))
 
     def compare(self, prepared: Prepared, settings: Sequence[Setting], counts: Counts) -> list[Outcome]:

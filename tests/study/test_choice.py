@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.study.choice import FINALISTS, TIE, Outcome, choose, promising
+from steering.study.choice import FINALISTS, TIE, Outcome, choose, most_suppressing, promising
 from steering.study.setting import Recipe, Setting
 
 
@@ -27,6 +27,14 @@ def test_a_silent_judge_is_not_enough():
     shreds = replace(row(1, 5, far=0.8, change=1), presence=0.5, debris=95.0)
     whole = replace(row(3, 90, far=0.2, change=20), presence=8.0, debris=4.0)
     assert choose([shreds, whole]) is whole
+
+
+def test_of_settings_none_of_which_is_clean_the_most_suppressing_is_not_the_one_that_does_nothing():
+    nothing = replace(row(1, 0, loss=0), presence=99.0)
+    wrecks = replace(row(10, 0, loss=60), presence=1.0)
+    sound = replace(row(5, 0, loss=8), presence=3.0)
+    assert choose([nothing, wrecks, sound]) is nothing  # by worth, all removing nothing
+    assert most_suppressing([nothing, wrecks, sound]) is sound
 
 
 def test_a_gain_of_siblings_does_not_make_up_for_what_is_left():
