@@ -48,19 +48,19 @@ class Drawing:
     Attributes:
         name: what it is called.
         plan: what of the plan is different.
-        repeat: number of the repetition, which decides the seed.
+        seeds: number of the series of seeds; 0 are the prompts' own.
         sampler: in place of Euler's method.
     """
 
     name: str
     plan: dict[str, Any] = field(default_factory=dict)
-    repeat: int = 0
+    seeds: int = 0
     sampler: Sampler | None = None
 
 
 DRAWINGS = (
     Drawing("30 steps, Euler, 128 x 128"),
-    *(Drawing(f"seed {repeat}", repeat=repeat) for repeat in (1, 2, 3)),
+    *(Drawing(f"other seeds, {number}", seeds=number) for number in (1, 2, 3)),
     *(Drawing(f"{steps} steps", {"steps": steps}) for steps in (10, 20, 50)),
     Drawing("Heun, 15 steps", {"steps": 15}, sampler=heun),
     Drawing("Euler ancestral", sampler=euler_ancestral),
@@ -88,6 +88,13 @@ def of_pairs(model: DiffusionModel, ready: Prepared, chosen: np.ndarray) -> Prep
     text = capture(model, [ready.subject.pairs[i] for i in sorted(chosen)], sites=TEXT_KIND, concept=ready.subject.name)
     scores = score(part, "cross-fitted" if part.pairs >= 2 * FOLDS else "paper")
     return replace(ready, vectors=Vectors(Captured(part, text), scores))
+
+
+def reseeded(ready: Prepared, number: int) -> Prepared:
+    """A concept whose test prompts have seeds of another series."""
+    subject = ready.subject
+    test = [replace(prompt, seed=1_000_000 * number + i) for i, prompt in enumerate(subject.prompts["test"])]
+    return replace(ready, subject=replace(subject, prompts={**subject.prompts, "test": test}))
 
 
 def main() -> None:
@@ -159,13 +166,13 @@ class Bench:
         """The same without workers, who know neither other samplers nor another model."""
         return replace(self, model=model or self.model, pool=ALONE)
 
-    def measured(self, study: Study, some: Sequence[Prepared], repeat: int = 0) -> dict[str, dict[str, ArmFigures]]:
+    def measured(self, study: Study, some: Sequence[Prepared]) -> dict[str, dict[str, ArmFigures]]:
         """Concept -> arm -> figures, each concept with its own vectors."""
         targets = (self.counts[0], 0, 0)
         arms = [
-            Arm("original", "original", self.counts, repeat=repeat),
-            Arm(COUNTERFACTUAL, COUNTERFACTUAL, targets, rest=True, repeat=repeat),
-            *(Arm(name, "setting", self.counts, setting, repeat=repeat) for name, setting in SETTINGS.items()),
+            Arm("original", "original", self.counts),
+            Arm(COUNTERFACTUAL, COUNTERFACTUAL, targets, rest=True),
+            *(Arm(name, "setting", self.counts, setting) for name, setting in SETTINGS.items()),
         ]
         made = study.measure([Result(one.subject, arms, {}, one.vectors) for one in some], self.counts)
         return {one.subject.name: {arm.name: arm_figures(arm, one.measurements) for arm in arms} for one in made}
@@ -180,7 +187,8 @@ def conditions(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
             # Units of pictures know no sampler, so each has a folder of its own.
             place, folder = (bench.here(), how.sampler.__name__) if how.sampler else (bench, "")
             with sampled(bench.model, how.sampler) if how.sampler else nullcontext():
-                made = place.measured(place.study(bench.work / folder, **how.plan), every, how.repeat)
+                some = [reseeded(one, how.seeds) for one in every] if how.seeds else every
+                made = place.measured(place.study(bench.work / folder, **how.plan), some)
             yield row("drawing", how.name, [made])
     for title, draws in subsets(len(every[0].subject.pairs)).items():
         if only in title:
