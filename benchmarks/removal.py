@@ -8,10 +8,14 @@ and pictures, so that a longer run goes on from a shorter one. Prints tables in 
 import argparse
 from pathlib import Path
 
+import numpy as np
 from arms import add_workers, measured_by, shared
 
+from steering.concepts.checking import ALIKE, alike
 from steering.concepts.prompts import evaluated
-from steering.study.figures import arm_figures
+from steering.evaluate.statistics import share
+from steering.study import removal
+from steering.study.figures import arm_figures, matched
 from steering.study.plan import COUNTERFACTUAL, Arm, Plan, needs_thresholds
 from steering.study.results import Result
 from steering.study.run import Study
@@ -51,13 +55,13 @@ def main() -> None:
     add_workers(parser)
     options = parser.parse_args()
     with shared(options) as (model, pool):
-        figures = compared(Study(model, Plan(), options.work, measured_by(model), pool), options)
-    for table in (parts(figures), appeared(figures)):
+        figures, known = compared(Study(model, Plan(), options.work, measured_by(model), pool), options)
+    for table in (parts(figures), appeared(figures), known):
         print(table.markdown(), "\n")
 
 
-def compared(study: Study, options: argparse.Namespace) -> dict:
-    """Concept -> setting -> figures."""
+def compared(study: Study, options: argparse.Namespace) -> tuple[dict, Table]:
+    """Concept -> setting -> figures; and how clean targets are that the pairs have all but shown, beside the others."""
     counts = (options.prompts,) * 3
     settings = {name: setting for name, setting in SETTINGS.items() if options.only in name}
     arms = [
@@ -65,13 +69,28 @@ def compared(study: Study, options: argparse.Namespace) -> dict:
         Arm(COUNTERFACTUAL, COUNTERFACTUAL, (counts[0], 0, 0), split=options.split, rest=True),
         *(Arm(name, "setting", counts, setting, split=options.split) for name, setting in settings.items()),
     ]
-    figures = {}
+    figures, rows = {}, []
     for one in study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts]):
         gated = any(needs_thresholds(setting.preset) for setting in settings.values())
         ready = study.calibrate(one, (1, 3)) if gated else one
         (result,) = study.measure([Result(ready.subject, arms, {}, ready.vectors)], counts)
         figures[one.subject.name] = {arm.name: arm_figures(arm, result.measurements) for arm in arms}
-    return figures
+        rows += [row for arm in arms[1:] if (row := by_nearness(result, arm.name))]
+    head = ("concept", "setting", "nearly a pair's: n", "clean, %", "others: n", "clean, %")
+    about = f"Nearly a pair's: at least {100 * ALIKE:g} % of its words, in all of both, are a prompt's of the pairs."
+    return figures, Table("Targets that the pairs have all but shown", head, tuple(rows), about)
+
+
+def by_nearness(result: Result, arm: str) -> tuple[str, ...] | None:
+    """Clean targets among those that differ from a pair's prompt by a word or two, and among the others."""
+    targets, before = matched(result.measurements[arm], result.measurements["original"], "target")
+    clean = removal.clean(targets, before)
+    if clean is None:
+        return None
+    shown = [text for pair in result.subject.pairs for text in (pair.positive, pair.negative)]
+    near = np.array([bool(alike([item.prompt.text], shown)) for item in targets.items])
+    cells = [str(cell) for some in (clean[near], clean[~near]) for cell in (len(some), interval(share(some > 0.5)))]
+    return (result.subject.name, arm, *cells)
 
 
 def parts(concepts: dict) -> Table:

@@ -157,7 +157,7 @@ def check_splits(pairs: Sequence[Pair], splits: dict[str, list[Prompt]]) -> list
     seen = {"fit": fit, "dev": [prompt.text for prompt in splits["dev"]]}
     found: list[Finding] = []
     for which, earlier in (("dev", "fit"), ("test", "fit"), ("test", "dev")):
-        rows = _alike([prompt.text for prompt in splits[which]], seen[earlier])
+        rows = alike([prompt.text for prompt in splits[which]], seen[earlier])
         text = f"{len(rows)} prompts of {which} are nearly those of {earlier}, so what is said of them is no surprise"
         found += _finding("seen before", f"{text}; write them in other words", rows)
     known = {word for text in fit for word in words(text)}
@@ -174,7 +174,7 @@ def check_splits(pairs: Sequence[Pair], splits: dict[str, list[Prompt]]) -> list
     )
 
 
-def _alike(prompts: Sequence[str], others: Sequence[str]) -> list[str]:
+def alike(prompts: Sequence[str], others: Sequence[str]) -> list[str]:
     """The prompts that share `ALIKE` of their words with another list's."""
     sets = [(other, set(words(other))) for other in others]
     rows = []
