@@ -87,14 +87,16 @@ def _read(path: Path) -> list[Prompt]:
 
 def check_pairs(pairs: Sequence[Pair], concept: Concept) -> list[Finding]:
     """Too few, the same again, words on one side alone, the concept among the negatives."""
-    found = _few(len(pairs))
+    found: list[Finding] = []
+    if len(pairs) < FEW_PAIRS:
+        found.append(Finding("few pairs", f"{len(pairs)} pairs leave a direction uncertain; fifty work well"))
     twice = [f"pair {i + 1}: {pair.positive} | {pair.negative}" for i, pair in enumerate(pairs) if pair in pairs[:i]]
     found += _finding("repeated", f"{len(twice)} pairs stand there more than once; write others", twice)
     own = _own_words(pairs, concept)
     leaks = [
         f"pair {i + 1}: {side}"
         for i, pair in enumerate(pairs)
-        for side in {pair.negative, pair.without}
+        for side in dict.fromkeys((pair.negative, pair.without))
         if own & set(words(side))
     ]
     named = ", ".join(sorted(own))
@@ -104,12 +106,6 @@ def check_pairs(pairs: Sequence[Pair], concept: Concept) -> list[Finding]:
         leaks,
     )
     return found + _one_sided(pairs, own)
-
-
-def _few(count: int) -> list[Finding]:
-    if count >= FEW_PAIRS:
-        return []
-    return [Finding("few pairs", f"{count} pairs leave a direction uncertain; fifty work well")]
 
 
 def _own_words(pairs: Sequence[Pair], concept: Concept) -> set[str]:

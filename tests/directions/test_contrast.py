@@ -158,3 +158,18 @@ def test_without_scikit_learn_there_is_a_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
     with pytest.raises(ValueError, match="pip install scikit-learn"):
         medoids(torch.eye(5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kind", ["nothing", "one direction", "equal in all", "one sample"])
+def test_leading_components_are_orthonormal_where_eigenvalues_meet(kind):
+    """Solvers for a few eigenvectors part those of equal values by extra work; some give up there."""
+    foreground = {
+        "nothing": torch.zeros(6, 9),
+        "one direction": torch.ones(6, 9),
+        "equal in all": torch.eye(9),
+        "one sample": torch.randn(1, 9, generator=torch.Generator().manual_seed(0)),
+    }[kind].double()
+    made = contrast_of(foreground, torch.zeros(1, 9, dtype=torch.float64))
+    count = min(3, len(made.foreground))
+    rows = made.components(1.0, count)
+    torch.testing.assert_close(rows @ rows.T, torch.eye(count, dtype=torch.float64), atol=CLOSE, rtol=0)
