@@ -5,9 +5,8 @@ import json
 from pathlib import Path
 
 from steering.evaluate.statistics import Estimate
+from steering.study.plan import CONTROLS, STUDY
 from steering.study.table import interval
-
-CONTROLS = ("sign_flip", "isotropic", "other_concept")
 
 
 def main() -> None:
@@ -37,8 +36,9 @@ def main() -> None:
                 where = setting.get("sites", f"k = {setting['k']}")
                 text = f"{setting['preset']} {setting['strength']:g}, {where}{rank}"
                 is_chosen = name == "chosen"
-                left = [arms[control]["removal"]["presence"]["mean"] for control in CONTROLS if control in arms]
-                controls = ", ".join(f"{value:.0f}" for value in left) if is_chosen else ""
+                beside = [("" if is_chosen else STUDY) + control for control in CONTROLS]
+                left = [arms[control]["removal"]["presence"]["mean"] for control in beside if control in arms]
+                controls = ", ".join(f"{value:.0f}" for value in left)
                 losses = [arms[name]["losses"][role] for role in ("sibling", "unrelated")]
                 lost = [f"{loss['loss']['mean']:.1f} (≤ {loss['bound']:.1f})" for loss in losses]
                 parts = arms[name]["removal"]
