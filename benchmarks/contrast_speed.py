@@ -27,7 +27,7 @@ def main() -> None:
             method(positive, negative, 1)
         seconds = time.perf_counter() - start
         print(
-            f"{name}: {options.site_steps} sites and noise levels in {seconds:.0f} s, {torch.get_num_threads()} threads"
+            f"{name}: {options.site_steps} sites and noise levels in {seconds:.1f} s, {torch.get_num_threads()} threads"
         )
 
 

@@ -31,6 +31,8 @@ ALPHAS = (0.0, *torch.logspace(-1, 3, 40, dtype=torch.float64).tolist())
 """The paper's grid: 0, then 40 values from 0.1 to 1000."""
 CLUSTERS = 3
 """Clusters of α beside 0, as in the paper's package."""
+FEW = 1 / 8
+"""Share of all eigenvectors up to which the leading ones alone are made."""
 SUBSPACE = 2
 """Leading components that two α are compared by, as in the paper."""
 
@@ -61,9 +63,14 @@ class Contrast:
 
 
 def _leading(matrix: Tensor, count: int) -> Tensor:
-    """The ``count`` leading eigenvectors of a symmetric matrix, the first first ``[d, count]``; no others are made."""
+    """The ``count`` leading eigenvectors of a symmetric matrix, the first first ``[d, count]``.
+
+    No others are made where they are few: one after the other is the slower way to many.
+    """
     from scipy.linalg import eigh
 
+    if count > FEW * len(matrix):
+        return torch.linalg.eigh(matrix).eigenvectors.flip(1)[:, :count]
     last = len(matrix) - 1
     few = (max(0, last + 1 - count), last)
     return torch.from_numpy(eigh(matrix.numpy(), subset_by_index=few, driver="evx", check_finite=False)[1]).flip(1)
