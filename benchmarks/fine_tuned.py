@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from steering import DiffusionModel, load_model
-from steering.pocket import latents, world
+from steering.pocket import latents
 from steering.pocket.train import Trainer
 
 WEIGHTS = Path(latents.__file__).parent / "weights"
@@ -20,7 +19,8 @@ def fine_tuned(folder: Path) -> DiffusionModel:
         folder.mkdir(parents=True, exist_ok=True)
         trainer = Trainer(folder, WEIGHTS / "vae", 16, TUNING_RATE, 0, str(model.device))
         trainer.begin(WEIGHTS)
-        trainer.add({name: torch.from_numpy(value) for name, value in new_drawings(TUNING_PICTURES).items()})
+        drawn = latents.examples(0, TUNING_PICTURES, seed=1, unseen=True)
+        trainer.add({name: torch.from_numpy(value) for name, value in drawn.items()})
         for _ in range(TUNING_STEPS):
             trainer.step(TUNING_RATE)
         average = trainer.average
@@ -28,18 +28,6 @@ def fine_tuned(folder: Path) -> DiffusionModel:
     for name, state in torch.load(kept, weights_only=True).items():
         getattr(model, name).load_state_dict(state)
     return model
-
-
-def new_drawings(count: int) -> dict[str, np.ndarray]:
-    """Pictures of unseen drawings with the tokens of their captions, as `latents.examples` gives them."""
-    pictures, texts = [], []
-    for index in range(count):
-        rng = np.random.default_rng((1, index))
-        scene = world.sample(rng)
-        pictures.append(world.draw(scene, rng, unseen=True))
-        texts += [world.caption(scene, rng) for _ in range(latents.CAPTIONS)]
-    tokens = latents.token_ids(texts, latents.tokenizer())
-    return {"pictures": np.stack(pictures), "tokens": tokens.reshape(count, latents.CAPTIONS, latents.LENGTH)}
 
 
 def moved(model: DiffusionModel, other: DiffusionModel) -> float:

@@ -88,7 +88,8 @@ def by_nearness(result: Result, arm: str) -> tuple[str, ...] | None:
     if clean is None:
         return None
     shown = [text for pair in result.subject.pairs for text in (pair.positive, pair.negative)]
-    near = np.array([bool(alike([item.prompt.text], shown)) for item in targets.items])
+    texts = [item.prompt.text for item in targets.items]
+    near = np.isin(texts, [prompt for prompt, _ in alike(texts, shown)])
     cells = [str(cell) for some in (clean[near], clean[~near]) for cell in (len(some), interval(share(some > 0.5)))]
     return (result.subject.name, arm, *cells)
 

@@ -23,8 +23,7 @@ from samplers import Sampler, dpm_solver, euler_ancestral, heun, sampled
 
 from steering import Activations, DiffusionModel
 from steering.activations.capture import capture
-from steering.folds import FOLDS
-from steering.scores.navigator import score
+from steering.scores.navigator import score, usual_mode
 from steering.sites import TEXT_KIND
 from steering.study.figures import arm_figures
 from steering.study.plan import COUNTERFACTUAL, Arm, Plan
@@ -86,8 +85,7 @@ def of_pairs(model: DiffusionModel, ready: Prepared, chosen: np.ndarray) -> Prep
     numbers, blocks = torch.from_numpy(np.sort(chosen)), ready.vectors.captured.blocks
     part = Activations({s: t[:, numbers] for s, t in blocks.tensors.items()}, blocks.sigmas, blocks.metadata)
     text = capture(model, [ready.subject.pairs[i] for i in sorted(chosen)], sites=TEXT_KIND, concept=ready.subject.name)
-    scores = score(part, "cross-fitted" if part.pairs >= 2 * FOLDS else "paper")
-    return replace(ready, vectors=Vectors(Captured(part, text), scores))
+    return replace(ready, vectors=Vectors(Captured(part, text), score(part, usual_mode(part))))
 
 
 def reseeded(ready: Prepared, number: int) -> Prepared:

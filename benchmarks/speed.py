@@ -22,15 +22,14 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from lora_cost import full_size, wait
 from torch import Tensor, nn
 
 from steering.interventions.engine import Steering
-from steering.interventions.presets import get_preset
+from steering.interventions.entry import Entry
 from steering.lora.bake import bake, linear_layers, merged
 from steering.models.call import Call
-from steering.models.hooks import as_tokens, site_hooks
-from steering.models.loading import load_model
+from steering.models.hooks import as_tokens, like_output, site_hooks
+from steering.models.loading import SD15, load_model
 from steering.models.recording import record
 from steering.schedule import NoiseSchedule
 from steering.sites import BLOCKS, Site, choose_sites, find_sites, module_width, sort_sites
@@ -43,6 +42,14 @@ VECTORS = 5
 ROWS = 2
 """One picture: a row of the prompt and one of the negative prompt."""
 Run = Callable[[], Any]
+
+
+def full_size(device: str) -> nn.Module:
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    torch.manual_seed(0)
+    unet: Any = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(SD15 / "unet"))
+    return unet.to(device, torch.float16 if device == "cuda" else torch.float32).eval().requires_grad_(False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +114,15 @@ class Bench:
         every = sort_sites(self.modules)
         return [every[round(i * (len(every) - 1) / max(1, k - 1))] for i in range(k)]
 
-    def steered(self, vectors: list[SteeringVector]) -> Callable[[], AbstractContextManager[Any]]:
-        steering = Steering([vector.entry(strength=1.0, preset="precise") for vector in vectors])
-        modules = {site: module for site, module in self.modules.items() if site in vectors[0].sites}
+    def steered(self, *entries: Entry) -> Callable[[], AbstractContextManager[Any]]:
+        steering = Steering(entries)
+        modules = {site: module for site, module in self.modules.items() if site in steering.sites}
         return lambda: site_hooks(modules, lambda site, output: steering.edit(site, output, self.call))
+
+    def folded(self, entry: Entry) -> nn.Module:
+        """A copy of the network with what a LoRA holds of an entry merged into its weights."""
+        with merged(self.unet, bake(entry, linear_layers(self.unet, list(entry.vector.sites)))):
+            return copy.deepcopy(self.unet)
 
     def hooked(
         self, sites: list[Site], change: Callable[[Tensor, Tensor], Tensor]
@@ -126,7 +138,7 @@ def casteer(output: Tensor, direction: Tensor) -> Tensor:
     tokens = as_tokens(result[:1])
     moved = tokens - 2 * (tokens @ row).clamp_min(0)[..., None] * row
     moved = moved * tokens.norm(dim=-1, keepdim=True) / moved.norm(dim=-1, keepdim=True)
-    result[:1] = moved if output.ndim == 3 else moved.transpose(1, 2).reshape(result[:1].shape)
+    result[:1] = like_output(moved, result[:1])
     return result
 
 
@@ -134,25 +146,24 @@ def source_study(output: Tensor, direction: Tensor) -> Tensor:
     """x - 2.5 <x, r> r on the prompt's rows."""
     result, row = output.clone(), direction.to(output.device, output.dtype)
     tokens = as_tokens(result[:1])
-    moved = tokens - 2.5 * (tokens @ row)[..., None] * row
-    result[:1] = moved if output.ndim == 3 else moved.transpose(1, 2).reshape(result[:1].shape)
+    result[:1] = like_output(tokens - 2.5 * (tokens @ row)[..., None] * row, result[:1])
     return result
+
+
+def precise(vector: SteeringVector) -> Entry:
+    return vector.entry(strength=1.0, preset="precise")
 
 
 def ways(bench: Bench, compiled: bool) -> dict[str, Run]:
     """Title -> a UNet call."""
     eight = bench.spread(8)
-    vector = bench.vector(eight)
     attention = [site for site in bench.modules if site.kind == "attn2"][:8]
-    lora = get_preset("lora").settings
-    linear = bench.vector(attention)
-    with merged(bench.unet, bake(linear.entry(strength=1.0, settings=lora), linear_layers(bench.unet, attention))):
-        folded = copy.deepcopy(bench.unet)
+    folded = bench.folded(bench.vector(attention).entry(strength=1.0, preset="lora"))
     made: dict[str, Run] = {
-        f"steered, k = {k}": bench.inside(bench.steered([bench.vector(bench.spread(k))])) for k in KS
+        f"steered, k = {k}": bench.inside(bench.steered(precise(bench.vector(bench.spread(k))))) for k in KS
     }
-    several = [bench.vector(eight, seed) for seed in range(VECTORS)]
-    made[f"steered, k = 8, {VECTORS} vectors"] = bench.inside(bench.steered(several))
+    several = [precise(bench.vector(eight, seed)) for seed in range(VECTORS)]
+    made[f"steered, k = 8, {VECTORS} vectors"] = bench.inside(bench.steered(*several))
     made["CASteer's hooks, k = 8"] = bench.inside(bench.hooked(eight, casteer))
     made["the source study's hooks, k = 8"] = bench.inside(bench.hooked(eight, source_study))
     made["capture, all blocks"] = bench.inside(lambda: captured(bench))
@@ -160,7 +171,7 @@ def ways(bench: Bench, compiled: bool) -> dict[str, Run]:
     if compiled:
         network = torch.compile(bench.unet)
         made["compiled"] = bench.run(network)
-        made["compiled, steered, k = 8"] = bench.inside(bench.steered([vector]), network)
+        made["compiled, steered, k = 8"] = bench.inside(bench.steered(precise(bench.vector(eight))), network)
     return made
 
 
@@ -190,6 +201,11 @@ def seconds(run: Run, device: str) -> float:
     run()
     wait(device)
     return time.perf_counter() - start
+
+
+def wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
 def least(bench: Bench, plain: float, device: str) -> float:

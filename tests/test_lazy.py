@@ -29,6 +29,7 @@ def test_every_name_is_there_and_nothing_else():
     for name in steering.__all__:
         assert getattr(steering, name) is not None
     assert set(steering.__all__) <= set(dir(steering))
+    assert set(steering.__all__) == {*steering._WHERE, "SteeringError", "__version__"}
     with pytest.raises(AttributeError, match="nothing_of_ours"):
         _ = steering.nothing_of_ours
 

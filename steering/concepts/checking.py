@@ -92,7 +92,8 @@ def check_pairs(pairs: Sequence[Pair], concept: Concept) -> list[Finding]:
         found.append(Finding("few pairs", f"{len(pairs)} pairs leave a direction uncertain; fifty work well"))
     twice = [f"pair {i + 1}: {pair.positive} | {pair.negative}" for i, pair in enumerate(pairs) if pair in pairs[:i]]
     found += _finding("repeated", f"{len(twice)} pairs stand there more than once; write others", twice)
-    own = _own_words(pairs, concept)
+    held = Held.of(pairs)
+    own = held.own(concept)
     leaks = [
         f"pair {i + 1}: {side}"
         for i, pair in enumerate(pairs)
@@ -105,32 +106,38 @@ def check_pairs(pairs: Sequence[Pair], concept: Concept) -> list[Finding]:
         f"{len(leaks)} negatives hold a word of the concept ({named}), so that it is part of both sides; take it out",
         leaks,
     )
-    return found + _one_sided(pairs, own)
+    return found + _one_sided(held, len(pairs), own)
 
 
-def _own_words(pairs: Sequence[Pair], concept: Concept) -> set[str]:
-    """The concept's own words: those of its text and labels that the positives use more than the negatives."""
-    said = set(words(" ".join((concept.text, concept.name.replace("_", " "), *concept.judge)))) - COMMON
-    positive, negative = (_shares([getattr(pair, side) for pair in pairs]) for side in ("positive", "negative"))
-    return {word for word in said if positive[word] > negative[word]}
+@dataclass(frozen=True)
+class Held:
+    """How many positives, and how many negatives, hold each word."""
+
+    positive: Counter[str]
+    negative: Counter[str]
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair]) -> Held:
+        """Of pairs."""
+        sides = [pair.positive for pair in pairs], [pair.negative for pair in pairs]
+        return cls(*(Counter(word for prompt in side for word in set(words(prompt))) for side in sides))
+
+    def own(self, concept: Concept) -> set[str]:
+        """The concept's own words: those of its text and labels that the positives use more than the negatives."""
+        said = set(words(" ".join((concept.text, concept.name.replace("_", " "), *concept.judge)))) - COMMON
+        return {word for word in said if self.positive[word] > self.negative[word]}
 
 
-def _shares(prompts: Sequence[str]) -> Counter[str]:
-    """How many of some prompts hold each word."""
-    return Counter(word for prompt in prompts for word in set(words(prompt)))
-
-
-def _one_sided(pairs: Sequence[Pair], own: set[str]) -> list[Finding]:
-    positive, negative = (_shares([getattr(pair, side) for pair in pairs]) for side in ("positive", "negative"))
-
+def _one_sided(held: Held, count: int, own: set[str]) -> list[Finding]:
     def ahead(mine: Counter[str], other: Counter[str], share: float) -> list[str]:
         return [
-            f"'{word}': {positive[word]} of {len(pairs)} positives, {negative[word]} negatives"
+            f"'{word}': {held.positive[word]} of {count} positives, {held.negative[word]} negatives"
             for word, there in mine.most_common()
-            if there - other[word] >= share * len(pairs) and word not in own | COMMON
+            if there - other[word] >= share * count and word not in own | COMMON
         ]
 
-    confounded, opposite = ahead(positive, negative, ONE_SIDED), ahead(negative, positive, ONE_NEGATIVE)
+    confounded = ahead(held.positive, held.negative, ONE_SIDED)
+    opposite = ahead(held.negative, held.positive, ONE_NEGATIVE)
     return [
         *_finding(
             "confounded",
@@ -153,7 +160,8 @@ def check_splits(pairs: Sequence[Pair], splits: dict[str, list[Prompt]]) -> list
     seen = {"fit": fit, "dev": [prompt.text for prompt in splits["dev"]]}
     found: list[Finding] = []
     for which, earlier in (("dev", "fit"), ("test", "fit"), ("test", "dev")):
-        rows = alike([prompt.text for prompt in splits[which]], seen[earlier])
+        near = alike([prompt.text for prompt in splits[which]], seen[earlier])
+        rows = [f"{prompt} ~ {other}" for prompt, other in near]
         text = f"{len(rows)} prompts of {which} are nearly those of {earlier}, so what is said of them is no surprise"
         found += _finding("seen before", f"{text}; write them in other words", rows)
     known = {word for text in fit for word in words(text)}
@@ -170,16 +178,16 @@ def check_splits(pairs: Sequence[Pair], splits: dict[str, list[Prompt]]) -> list
     )
 
 
-def alike(prompts: Sequence[str], others: Sequence[str]) -> list[str]:
-    """The prompts that share `ALIKE` of their words with another list's."""
+def alike(prompts: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]]:
+    """The prompts that share `ALIKE` of their words with one of another list, and the first such."""
     sets = [(other, set(words(other))) for other in others]
-    rows = []
+    found = []
     for prompt in prompts:
         mine = set(words(prompt))
         near = next((other for other, some in sets if mine and len(mine & some) >= ALIKE * len(mine | some)), None)
         if near is not None:
-            rows.append(f"{prompt} ~ {near}")
-    return rows
+            found.append((prompt, near))
+    return found
 
 
 def check_targets(splits: dict[str, list[Prompt]]) -> list[Finding]:

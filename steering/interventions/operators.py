@@ -78,22 +78,23 @@ def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
     Computed in float32, returned in x's dtype; x itself is never changed.
     """
     tokens = x.float()
-    read = torch.nn.functional.linear
-    displacement = read(tokens, rows.readouts, -rows.offsets) if rows.local is None else rows.local(tokens)  # [..., J]
+    displacement = tokens @ rows.readouts.T - rows.offsets if rows.local is None else rows.local(tokens)  # [..., J]
     if settings.gate == "prompt":
         assert rows.condition is not None  # entries without one are refused where they are made
         displacement = displacement * holds(tokens, rows.condition)[..., None]
     elif settings.gate != "all":
         displacement = displacement * (displacement[..., rows.leads] > 0)
-    moved = along(tokens, displacement * -rows.strengths, rows.directions)
+    moved = less(tokens, displacement * rows.strengths, rows.directions)
     return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
 
 
-def along(tokens: Tensor, steps: Tensor, directions: Tensor) -> Tensor:
-    """Tokens ``[..., T, C]`` moved by steps c ``[..., T, J]`` along rows q ``[J, C]``: x + Σ_j c_j q_j, in one pass."""
+def less(tokens: Tensor, steps: Tensor, directions: Tensor) -> Tensor:
+    """Tokens ``[..., T, C]`` less steps c ``[..., T, J]`` along rows q ``[J, C]``: x - Σ_j c_j q_j, in one pass."""
     batched = tokens.reshape(-1, *tokens.shape[-2:])
     rows = directions.expand(len(batched), -1, -1)
-    return torch.baddbmm(batched, steps.reshape(len(batched), -1, len(directions)), rows).reshape(tokens.shape)
+    return torch.baddbmm(batched, steps.reshape(len(batched), -1, len(directions)), rows, alpha=-1).reshape(
+        tokens.shape
+    )
 
 
 def add(x: Tensor, rows: Rows, settings: Settings) -> Tensor:

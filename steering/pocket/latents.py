@@ -33,16 +33,16 @@ def token_ids(texts: list[str], words: Any) -> np.ndarray:
     return np.array(words(texts, padding="max_length", max_length=LENGTH).input_ids, np.int32)
 
 
-def examples(first: int, count: int, seed: int = 0, more: str = "") -> dict[str, np.ndarray]:
+def examples(first: int, count: int, seed: int = 0, more: str = "", unseen: bool = False) -> dict[str, np.ndarray]:
     """``pictures uint8 [N, SIZE, SIZE, 3]`` of the world and ``tokens int32 [N, CAPTIONS, 77]`` of their captions.
 
-    ``more`` names a kind that every second picture holds.
+    ``more`` names a kind that every second picture holds; ``unseen`` takes the drawings that training never shows.
     """
     pictures, texts = [], []
     for index in range(first, first + count):
         rng = np.random.default_rng((seed, index, 0))
         scene = world.sample(rng, holding=more if index % 2 else "")
-        pictures.append(world.draw(scene, rng))
+        pictures.append(world.draw(scene, rng, unseen=unseen))
         texts += [world.caption(scene, np.random.default_rng((seed, index, 1, turn))) for turn in range(CAPTIONS)]
     return {"pictures": np.stack(pictures), "tokens": token_ids(texts, tokenizer()).reshape(count, CAPTIONS, LENGTH)}
 

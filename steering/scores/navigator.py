@@ -140,6 +140,11 @@ def as_lines(ranking: Mapping[str, float]) -> str:
     return "\n".join(f"{site:<14}{mean:8.3f}" for site, mean in ranking.items())
 
 
+def usual_mode(activations: Activations) -> str:
+    """The mode where none is asked for: cross-fitted, or ``paper`` below two pairs a fold."""
+    return "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper"
+
+
 def score(activations: Activations, mode: str = "cross-fitted") -> Scores:
     """Score every site of a capture.
 

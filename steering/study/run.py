@@ -15,11 +15,10 @@ from ..activations.parts import capture_rows
 from ..activations.store import Activations
 from ..evaluate.judge import Judge
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
-from ..folds import FOLDS
 from ..models.diffusion import DiffusionModel
 from ..models.families import defaults_of
 from ..models.sampling import CaptureSettings, Progress, silent
-from ..scores.navigator import score
+from ..scores.navigator import score, usual_mode
 from ..sites import TEXT_KIND
 from ..vectors.vector import recommend
 from ..work_files import made_with
@@ -141,7 +140,7 @@ class Study:
         prepared = []
         for subject in subjects:
             mine = made[subject.name]
-            scores = score(mine.blocks, "cross-fitted" if mine.blocks.pairs >= 2 * FOLDS else "paper")
+            scores = score(mine.blocks, usual_mode(mine.blocks))
             scores.save(self.out / subject.name / "scores.json")
             rest = {name: captured for name, captured in made.items() if name != subject.name}
             prepared.append(Prepared(subject, Vectors(mine, scores, rest)))

@@ -26,7 +26,7 @@ from ..directions.methods import (
     parse_alpha,
 )
 from ..errors import SteeringError
-from ..scores.navigator import FOLDS, Scores, score
+from ..scores.navigator import Scores, score, usual_mode
 from ..scores.selection import select
 from ..sites import TEXT, Site
 from .combine import orthogonalise
@@ -82,7 +82,7 @@ def build(
     if activations.tokens > 1:
         rule = _rule(activations)
     if scores is None:
-        scores = score(activations, "cross-fitted" if activations.pairs >= 2 * FOLDS else "paper")
+        scores = score(activations, usual_mode(activations))
     chosen = select(scores, select_by, top_k)
     made = maker.vector(activations, chosen)
     if activations.pairs > activations.tokens:
