@@ -70,3 +70,25 @@ def test_english_is_what_the_nodes_say():
         for entry, options in inputs_of(node).items():
             assert said["inputs"][entry]["tooltip"] == options.get("tooltip", ""), f"{name}.{entry}"
         assert [part["tooltip"] for part in said["outputs"].values()] == node["output_tooltips"], name
+
+
+def prose(page):
+    """A help page without the table of inputs and outputs, and without its picture."""
+    before, _, after = re.split("<!-- inputs -->", page)
+    return re.sub(r"!\[.*?\]\(.*?\)", "", before + after)
+
+
+@pytest.mark.parametrize("language", ["zh", "ja"])
+@pytest.mark.parametrize("name", NODES)
+def test_a_translated_help_page_says_what_the_tooltips_say_and_no_other_number(name, language):
+    said, docs = read(language)[name], ROOT / "web" / "docs"
+    page = (docs / name / f"{language}.md").read_text(encoding="utf-8")
+    english = (docs / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {said['display_name']}\n")
+    for entry in said.get("inputs", {}).values():
+        assert entry["tooltip"] in page, "the page is older than the tooltips; run tools/help_pages.py"
+    for part in said["outputs"].values():
+        assert part["tooltip"] in page, "the page is older than the tooltips; run tools/help_pages.py"
+    assert f"images/{name}.png" in page
+    assert sorted(re.findall(r"\d+(?:\.\d+)?", prose(page))) == sorted(re.findall(r"\d+(?:\.\d+)?", prose(english)))
+    assert re.findall(r"`([^`]+)`", prose(page)) == re.findall(r"`([^`]+)`", prose(english))

@@ -5,21 +5,45 @@
 """Fill in the nodes' help pages: ``uv run --script tools/help_pages.py --comfyui URL``.
 
 Needs what ``tools/workflows.py`` needs. In every ``web/docs/NODE.md`` the part between the two
-``inputs`` marks becomes a table of the node's inputs and outputs as ComfyUI knows them, and
-``web/docs/images/NODE.png`` a picture of the node.
+``inputs`` marks becomes a table of the node's inputs and outputs as ComfyUI knows them, in
+``web/docs/NODE/LANGUAGE.md`` as ``locales/LANGUAGE`` words them, and ``web/docs/images/NODE.png`` a picture of
+the node.
 """
 
 import json
 import re
 import urllib.request
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from frontend import frontend, parser, renew
 from playwright.sync_api import Page
 
-PAGES = Path(__file__).parent.parent / "web" / "docs"
+ROOT = Path(__file__).parent.parent
+PAGES = ROOT / "web" / "docs"
 MARK = "<!-- inputs -->"
+
+
+@dataclass(frozen=True)
+class Words:
+    """A table's own words in one language, the last two with what goes before or around them."""
+
+    inputs: str
+    outputs: str
+    optional: str
+    colon: str
+    default: str
+    brackets: str
+    between: str
+
+
+ENGLISH = Words("Inputs", "Outputs", "optional", ": ", " Default {}.", " ({})", ", ")
+OTHERS = {
+    "zh": Words("输入", "输出", "可选", "：", "默认 {}。", "（{}）", "，"),
+    "ja": Words("入力", "出力", "省略可", "：", "既定値は {}。", "（{}）", "、"),
+}
 
 PLACE = """(name) => {
   const graph = window.app.graph, canvas = window.app.canvas;
@@ -38,28 +62,45 @@ DRAWN = """() => {
 }"""
 
 
-def table(node: dict[str, Any]) -> str:
-    """Inputs and outputs of a node in Markdown."""
+def table(node: dict[str, Any], words: Words, said: dict[str, Any]) -> str:
+    """Inputs and outputs of a node in Markdown, with the tooltips that a language's ``said`` has for it."""
     lines = []
     for need in ("required", "optional"):
         for name, (kind, *more) in node["input"].get(need, {}).items():
             about = more[0] if more else {}
             default = about.get("default")
-            shown = "" if default in (None, "") or "\n" in str(default) else f" Default {default}."
+            shown = "" if default in (None, "") or "\n" in str(default) else words.default.format(default)
             socket = kind if isinstance(kind, str) and kind.isupper() and "default" not in about else ""
-            extra = ", ".join(part for part in (socket, "optional" if need == "optional" else "") if part)
-            lines.append(f"- **{name}**{f' ({extra})' if extra else ''}: {about.get('tooltip', '')}{shown}")
-    text = "**Inputs**\n\n" + "\n".join(lines) if lines else ""
-    outputs = zip(node["output_name"], node["output_tooltips"], strict=True)
-    return f"{text}\n\n**Outputs**\n\n" + "\n".join(f"- **{name}**: {tip}" for name, tip in outputs)
+            extra = [part for part in (socket, words.optional if need == "optional" else "") if part]
+            bracketed = words.brackets.format(words.between.join(extra)) if extra else ""
+            lines.append(f"- **{name}**{bracketed}{words.colon}{said['inputs'][name]['tooltip']}{shown}")
+    outputs = zip(node["output_name"], said["outputs"].values(), strict=True)
+    parts = {
+        words.inputs: lines,
+        words.outputs: [f"- **{name}**{words.colon}{tip['tooltip']}" for name, tip in outputs],
+    }
+    return "\n\n".join(f"**{title}**\n\n" + "\n".join(rows) for title, rows in parts.items() if rows)
 
 
-def fill(page: Path, node: dict[str, Any]) -> None:
+def fill(page: Path, block: str) -> None:
     """Replace what stands between the marks, or the single mark of a new page."""
     text = page.read_text(encoding="utf-8")
     pattern = f"{re.escape(MARK)}(.*{re.escape(MARK)})?"
-    block = f"{MARK}\n\n{table(node).strip()}\n\n{MARK}"
-    page.write_text(re.sub(pattern, lambda _: block, text, flags=re.S), encoding="utf-8")
+    page.write_text(re.sub(pattern, lambda _: f"{MARK}\n\n{block}\n\n{MARK}", text, flags=re.S), encoding="utf-8")
+
+
+def fill_all(known: dict[str, Any]) -> None:
+    """The tables of every page in every language, from ComfyUI's schemas."""
+    pages = {"en": (ENGLISH, lambda name: PAGES / f"{name}.md")}
+    pages |= {language: (words, partial(_translated, language)) for language, words in OTHERS.items()}
+    for language, (words, page_of) in pages.items():
+        said = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+        for name in said:
+            fill(page_of(name), table(known[name], words, {"inputs": {}, **said[name]}))
+
+
+def _translated(language: str, name: str) -> Path:
+    return PAGES / name / f"{language}.md"
 
 
 def photograph(page: Page, name: str) -> None:
@@ -80,10 +121,10 @@ def main() -> None:
     options = parser(__doc__).parse_args()
     with urllib.request.urlopen(f"{options.comfyui}/object_info") as answer:
         known = json.load(answer)
+    fill_all(known)
     with frontend(options, 900, 900) as page:
         page.wait_for_timeout(2000)
         for name in sorted(name for name in known if name.startswith("Steering")):
-            fill(PAGES / f"{name}.md", known[name])
             photograph(page, name)
 
 
