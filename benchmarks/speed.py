@@ -169,7 +169,7 @@ def ways(bench: Bench, compiled: bool) -> dict[str, Run]:
     made["capture, all blocks"] = bench.inside(lambda: captured(bench))
     made["folded into the weights"] = bench.run(folded)
     if compiled:
-        network = torch.compile(bench.unet)
+        network = torch.compile(bench.unet, fullgraph=True)
         made["compiled"] = bench.run(network)
         made["compiled, steered, k = 8"] = bench.inside(bench.steered(precise(bench.vector(eight))), network)
     return made

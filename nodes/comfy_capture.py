@@ -253,7 +253,7 @@ def recorded_model(model: ModelPatcher, recorder: StepRecorder) -> ModelPatcher:
             call.check_rows(site, output)
             kept[site] = recorder.reduce(site, as_tokens(output[rows]), call.sigmas[rows[0]])
 
-        with site_hooks(modules(executor.class_obj) if first else {}, read):
+        with site_hooks(modules(executor.class_obj.diffusion_model) if first else {}, read):
             result = executor(*args, **kwargs)
         if first:
             recorder.latest, recorder.sigma = kept, call.sigmas[rows[0]]
@@ -265,6 +265,6 @@ def recorded_model(model: ModelPatcher, recorder: StepRecorder) -> ModelPatcher:
         return say_roles(executor, *args, **kwargs)
 
     watched = model.clone()
-    watched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, f"{KEY}_capture", wrapper)
+    watched.add_wrapper_with_key(WrappersMP.APPLY_MODEL, f"{KEY}_capture", wrapper)
     watched.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, f"{KEY}_capture", evaluation)
     return watched

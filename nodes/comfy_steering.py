@@ -1,9 +1,10 @@
 """Steering inside ComfyUI's sampling.
 
-A wrapper around the UNet's forward pass describes the call (noise level and half of guidance of every
+A wrapper around the model's call of the UNet describes the call (noise level and half of guidance of every
 row), puts hooks on the steered modules, and takes them off again. Output patches would serve the two
 attention kinds only; this one mechanism serves all four kinds of site, leaves nothing on the shared
-module when a run is interrupted, and finds the modules of whichever copy of the UNet really runs.
+module when a run is interrupted, and finds the modules of whichever copy of the UNet really runs. The wrapper around
+the UNet's own forward pass would lie inside of what TorchCompileModel compiles, which forgets who was there.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _steered(
     wrappers = {
         WrappersMP.OUTER_SAMPLE: _checking_wrapper(steering),
         WrappersMP.PREDICT_NOISE: say_roles,
-        WrappersMP.DIFFUSION_MODEL: _steering_wrapper(entries, steering, note),
+        WrappersMP.APPLY_MODEL: _steering_wrapper(entries, steering, note),
     }
     for kind, wrapper in wrappers.items():
         steered.remove_wrappers_with_key(kind, KEY)
@@ -83,7 +84,7 @@ def _checking_wrapper(steering: Steering) -> Callable[..., Any]:
 def _steering_wrapper(
     entries: tuple[Entry, ...], steering: Steering, note: Callable[[list[Pending]], None] | None
 ) -> Callable[..., torch.Tensor]:
-    """A DIFFUSION_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
+    """An APPLY_MODEL wrapper. A plain closure: ComfyUI copies anything else when it clones a model."""
     masks = max((0 if entry.mask is None else len(entry.mask) for entry in entries), default=0)
     edit = steering.edit if note is None else observing(steering, note)
     acting = set(steering.sites)
@@ -94,7 +95,7 @@ def _steering_wrapper(
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         call = describe(args[0], options_of(args, kwargs), masks)
-        with site_hooks(modules(executor.class_obj), lambda site, output: edit(site, output, call)):
+        with site_hooks(modules(executor.class_obj.diffusion_model), lambda site, output: edit(site, output, call)):
             return executor(*args, **kwargs)
 
     return wrapper

@@ -202,6 +202,7 @@ def find_sites(unet: nn.Module) -> dict[Site, nn.Module]:
     from torch import nn
 
     found: dict[Site, nn.Module] = {}
+    unet = getattr(unet, "_orig_mod", unet)  # what `torch.compile` made of it has other names
     for path, module in unet.named_modules():
         site = Site.from_ldm(path) or Site.from_diffusers(path)
         # In the LDM layout input_blocks.0.0 and down-samplers carry no out_channels of a resnet.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import get_ident
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from ..errors import SteeringError
 from ..sites import TEXT, Site
+from . import compiled
+from .compiled import Reaction
 
 React = Callable[[Site, Tensor], Tensor | None]
 """(site, its output) -> another output, or None, which leaves it as it is. Of the text embedding, whatever reads it."""
@@ -26,17 +29,30 @@ def site_hooks(modules: Mapping[Site, nn.Module], react: React) -> Iterator[None
     Raises:
         SteeringError: from within a forward pass in another thread, which would be steered or recorded unasked.
     """
-    owner = [get_ident()]
-    after = [(module, _reacting(site, react, owner)) for site, module in modules.items() if site != TEXT]
-    readers: Any = modules.get(TEXT, ())
-    before = [(layer, _reacting_before(TEXT, react, owner)) for layer in readers]
-    hooks = [*after, *before]
-    try:
+    owner, numbers = [get_ident()], []
+
+    def reacting(site: Site, module: nn.Module) -> Reaction:
+        number = compiled.number_of(module, _ours(module))
+        compiled.REACTIONS[number] = partial(_react, site, react, owner)
+        numbers.append(number)
+        return _numbered(number, owner)
+
+    hooks = []
+    with undone(lambda: _forget(owner, numbers, hooks)):
+        after = [(module, _after(reacting(site, module))) for site, module in modules.items() if site != TEXT]
+        readers: Any = modules.get(TEXT, ())
+        before = [(layer, _before(reacting(TEXT, layer))) for layer in readers]
+        hooks += [*after, *before]
         with hooked(after, nn.Module.register_forward_hook), hooked(before, nn.Module.register_forward_pre_hook):
             yield
-    finally:
-        owner.clear()  # a copy of the model made inside the block has copies of its hooks, which now do nothing
-        _remove(hooks)  # where an interrupt came just before `hooked` could begin with it
+
+
+def _forget(owner: list[int], numbers: list[int], hooks: Sequence[tuple[nn.Module, Callable[..., Any]]]) -> None:
+    """End what `site_hooks` began."""
+    owner.clear()  # a copy of the model made inside the block has copies of its hooks, which now do nothing
+    _remove(hooks)  # where an interrupt came just before `hooked` could begin with it
+    for number in numbers:
+        compiled.REACTIONS.pop(number, None)
 
 
 @contextmanager
@@ -50,7 +66,7 @@ def hooked(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], register: Call
     # The hooks themselves are known before, and taking one off twice does no harm.
     with undone(lambda: _remove(hooks)):
         for module, hook in hooks:
-            register(module, hook)
+            _install(module, hook, register)
         yield
 
 
@@ -74,40 +90,65 @@ def undone(undo: Callable[[], None]) -> Iterator[None]:
             raise interrupt
 
 
+_KINDS = ("_forward_hooks", "_forward_pre_hooks")
+
+
+def _ours(module: nn.Module) -> int:
+    """How many hooks of `hooked` a module has: those under numbers below zero."""
+    return sum(number < 0 for kind in _KINDS for number in getattr(module, kind, {}))
+
+
+def _install(module: nn.Module, hook: Callable[..., Any], register: Callable[..., Any]) -> None:
+    """A hook on a module, under the same number each time: compiled code is asked for by the numbers of hooks."""
+    place = _ours(module)
+    handle = register(module, hook)
+    for kind in _KINDS:
+        for there in (getattr(module, kind), getattr(module, f"{kind}_with_kwargs")):
+            if handle.id in there:
+                there[-1 - place] = there.pop(handle.id)
+    compiled.show(module)
+
+
 def _remove(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]]) -> None:
     """Take hooks off their modules; nothing where one is not there."""
     for module, hook in hooks:
-        for kind in ("_forward_hooks", "_forward_pre_hooks"):
+        for kind in _KINDS:
             there = getattr(module, kind, {})
             for number in [number for number, one in there.items() if one is hook]:
                 getattr(module, f"{kind}_with_kwargs").pop(number, None)
                 there.pop(number, None)
+        if isinstance(module, nn.Module) and not _ours(module):
+            compiled.hide(module)
 
 
-def _reacting(site: Site, react: React, owner: list[int]) -> Callable[..., Tensor | None]:
-    def hook(_module: nn.Module, _args: Any, output: Tensor) -> Tensor | None:
-        return react(site, output) if _is_ours(owner) else None
+def _numbered(number: int, owner: list[int]) -> Reaction:
+    def reaction(x: Tensor) -> Tensor | None:
+        if not owner:
+            return None
+        return compiled.react(x, number) if torch.compiler.is_compiling() else compiled.REACTIONS[number](x)
 
-    return hook
+    return reaction
 
 
-def _reacting_before(site: Site, react: React, owner: list[int]) -> Callable[..., tuple[Tensor, ...] | None]:
+def _after(reaction: Reaction) -> Callable[..., Tensor | None]:
+    return lambda _module, _args, output: reaction(output)
+
+
+def _before(reaction: Reaction) -> Callable[..., tuple[Tensor, ...] | None]:
     def hook(_module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        changed = react(site, args[0]) if _is_ours(owner) else None
+        changed = reaction(args[0])
         return None if changed is None else (changed, *args[1:])
 
     return hook
 
 
-def _is_ours(owner: list[int]) -> bool:
-    """Whether a hook is still at work; raises SteeringError in another thread than its owner's."""
-    if not owner:
-        return False
-    if not torch.compiler.is_compiling() and get_ident() != owner[0]:  # which a compiler cannot see through
+def _react(site: Site, react: React, owner: list[int], x: Tensor) -> Tensor | None:
+    """What ``react`` makes of a site's output; raises SteeringError in another thread than the owner's."""
+    if get_ident() != owner[0]:
         raise SteeringError(
             "this model is steered or recorded by another thread; load a model for each thread, or wait for it"
         )
-    return True
+    return react(site, x)
 
 
 def as_tokens(output: Tensor) -> Tensor:

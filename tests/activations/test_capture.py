@@ -99,3 +99,18 @@ def test_activations_of_a_capture_survive_the_disk(captured, tmp_path):
 def test_a_capture_without_pairs_is_refused(toy_model):
     with pytest.raises(ValueError, match="at least one pair"):
         capture(toy_model, [])
+
+
+def test_a_compiled_network_is_captured_as_any_other(toy_model):
+    settings = CaptureSettings(steps=2, guidance=7.5, batch=3)
+    wanted = capture(toy_model, PAIRS, sites="attn2", settings=settings)
+    torch._dynamo.reset()
+    toy_model.unet.compile(backend="eager", fullgraph=True)  # the same kernels, so the same bits
+    try:
+        toy_model.generate("a dog", steps=1)  # compiled before anything is recorded
+        compiled = capture(toy_model, PAIRS, sites="attn2", settings=settings)
+    finally:
+        toy_model.unet._compiled_call_impl = None
+        torch._dynamo.reset()
+    for site, tensor in wanted.tensors.items():
+        assert torch.equal(compiled.tensors[site], tensor)

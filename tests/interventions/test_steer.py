@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from steering.activations.capture import capture
 from steering.concepts.pairs import Pair
@@ -289,3 +290,28 @@ def test_attention_that_something_else_computes_is_steered_all_the_same(toy_mode
         for attention in attentions:
             del attention.forward
     assert not torch.equal(expected, plain)
+
+
+@pytest.mark.parametrize("names", [ALL_KINDS, ("text",)], ids=["blocks", "text"])
+def test_a_network_compiled_before_is_steered_as_any_other(toy_model, hooks_left, names):
+    """In one graph; and at other steps, strengths and vectors with nothing compiled anew."""
+    one, other = vector_for(toy_model, names), vector_for(toy_model, names, seed=1)
+    plain = pictures(toy_model)
+    wanted = []
+    for vector, strength in ((one, 1.5), (other, 0.5)):
+        with steer(toy_model, vector, strength=strength, preset="projection"):
+            wanted.append(pictures(toy_model))
+    torch._dynamo.reset()
+    counters.clear()
+    toy_model.unet.compile(backend="eager", fullgraph=True)
+    try:
+        assert torch.equal(pictures(toy_model), plain)
+        for vector, strength, picture in ((one, 1.5, wanted[0]), (other, 0.5, wanted[1])):
+            with steer(toy_model, vector, strength=strength, preset="projection"):
+                assert torch.equal(pictures(toy_model), picture)
+        assert torch.equal(pictures(toy_model), plain)
+        assert counters["stats"]["unique_graphs"] == 2  # unsteered and steered
+    finally:
+        toy_model.unet._compiled_call_impl = None
+        torch._dynamo.reset()
+    assert not torch.equal(wanted[0], wanted[1])

@@ -22,7 +22,7 @@ def test_tokens_and_pixels_round_trip():
 
 def test_no_hook_stays_when_installing_fails_half_way(toy_model, hooks_left):
     modules = dict(toy_model.sites())
-    modules[list(modules)[40]] = "not a module"
+    modules[list(modules)[40]] = torch.nn.Module.__new__(torch.nn.Module)  # without a place for hooks
     with pytest.raises(AttributeError), site_hooks(modules, lambda *_: None):
         pass
     assert hooks_left() == 0
@@ -54,7 +54,7 @@ def test_an_interrupt_anywhere_leaves_no_hook():
 
         def trace(frame, event, _arg, number=number):
             nonlocal count, happened
-            if not frame.f_code.co_filename.endswith(("hooks.py", "contextlib.py", "module.py")):
+            if not frame.f_code.co_filename.endswith(("hooks.py", "compiled.py", "contextlib.py", "module.py")):
                 return None
             count += 1
             if count == number and not happened:
@@ -70,7 +70,7 @@ def test_an_interrupt_anywhere_leaves_no_hook():
             pass
         finally:
             sys.settrace(None)
-        left.append(sum(map(hook_count, modules.values())))
+        left.append(sum(hook_count(module) + ("forward" in vars(module)) for module in modules.values()))
         if not happened and number:
             break
     assert number > 40  # there were as many places to interrupt
