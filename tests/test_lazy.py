@@ -1,7 +1,9 @@
 """The package answers before torch is loaded, and gives everything it names."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +40,22 @@ def test_a_name_is_looked_up_once():
     asked = "a = steering.SteeringVector"
     same = "print('SteeringVector' in vars(steering), a is steering.SteeringVector)"
     assert run(f"import steering\n{asked}\n{same}").split() == ["True", "True"]
+
+
+def test_what_the_nodes_import_draws_and_counts_only_when_asked():
+    """matplotlib and scipy's statistics take half a second each, which every start of ComfyUI would pay."""
+    nodes = Path(__file__).parent.parent / "nodes"
+    needed = {
+        name
+        for path in nodes.glob("*.py")
+        for name in re.findall(r"from \.\.(steering[\w.]*) import", path.read_text())
+    }
+    assert len(needed) > 20
+    found = (
+        "print([name for name in ('matplotlib', 'scipy.stats', 'diffusers', 'transformers') if name in sys.modules])"
+    )
+    imports = f"import sys, importlib\nfor name in {sorted(needed)}: importlib.import_module(name)\n"
+    assert run(imports + found).strip() == "[]"
+    drawn = "from steering.plots.figures import cosine_figure\nimport numpy\ncosine_figure(['a'], numpy.ones((1, 1)))\n"
+    counted = "from steering.evaluate.statistics import share\nshare(numpy.array([True]))\n"
+    assert run(imports + drawn + counted + found).strip() == "['matplotlib', 'scipy.stats']"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy import stats
+import scipy  # whose parts come when they are first asked for: `stats` takes half a second
 
 from ..errors import SteeringError
 
@@ -65,7 +65,7 @@ def estimate(values: np.ndarray, clusters: Sequence[Sequence[Hashable]] = (), se
     half = max([_t_half(values, range(n)), *(_t_half(values, labels) for labels in clusters)])
     low, high = mean - half, mean + half
     if n >= FEW:
-        made: Any = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=seed, batch=1000)
+        made: Any = scipy.stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=seed, batch=1000)
         low, high = min(low, made.confidence_interval.low), max(high, made.confidence_interval.high)
     return Estimate(mean, float(low), float(high), n)
 
@@ -82,7 +82,7 @@ def _t_half(values: np.ndarray, labels: Sequence[Hashable]) -> float:
         return 0.0
     sums = np.bincount(groups, values - values.mean())
     error = np.sqrt(count / (count - 1) * np.square(sums).sum()) / len(values)
-    return float(stats.t.ppf(0.975, count - 1) * error)
+    return float(scipy.stats.t.ppf(0.975, count - 1) * error)
 
 
 def upper_bound(losses: np.ndarray, most: float = 100.0) -> float:
@@ -98,14 +98,14 @@ def upper_bound(losses: np.ndarray, most: float = 100.0) -> float:
     if n < 2:
         return float("nan") if not n or np.isnan(losses).any() else float("inf")
     destroyed = int((losses > SMALL_LOSS).sum())
-    rare = stats.binomtest(destroyed, n, alternative="less").proportion_ci(1 - RARE_LEVEL, "exact").high
+    rare = scipy.stats.binomtest(destroyed, n, alternative="less").proportion_ci(1 - RARE_LEVEL, "exact").high
     split = _t_bound(np.minimum(losses, SMALL_LOSS), DEGREE_LEVEL) + (most - SMALL_LOSS) * float(rare)
     return max(_t_bound(losses, RARE_LEVEL + DEGREE_LEVEL), split)
 
 
 def _t_bound(values: np.ndarray, level: float) -> float:
     error = values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() + stats.t.ppf(1 - level, len(values) - 1) * error)
+    return float(values.mean() + scipy.stats.t.ppf(1 - level, len(values) - 1) * error)
 
 
 def stays_within(losses: np.ndarray, margin: float) -> bool:
@@ -132,7 +132,7 @@ def sign_flip_p(differences: np.ndarray, permutations: int = RESAMPLES, seed: in
     differences = np.asarray(differences, np.float64)
     if len(differences) < 2:  # one prompt's difference is as far from 0 with either sign
         return 1.0
-    result = stats.permutation_test(
+    result = scipy.stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=permutations, vectorized=True, rng=seed
     )
     return float(min(1.0, result.pvalue))
@@ -153,14 +153,14 @@ def share(flags: np.ndarray) -> Estimate:
     n, count = len(flags), int(np.sum(flags))
     if not n:
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
-    interval = stats.binomtest(count, n).proportion_ci(method="wilson")
+    interval = scipy.stats.binomtest(count, n).proportion_ci(method="wilson")
     return Estimate(100 * count / n, 100 * float(interval.low), 100 * float(interval.high), n)
 
 
 def mcnemar_p(before: np.ndarray, after: np.ndarray) -> float:
     """Exact McNemar p-value of paired flags ``bool [N]``: as many gained as lost a flag."""
     lost, gained = int((before & ~after).sum()), int((~before & after).sum())
-    return float(stats.binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+    return float(scipy.stats.binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
 
 
 def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
@@ -168,4 +168,4 @@ def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
     positive, negative = scores[truth], scores[~truth]
     if not len(positive) or not len(negative):
         raise SteeringError("an AUROC needs pictures with and without the concept")
-    return float(stats.mannwhitneyu(positive, negative).statistic / (len(positive) * len(negative)))
+    return float(scipy.stats.mannwhitneyu(positive, negative).statistic / (len(positive) * len(negative)))

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from .pictures import save_figure
+from .pictures import new_figure, save_figure
 
 
 def curves(
@@ -27,7 +26,7 @@ def curves(
         title: above the plot.
         axes_names: of x and y.
     """
-    figure = Figure(figsize=(7.5, 4.4))
+    figure = new_figure(figsize=(7.5, 4.4))
     axes = figure.subplots()
     for name, places in lines.items():
         axes.plot([x for x, _, _ in places], [y for _, y, _ in places], marker="o", markersize=4, label=name, alpha=0.8)
@@ -63,7 +62,7 @@ def pareto_plot(
         path: PNG to write.
         title: above the plot.
     """
-    figure = Figure(figsize=(8, 5))
+    figure = new_figure(figsize=(8, 5))
     axes = figure.subplots()
     # Costs span from tenths of a point to dozens; gains lie at 0.
     axes.set_xscale("symlog", linthresh=1.0)
@@ -86,7 +85,7 @@ def pareto_plot(
 
 def intervals(rows: Mapping[str, tuple[float, float, float]], path: Path, title: str, label: str) -> None:
     """Means with their intervals, one line an arm: name -> (mean, low, high)."""
-    figure = Figure(figsize=(7, 0.8 + 0.24 * len(rows)))
+    figure = new_figure(figsize=(7, 0.8 + 0.24 * len(rows)))
     axes = figure.subplots()
     for i, (mean, low, high) in enumerate(rows.values()):
         axes.plot([low, high], [i, i], color="C0", linewidth=2)
@@ -102,7 +101,7 @@ def intervals(rows: Mapping[str, tuple[float, float, float]], path: Path, title:
 
 def sorted_changes(changes: Mapping[str, np.ndarray], path: Path, title: str, label: str) -> None:
     """One value a prompt ``[N]``, sorted, a line an arm: shows the prompts that a mean and extremes hide."""
-    figure = Figure(figsize=(7, 3.4))
+    figure = new_figure(figsize=(7, 3.4))
     axes = figure.subplots()
     for name, values in changes.items():
         axes.plot(np.linspace(0, 100, len(values)), np.sort(values), label=name)

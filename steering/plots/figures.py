@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..directions.search import Search
 from ..interventions.observation import Observation
 from ..scores.navigator import Scores
 from ..sites import KINDS, sort_sites
-from .pictures import save_figure
+from .pictures import new_figure, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def heat_map(scores: Scores, path: Path, title: str = "") -> None:
@@ -32,7 +35,7 @@ def heat_map_figure(scores: Scores, title: str = "") -> Figure:
 def observed_figure(observations: Sequence[Observation]) -> Figure:
     """How far steering moved the mean coordinate <x, r> of each site (rows) at each noise level (columns)."""
     if not observations:
-        figure = Figure(figsize=(5, 1))
+        figure = new_figure(figsize=(5, 1))
         figure.text(0.5, 0.5, "No site was steered in this run.", ha="center", va="center")
         return figure
     sites = sort_sites({seen.site for seen in observations})
@@ -51,7 +54,7 @@ def observed_figure(observations: Sequence[Observation]) -> Figure:
 def _site_table(
     table: np.ndarray, rows: list[str], sigmas: Sequence[float], limit: float, title: str, label: str
 ) -> Figure:
-    figure = Figure(figsize=(9, 2.2 + 0.17 * len(rows)))
+    figure = new_figure(figsize=(9, 2.2 + 0.17 * len(rows)))
     axes = figure.subplots()
     image = axes.imshow(table, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     axes.set_yticks(range(len(rows)), rows, fontsize=6)
@@ -65,7 +68,7 @@ def _site_table(
 
 def by_kind(scores: Scores, path: Path) -> None:
     """Mean score of each kind of site over the schedule, with the spread over sites."""
-    figure = Figure(figsize=(7, 3.4))
+    figure = new_figure(figsize=(7, 3.4))
     axes = figure.subplots()
     for kind in KINDS:
         rows = [scores.sites[site].score.numpy() for site in sort_sites(scores.sites) if site.kind == kind]
@@ -91,7 +94,7 @@ def cosine_matrix(names: Sequence[str], matrix: np.ndarray, path: Path) -> None:
 
 def cosine_figure(names: Sequence[str], matrix: np.ndarray) -> Figure:
     """Mean cosines between vectors ``[V, V]``; blank where two share no site."""
-    figure = Figure(figsize=(2.6 + 0.7 * len(names), 1.8 + 0.6 * len(names)))
+    figure = new_figure(figsize=(2.6 + 0.7 * len(names), 1.8 + 0.6 * len(names)))
     axes = figure.subplots()
     image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=8)
@@ -107,7 +110,7 @@ def cosine_figure(names: Sequence[str], matrix: np.ndarray) -> Figure:
 
 def contrast_map(found: Search, path: Path) -> None:
     """Held-out discriminability over α (rows) and the number of components (columns)."""
-    figure = Figure(figsize=(5.5, 7))
+    figure = new_figure(figsize=(5.5, 7))
     axes = figure.subplots()
     table = found.table.numpy()
     image = axes.imshow(table, aspect="auto", cmap="viridis", interpolation="nearest")

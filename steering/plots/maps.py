@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from torch import Tensor
 
 from ..interventions.maps import Maps, some_levels, strongest, summary
+from .pictures import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 TITLES = MappingProxyType(
     {
@@ -39,7 +42,7 @@ def map_figure(picture: np.ndarray, maps: Maps, title: str, columns: int = 6, ro
     tokens = np.concatenate([np.abs(values).ravel() for row in cells for _, values in row if values is not None])
     limit = max(1e-6, float(np.quantile(tokens, 0.995)))
     # One row more on top: the picture, and the mean of everything.
-    figure = Figure(figsize=(1.5 * (len(levels) + 1) + 1.2, 1.62 * (len(cells) + 1) + 0.5), layout="constrained")
+    figure = new_figure(figsize=(1.5 * (len(levels) + 1) + 1.2, 1.62 * (len(cells) + 1) + 0.5), layout="constrained")
     grid = figure.subplots(len(cells) + 1, max(2, len(levels) + 1), squeeze=False)
     grey = np.repeat(picture.mean(2, keepdims=True).astype(np.uint8), 3, 2)
     for axes in grid.ravel():

@@ -5,21 +5,32 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from ..files import SOFTWARE, replacing
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 DPI = 110
+
+
+def new_figure(**how: Any) -> Figure:
+    """An empty figure that needs no window. Matplotlib takes longer to load than all nodes: only where it is drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(**how)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG, whole or not at all."""
-    FigureCanvasAgg(figure)
     with replacing(path) as temporary:
         about = {"Software": SOFTWARE}
         figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", metadata=about)
@@ -36,7 +47,6 @@ def save_picture(picture: np.ndarray, path: Path) -> None:
 def as_array(figure: Figure) -> np.ndarray:
     """A figure as a picture ``uint8 [H, W, 3]``."""
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
     with Image.open(buffer) as image:
         return np.asarray(image.convert("RGB"))
