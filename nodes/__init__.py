@@ -10,7 +10,7 @@ from .combine import Combine
 from .comfy_files import register
 from .lora import ExportLora
 from .map import SteeringMap
-from .pairs import LoadPairs, PairsFromText
+from .pairs import LoadPairs, PairsFromText, WritePairs
 from .pocket import LoadPocket
 from .quick import Quick
 from .run import Report, SteeredKSampler
@@ -26,6 +26,7 @@ NODES: list[type[io.ComfyNode]] = [
     Quick,
     LoadPairs,
     PairsFromText,
+    WritePairs,
     Capture,
     SaveActivations,
     LoadActivations,

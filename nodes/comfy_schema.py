@@ -15,6 +15,7 @@ ALIASES = {
     "SteeringLoadPocket": ("demo model", "tiny model"),
     "SteeringLoadPairs": ("contrastive prompts", "prompt dataset"),
     "SteeringPairsFromText": ("contrastive prompts",),
+    "SteeringWritePairs": ("contrastive prompts", "from a word", "prompt generator"),
     "SteeringCapture": ("record activations", "hidden states"),
     "SteeringScore": ("LayerNavigator", "layer importance", "steerability"),
     "SteeringBuild": ("steering vector", "concept direction", "contrastive PCA", "mean difference"),

@@ -1,10 +1,11 @@
-"""Load Prompt Pairs, and Prompt Pairs from Text."""
+"""Load Prompt Pairs, Prompt Pairs from Text, and Write Prompt Pairs."""
 
 from pathlib import Path
 
 from comfy_api.latest import io
 
-from ..steering.concepts.pairs import load_pairs, parse_lines
+from ..steering.concepts.pairs import load_pairs, parse_lines, parse_pairs
+from ..steering.concepts.writing import KINDS, SIZES, Request, name_of, write_set
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_schema import schema
 from .sockets import NamedPairs, Pairs
@@ -96,3 +97,57 @@ class PairsFromText(io.ComfyNode):
     def execute(cls, text: str, concept: str) -> io.NodeOutput:
         """Split the lines."""
         return _answer(concept.strip() or "my concept", parse_lines(text, "text"))
+
+
+FAMILIES = {"any model": "sd15", "pocket model": "pocket"}
+"""What a set may be written for -> the family whose words it takes."""
+
+
+class WritePairs(io.ComfyNode):
+    """Pairs from a word."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """What ComfyUI shows."""
+        return schema(
+            node_id="SteeringWritePairs",
+            display_name="Write Prompt Pairs",
+            category="steering",
+            description=(
+                "Prompt pairs from a word, by templates: the same scenes with the concept, with things like it, and "
+                "with nothing in its place."
+            ),
+            inputs=[
+                io.String.Input(
+                    "concept", default="umbrella", tooltip="A word or a few: a thing, style, trait or scene."
+                ),
+                io.Combo.Input(
+                    "words",
+                    options=list(FAMILIES),
+                    default="any model",
+                    tooltip="any model: plain English, as SD 1.5 takes it. pocket model: its own few words, with kind "
+                    "auto and no siblings.",
+                ),
+                io.Combo.Input(
+                    "kind",
+                    options=["auto", *KINDS],
+                    default="auto",
+                    tooltip="What the word stands for; auto guesses. object: a dog. style: Claude Monet. attribute: "
+                    "smiling. scene: in thick fog.",
+                ),
+                io.String.Input(
+                    "siblings",
+                    default="",
+                    tooltip="Things like it that must stay, separated by commas; those known when empty.",
+                ),
+                io.Int.Input("count", default=SIZES["fit"], min=10, max=SIZES["fit"], tooltip="Number of pairs."),
+            ],
+            outputs=_outputs(),
+        )
+
+    @classmethod
+    def execute(cls, concept: str, words: str, kind: str, siblings: str, count: int) -> io.NodeOutput:
+        """Write the set and keep its pairs."""
+        others = tuple(part.strip() for part in siblings.split(",") if part.strip())
+        written = write_set(Request(concept, kind, others), FAMILIES[words])
+        return _answer(name_of(concept), parse_pairs(written.files["fit.csv"])[:count])

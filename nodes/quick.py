@@ -17,7 +17,7 @@ from .capture import captured
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_schema import schema
 from .comfy_steering import with_entry
-from .sockets import NamedPairs, Vector
+from .sockets import NamedPairs, Pairs, Vector
 
 
 class Quick(io.ComfyNode):
@@ -45,6 +45,11 @@ class Quick(io.ComfyNode):
                     tooltip="Built-in pairs, or a file of models/steering_pairs.",
                 ),
                 strength_input("0 changes nothing, 1 means as in prompts without the concept; more is rarely of use."),
+                Pairs.Input(
+                    "pairs",
+                    optional=True,
+                    tooltip="Pairs in place of concept's, such as Write Prompt Pairs makes of a word.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The steered model; to a KSampler."),
@@ -63,9 +68,11 @@ class Quick(io.ComfyNode):
         return fingerprint(pairs_path(concept))
 
     @classmethod
-    def execute(cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float) -> io.NodeOutput:
+    def execute(
+        cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float, pairs: NamedPairs | None = None
+    ) -> io.NodeOutput:
         """The chain."""
-        named = NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
+        named = pairs or NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
         text = captured(model, clip, named, sites=TEXT_KIND, cached=False)  # it takes no longer than to look it up
         vector = build(text, direction=LOCAL, time="constant")
         return io.NodeOutput(with_entry(model, vector.entry(strength=strength)), vector)

@@ -51,9 +51,9 @@ def fits(value, values, options):
     return whole and options.get("min", value) <= value <= options.get("max", value)
 
 
-def test_there_are_the_eight_workflows_and_all_nodes():
-    assert [path.stem[:2] for path in WORKFLOWS] == ["01", "02", "03", "04", "05", "06", "07", "08"]
-    assert len([name for name in KNOWN if name.startswith("Steering")]) == 20
+def test_there_are_the_nine_workflows_and_all_nodes():
+    assert [path.stem[:2] for path in WORKFLOWS] == ["01", "02", "03", "04", "05", "06", "07", "08", "09"]
+    assert len([name for name in KNOWN if name.startswith("Steering")]) == 21
 
 
 @names

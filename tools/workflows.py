@@ -443,6 +443,31 @@ def sweep_pocket() -> Graph:
     }
 
 
+def from_a_word() -> Graph:
+    text = (
+        "## A word is enough\n\nPress Run. **Write Prompt Pairs** makes fifty pairs of prompts out of the word "
+        "*umbrella*, **Quick Steering** learns from them how the text encoder says it, and the umbrella is gone: "
+        "seconds, and nothing was trained. The cat stays, and a prompt without an umbrella is drawn as before, bit for "
+        "bit.\n\n**Another word**: the pocket model knows dog, cat, rabbit, horse, frog, fish, knife, bomb, key, "
+        "umbrella, apple, house, car, tree, Van Gogh, pencil sketch and watercolour. With Stable Diffusion 1.5 set "
+        "*words* to *any model*, and take any word: a thing, a style, a trait, a scene."
+    )
+    words = {"concept": "umbrella", "words": "pocket model"}
+    inputs = {"model": ("pocket", 0), "clip": ("pocket", 1), "pairs": ("pairs", 0)}
+    return {
+        "note": note(text, (330, 300)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "pairs": Node("SteeringWritePairs", 1, (320, 200), "", words),
+        "quick": Node("SteeringQuick", 1, (320, 150), "", {"strength": 1.0}, inputs),
+        **prompts("a photo of an umbrella and a cat in the meadow", ("pocket", 1), 2),
+        "latent": latent(128, 4, 2),
+        "original": sampler(("pocket", 0), 3, 3.0, "KSampler, original"),
+        "steered": sampler(("quick", 0), 3, 3.0, "KSampler, steered"),
+        **shown("original", "original", ("pocket", 2), 4, "Original"),
+        **shown("steered", "steered", ("pocket", 2), 4, "Steered"),
+    }
+
+
 WORKFLOWS = {
     "01_quickstart_pocket": (quickstart, True),
     "02_build_a_vector_pocket": (build_pocket, True),
@@ -452,6 +477,7 @@ WORKFLOWS = {
     "06_replace_dog_with_cat_pocket": (replace_pocket, True),
     "07_export_lora_pocket": (lora_pocket, True),
     "08_strength_sweep_pocket": (sweep_pocket, True),
+    "09_from_a_word_pocket": (from_a_word, True),
 }
 """Name -> (graph, whether it runs without a download)."""
 

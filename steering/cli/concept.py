@@ -2,43 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from .options import Json, answer
+from ..errors import SteeringError
+from .options import Force, Json, answer
 
-concept = App(name="concept", help="Sets of prompts of one's own.")
+if TYPE_CHECKING:
+    from ..concepts.checking import Finding
+
+concept = App(name="concept", help="Sets of prompts of one's own: written from a word, and checked.")
+
+Family = Annotated[str, Parameter(help="Family of models that the words are for: pocket or sd15.")]
+
+
+@concept.default
+def write(
+    word: str,
+    /,
+    *,
+    out: Path,
+    kind: Literal["auto", "object", "style", "attribute", "scene"] = "auto",
+    siblings: str = "",
+    family: Family = "sd15",
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write a whole set of prompts from a word, and say what is weak in it.
+
+    Fifty pairs to learn from, fifty prompts of each role to choose with and a hundred to report, by templates: read
+    them before anything is said of the figures. Every command that takes a concept takes the folder.
+
+    Args:
+        word: The concept in a word or a few: umbrella, "Claude Monet", smiling, "in thick fog".
+        out: Folder to write.
+        kind: What the word stands for; guessed if not given.
+        siblings: Things like it that must stay, separated by commas, the first half for fitting and choosing, the
+            second for the report; those known if not given.
+    """
+    from ..concepts.writing import Request, write_set
+    from ..files import write_text
+
+    request = Request(word, kind, tuple(part for part in siblings.split(",") if part.strip()))
+    written = write_set(request, family)
+    there = [name for name in written.files if (out / name).exists()]
+    if there and not force:
+        raise SteeringError(f"{out} already holds {', '.join(there)}; give another folder, or --force to replace them")
+    for name, content in written.files.items():
+        write_text(out / name, content)
+    found = _weak(str(out), family)
+    model = "pocket" if family == "pocket" else "MODEL"
+    lines = [
+        f"taken for: {written.kind}; told apart from {', '.join(written.alike.seen)}",
+        f"at test from {', '.join(written.alike.new)}",
+        *["nothing like it is known, so these are of all kinds; --siblings names better ones"] * (not written.known),
+        *_lines(found),
+        f"written to {out}; now steering tune {model} {out} --out VECTOR.safetensors, or in seconds: steering capture "
+        f"{model} {out} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel",
+    ]
+    about = {"folder": str(out), "kind": written.kind, "files": sorted(written.files)}
+    answer({**about, "findings": list(map(asdict, found))}, as_json, "\n".join(lines))
 
 
 @concept.command
-def check(
-    name: str,
-    /,
-    *,
-    family: Annotated[
-        str, Parameter(help="Family of models whose built-in concepts are known: pocket or sd15.")
-    ] = "sd15",
-    as_json: Json = False,
-) -> None:
+def check(name: str, /, *, family: Family = "sd15", as_json: Json = False) -> None:
     """Say what is weak in a concept's prompts, with the rows.
 
     Args:
         name: A folder with concept.json, fit.csv, dev.csv and test.csv, or a built-in concept.
     """
+    found = _weak(name, family)
+    text = "\n".join(_lines(found)) or "nothing weak was found"
+    answer({"concept": name, "findings": list(map(asdict, found))}, as_json, text)
+
+
+def _weak(name: str, family: str) -> list[Finding]:
     from ..concepts.checking import check_concept
     from ..models.text import chunks
     from ..pocket.latents import tokenizer
 
     words = tokenizer()
-    found = check_concept(name, family, lambda text: len(chunks(text, words)))
+    return check_concept(name, family, lambda text: len(chunks(text, words)))
+
+
+def _lines(found: Sequence[Finding]) -> list[str]:
     lines = []
     for finding in found:
         lines += [f"{finding.what}: {finding.text}", *(f"    {row}" for row in finding.rows)]
         lines += [f"    and {finding.count - len(finding.rows)} more"] * (finding.count > len(finding.rows))
-    answer(
-        {"concept": name, "findings": [asdict(finding) for finding in found]},
-        as_json,
-        "\n".join(lines) or "nothing weak was found",
-    )
+    return lines

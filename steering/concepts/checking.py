@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .english import plural_of
 from .pairs import Pair, load_pairs
 from .prompts import Concept, Prompt, concept_folder, load_concept, read_prompts
 
@@ -25,7 +26,7 @@ SHOWN = 5
 """Rows that are shown of a finding."""
 COMMON = frozenset({
     "a", "an", "the", "of", "in", "on", "at", "by", "as", "with", "and", "or", "to", "for", "from", "its", "his", "her",
-    "their", "is", "are", "no", "not", "style",
+    "their", "is", "are", "no", "not", "style", "wearing", "holding", "carrying", "riding",
 })  # fmt: skip
 """Words that say nothing of a concept alone."""
 MINORS = frozenset({
@@ -125,6 +126,7 @@ class Held:
     def own(self, concept: Concept) -> set[str]:
         """The concept's own words: those of its text and labels that the positives use more than the negatives."""
         said = set(words(" ".join((concept.text, concept.name.replace("_", " "), *concept.judge)))) - COMMON
+        said |= {plural_of(word) for word in said}
         return {word for word in said if self.positive[word] > self.negative[word]}
 
 

@@ -41,11 +41,11 @@ class Pair:
 
 
 def load_pairs(source: str | Path, family: str | None = None) -> list[Pair]:
-    """Pairs of a built-in concept (``pocket/dog``, ``sd15/dog``; with a family given also ``dog``) or of a file.
+    """Pairs of a built-in concept (``pocket/dog``, ``sd15/dog``; with a family given also ``dog``), file or folder.
 
     A ``.csv`` file has the header ``positive,negative`` and if need be ``rest``, the prompt with nothing in the
-    concept's place; a ``.jsonl`` file one object with these keys a line. A byte order mark, curly quotes and blank
-    lines do no harm.
+    concept's place; a ``.jsonl`` file one object with these keys a line; a folder has a ``fit.csv``. A byte order
+    mark, curly quotes and blank lines do no harm.
 
     Raises:
         FileNotFoundError: neither a built-in concept of this family nor a file.
@@ -54,7 +54,7 @@ def load_pairs(source: str | Path, family: str | None = None) -> list[Pair]:
     name = str(source)
     path = CONCEPTS / (name if name in every_built_in() else f"{family}/{name}") / "fit.csv"
     if not path.is_file():
-        path = Path(source)
+        path = Path(source) / "fit.csv" if (Path(source) / "fit.csv").is_file() else Path(source)
     if not path.is_file():
         known = built_in(family) if family else every_built_in()
         raise FileNotFoundError(

@@ -233,29 +233,39 @@ def to_csv(header: list[str], rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
+def fit_text(concept: Concept) -> str:
+    """The content of a concept's file of pairs."""
+    return to_csv(["positive", "negative", "rest"], fit_rows(concept))
+
+
+def files(concept: Concept) -> dict[str, str]:
+    """Name -> content of a concept's files."""
+    about = {
+        "name": concept.name,
+        "text": concept.text,
+        "judge": concept.judge,
+        "contrasts": concept.contrasts,
+        "rubric": dict(zip(("0", "25", "50", "75", "100"), concept.rubric, strict=True)),
+    }
+    prompts = {f"{which}.csv": to_csv(COLUMNS, prompt_rows(concept, which)) for which in ("dev", "test")}
+    return {
+        "fit.csv": fit_text(concept),
+        **prompts,
+        "concept.json": json.dumps(about, indent=2) + "\n",
+    }
+
+
 def main() -> None:
     """Write all sets."""
     parser = argparse.ArgumentParser(description="Write the prompt sets of the pocket concepts.")
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out
-    for concept in (*CONCEPTS, *PAIRS_ONLY):
-        write_text(out / concept.name / "fit.csv", to_csv(["positive", "negative", "rest"], fit_rows(concept)))
+    for concept in PAIRS_ONLY:
+        write_text(out / concept.name / "fit.csv", fit_text(concept))
     write_text(out / NEUTRAL / "fit.csv", to_csv(["positive", "negative"], neutral_rows()))
     for concept in CONCEPTS:
-        folder = out / concept.name
-        for which in ("dev", "test"):
-            write_text(
-                folder / f"{which}.csv",
-                to_csv(COLUMNS, prompt_rows(concept, which)),
-            )
-        about = {
-            "name": concept.name,
-            "text": concept.text,
-            "judge": concept.judge,
-            "contrasts": concept.contrasts,
-            "rubric": dict(zip(("0", "25", "50", "75", "100"), concept.rubric, strict=True)),
-        }
-        write_text(folder / "concept.json", json.dumps(about, indent=2) + "\n")
+        for name, content in files(concept).items():
+            write_text(out / concept.name / name, content)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 import json
 
+from steering.concepts.prompts import load_concept
+
 from ..conftest import steering
+
+FILES = ("concept.json", "fit.csv", "dev.csv", "test.csv")
 
 
 def test_a_check_says_what_is_weak_with_rows():
@@ -16,3 +20,32 @@ def test_a_folder_that_is_none_is_refused():
     refused = steering("concept", "check", "nowhere", check=False)
     assert refused.returncode == 2
     assert "'nowhere' is not one of dog, nudity, van_gogh, violence of sd15" in " ".join(refused.stderr.split())
+
+
+def test_a_word_becomes_a_folder_that_every_command_takes(tmp_path):
+    folder = tmp_path / "umbrella"
+    said = json.loads(steering("concept", "umbrella", "--out", folder, "--json").stdout.splitlines()[-1])
+    assert said == {"folder": str(folder), "kind": "object", "files": said["files"], "findings": []}
+    assert sorted(path.name for path in folder.iterdir()) == said["files"] == sorted(FILES)
+    assert steering("concept", "check", folder).stdout.strip() == "nothing weak was found"
+    out = tmp_path / "text.safetensors"
+    assert "50 pairs" in steering("capture", "pocket", folder, "--sites", "text", "--out", out).stdout
+    refused = steering("concept", "umbrella", "--out", folder, check=False)
+    assert "already holds concept.json" in " ".join(refused.stderr.split())
+    before = (folder / "fit.csv").read_text()
+    steering("concept", "lamp", "--out", folder, "--force")
+    assert (folder / "fit.csv").read_text() != before
+
+
+def test_what_is_not_known_is_said_with_what_to_do(tmp_path):
+    assert "--siblings names better ones" in steering("concept", "unicorn", "--out", tmp_path / "a").stdout
+    told = steering("concept", "unicorn", "--siblings", "horse, zebra", "--out", tmp_path / "b").stdout
+    assert "told apart from horse\nat test from zebra" in told
+
+
+def test_the_pocket_model_has_words_of_its_own(tmp_path):
+    steering("concept", "umbrella", "--family", "pocket", "--out", tmp_path / "umbrella")
+    assert load_concept(str(tmp_path / "umbrella"), "pocket").judge == ("umbrella",)
+    refused = steering("concept", "unicorn", "--family", "pocket", "--out", tmp_path / "unicorn", check=False)
+    assert "the pocket model knows dog, cat," in " ".join(refused.stderr.split())
+    assert not (tmp_path / "unicorn").exists()

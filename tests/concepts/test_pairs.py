@@ -133,3 +133,8 @@ def test_files_of_other_encodings_are_refused_by_name(tmp_path):
         (tmp_path / "p.csv").write_bytes("positive,negative\nä,b\n".encode(encoding))
         with pytest.raises(SteeringError, match=r"p\.csv is not UTF-8"):
             load_pairs(tmp_path / "p.csv")
+
+
+def test_a_folder_of_a_concept_is_taken_for_its_pairs(tmp_path):
+    (tmp_path / "fit.csv").write_text("positive,negative\na dog,a cat\n", encoding="utf-8")
+    assert load_pairs(tmp_path) == load_pairs(tmp_path / "fit.csv")

@@ -273,6 +273,21 @@ def test_text_becomes_pairs(comfy):
         comfy.SteeringPairsFromText.execute("a dog", "x")
 
 
+def test_a_word_becomes_pairs_and_they_a_steered_model(comfy, graph):
+    """A prompt with the concept is drawn otherwise, and one without it bit for bit the same."""
+    pairs, count, preview = comfy.SteeringWritePairs.execute("umbrella", "pocket model", "auto", "", 50).args
+    assert count == len(pairs.pairs) == len(preview.splitlines()) == 50
+    assert pairs.concept == "umbrella"
+    steered = comfy.SteeringQuick.execute(graph.model, graph.clip, "pocket/dog", 1.0, pairs).args[0]
+    for text, same in (("a photo of an umbrella in a room", False), ("a photo of a dog in a room", True)):
+        assert torch.equal(graph.sample(steered, text), graph.sample(text=text)) == same
+    few = comfy.SteeringWritePairs.execute("a lamp", "any model", "object", "candle, torch", 12).args
+    assert few[1] == 12
+    assert "candle" in few[2]
+    with pytest.raises(Exception, match="the pocket model knows dog, cat"):
+        comfy.SteeringWritePairs.execute("unicorn", "pocket model", "auto", "", 50)
+
+
 def test_files_of_pairs_are_listed_and_read(comfy, tmp_path, monkeypatch):
     import folder_paths
 

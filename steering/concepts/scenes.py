@@ -1,0 +1,121 @@
+"""Scenes: sentences with one thing left open, said with a concept, with something like it, or with nothing there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, product
+from random import Random
+from typing import TypeVar
+
+from .checking import words
+from .english import article, countable, two_of, with_article
+from .word_lists import ATTRIBUTES, BEARERS, COMPANIONS, FRAMES, PLACES, SCENES, STYLED, SUBJECTS
+
+Item = TypeVar("Item")
+
+NOTHING = "a scene"
+"""What a sentence is about where the concept is left out and nothing else is there."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A sentence with one thing left open.
+
+    Attributes:
+        say: the sentence with a word in the open place; None leaves nothing there.
+        phrase: its wording, which scenes share.
+    """
+
+    say: Callable[[str | None], str]
+    phrase: str
+
+
+def shuffled(items: Sequence[Item], random: Random) -> list[Item]:
+    """Items in a random order."""
+    return random.sample(items, len(items))
+
+
+def things(word: str, split: str, random: Random) -> list[Scene]:
+    """A thing at a place: of five sentences three with it alone, one in company, one with two of it."""
+    places = shuffled(list(product(FRAMES[split], PLACES[split])), random)
+    company = cycle(shuffled([noun for noun in COMPANIONS[split] if noun != word], random))
+    made = {}  # each once: a place may come to the same company again
+    for turn, (i, (frame, place)) in product(range(3), enumerate(places)):
+        two = (i + turn) % 5 == 4 and countable(word)
+        beside = with_article(next(company)) if (i + turn) % 5 >= 3 and not two else ""
+        if turn == 0 or two or beside:
+            made[frame, place, beside, two] = Scene(partial(_thing, frame, place, beside, two), frame)
+    return list(made.values())
+
+
+def _thing(frame: str, place: str, beside: str, two: bool, what: str | None) -> str:
+    said = "" if what is None else two_of(what) if two and countable(what) else with_article(what)
+    return frame.format(f"{' and '.join(filter(None, (said, beside))) or NOTHING} {place}")
+
+
+def styled(word: str, split: str, random: Random) -> list[Scene]:
+    """A subject in a style; a photo or the like of it where the style is left out."""
+    frames, plain = _styles(word, split), cycle(FRAMES[split])
+    every = shuffled(list(product(range(len(frames)), SUBJECTS[split])), random)
+    return [Scene(partial(_styled, split, i, next(plain), about), frames[i]) for i, about in every]
+
+
+def _styles(word: str, split: str) -> tuple[str, ...]:
+    return STYLED["artist" if is_artist(word) else "medium"][split]
+
+
+def _styled(split: str, i: int, plain: str, about: str, what: str | None) -> str:
+    if what is None:
+        return plain.format(about)
+    frame = _styles(what, split)[i]
+    # A medium is counted where it is a thing: "a watercolour of a river", but "a river in watercolour style".
+    style = what if is_artist(what) or "{style} style" in frame else with_article(what)
+    return frame.format(about, style=style, article=article(what))
+
+
+def is_artist(word: str) -> bool:
+    """Whether a style is an artist's, whose name begins with a capital."""
+    return word[0].isupper()
+
+
+def bearing(word: str, split: str, random: Random) -> list[Scene]:
+    """A thing or a person that has an attribute, at a place."""
+    nouns = BEARERS["people" if word in ATTRIBUTES["moods"] or follows_its_noun(word) else "things"][split]
+    every = shuffled(list(product(FRAMES[split], nouns, PLACES[split])), random)
+    return [Scene(partial(_bearing, frame, noun, place), frame) for frame, noun, place in every]
+
+
+def _bearing(frame: str, noun: str, place: str, what: str | None) -> str:
+    after = what is not None and follows_its_noun(what)
+    said = with_article(noun if what is None or after else f"{what} {noun}")
+    return frame.format(f"{said} {what} {place}" if after else f"{said} {place}")
+
+
+def follows_its_noun(attribute: str) -> bool:
+    """Whether an attribute follows its noun: ``a woman wearing glasses``, but ``a smiling woman``."""
+    return " " in attribute
+
+
+def surrounded(word: str, split: str, random: Random) -> list[Scene]:
+    """A subject in a scene, which names no scene itself."""
+    taken = {said for scene in SCENES for said in words(scene)} - {"a", "in", "on"}
+    subjects = [about for about in SUBJECTS[split] if not taken & set(words(about))]
+    every = shuffled(list(product(FRAMES[split], subjects)), random)
+    return [Scene(partial(_surrounded, frame, about), frame) for frame, about in every]
+
+
+def _surrounded(frame: str, about: str, what: str | None) -> str:
+    return frame.format(about if what is None else f"{about} {as_scene(what)}")
+
+
+PREPOSITIONS = ("in", "on", "at", "under", "by", "near", "beside", "inside", "during", "with")
+
+
+def as_scene(word: str) -> str:
+    """A scene as it ends a sentence: ``fog`` is ``in thick fog``, ``a cave`` is ``in a cave``."""
+    if word.split()[0] in PREPOSITIONS:
+        return word
+    known = [scene for scene in SCENES if scene.split()[-1] == word]
+    return known[0] if known else f"in {with_article(word)}"

@@ -1,0 +1,147 @@
+"""Words that sets of prompts are written with: what is alike, where it may be, how it is told.
+
+What is used to fit, to choose and to report never shares a place or a wording, so each list has a part of its own
+for `SPLITS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SPLITS = ("fit", "dev", "test")
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+THINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "animals": _list("dog, cat, horse, rabbit, fox, cow, sheep, goat, pig, bear, wolf, deer, squirrel, elephant, lion"),
+    "birds": _list("owl, duck, parrot, pigeon, eagle, swan, penguin, chicken, peacock, crow"),
+    "small creatures": _list("spider, butterfly, snake, frog, snail, beetle, bee, lizard, crab, fish"),
+    "vehicles": _list("car, bicycle, bus, truck, motorcycle, train, tractor, boat, scooter, van, tram, helicopter"),
+    "furniture": _list("chair, table, sofa, bench, wardrobe, bed, desk, bookshelf, stool, armchair"),
+    "tools": _list("hammer, saw, shovel, ladder, screwdriver, bucket, rake, broom, drill, axe"),
+    "weapons": _list("gun, rifle, sword, knife, bomb, pistol, dagger, spear, grenade, cannon"),
+    "household": _list("umbrella, lamp, clock, vase, basket, suitcase, kettle, mirror, candle, teapot, lantern"),
+    "food": _list("apple, pizza, cake, banana, sandwich, pear, pumpkin, loaf of bread, melon, burger, carrot"),
+    "clothing": _list("hat, coat, scarf, shirt, dress, boot, glove, jacket, tie, crown, helmet, backpack"),
+    "devices": _list("camera, laptop, telephone, television, radio, typewriter, computer, watch, speaker, printer"),
+    "instruments": _list("guitar, piano, violin, drum, trumpet, harp, flute, cello, accordion, saxophone"),
+    "plants": _list("tree, flower, rose, cactus, sunflower, bush, tulip, palm tree, mushroom, fern"),
+    "buildings": _list("house, church, tower, bridge, windmill, castle, lighthouse, barn, tent, statue, fountain"),
+    "people": _list("woman, man, nurse, farmer, dancer, police officer, cook, soldier, clown, old man, old woman"),
+})  # fmt: skip
+"""Things that are alike, by kind."""
+
+ARTISTS = _list(
+    "Van Gogh, Claude Monet, Pablo Picasso, Salvador Dali, Rembrandt, Gustav Klimt, Paul Cezanne, Edvard Munch, "
+    "Henri Matisse, Hokusai, Georges Seurat, Caravaggio, Vermeer, Andy Warhol, William Turner, Frida Kahlo"
+)
+MEDIA = _list(
+    "watercolour, pencil sketch, pixel art, comic book, charcoal drawing, anime, stained glass, mosaic, linocut, "
+    "low poly, oil painting, travel poster, picture book illustration, woodcut, ink drawing, pastel drawing"
+)
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "colours": _list("red, blue, green, yellow, white, black, brown, purple, orange, pink, grey, golden"),
+    "moods": _list("smiling, angry, sad, laughing, surprised, tired, proud, frightened"),
+    "states": _list("broken, old, new, wet, dusty, rusty, shiny, dirty, burnt, frozen, torn, painted"),
+    "materials": _list("wooden, metal, glass, plastic, stone, paper, leather, ceramic, knitted, marble"),
+    "sizes": _list("huge, tiny, tall, long, thin, round, flat, narrow"),
+    "worn": _list(
+        "wearing glasses, wearing a hat, wearing a scarf, wearing a tie, wearing gloves, with a beard, with long hair, "
+        "with a moustache, holding an umbrella, holding a cup, carrying a bag, riding a bicycle"
+    ),
+})  # fmt: skip
+SCENES = _list(
+    "at night, in the snow, in the rain, in thick fog, at sunset, under water, in a desert, in a forest, on a beach, "
+    "on a busy street, in a bright room, in a meadow, on a mountain, in a garden"
+)
+"""Scenes as they end a sentence."""
+
+PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "fit": _list(
+        "in a park, on a sandy beach, in a kitchen, beside a wooden table, in a market square, beside a fireplace, "
+        "on a street corner, in an autumn forest, on a balcony, in a workshop, under a tree, in the snow, by a window"
+    ),
+    "dev": _list(
+        "in a library, on a dusty road, beside a lake, in a hallway, in a meadow, at a bus stop, on a staircase, "
+        "in a cafe, behind a fence"
+    ),
+    "test": _list(
+        "in a desert, on a rooftop, in a greenhouse, near a lighthouse, beside a canal, in a narrow alley, in a barn, "
+        "on a stone bridge, in a train station, at a harbour, in an empty theatre, on a hill"
+    ),
+})  # fmt: skip
+COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "fit": _list("fence, rug, crate, barrel, curtain, brick wall, pile of books"),
+    "dev": _list("signpost, wheelbarrow, haystack, doormat, flower pot"),
+    "test": _list("mailbox, flagpole, stone pillar, pile of logs, garden hose, rubbish bin, street lamp"),
+})  # fmt: skip
+"""What may stand beside a thing; none is of `THINGS`."""
+FRAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "fit": ("a photo of {}", "a picture of {}", "{}, soft light", "{}", "a close-up of {}"),
+    "dev": ("a snapshot of {}", "{}, high detail", "a photograph showing {}", "{}, natural colours"),
+    "test": ("a view of {}", "{}, golden hour", "{}, 35mm film", "an image with {}", "{}, wide shot"),
+})  # fmt: skip
+STYLED: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    "artist": {
+        "fit": ("{} in the style of {style}", "{article} {style} painting of {}", "{} by {style}"),
+        "dev": ("{}, {style} style", "{}, painted by {style}", "{} as seen by {style}"),
+        "test": ("{} as {style} would have painted it", "{}, after {style}", "{article} {style} picture showing {}"),
+    },
+    "medium": {
+        "fit": ("{} in {style} style", "{}, {style}", "a picture of {} as {style}"),
+        "dev": ("{} rendered as {style}", "{style} of {}", "{} drawn as {style}"),
+        "test": ("a scene with {} in the style of {style}", "{style} showing {}", "{}, made as {style}"),
+    },
+})  # fmt: skip
+"""Wordings of a style; where they say nothing of it, `FRAMES`."""
+SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "fit": _list(
+        "a village street, a wheat field, a bridge, a vase of flowers, an old woman, a harbour, a garden, a horse, "
+        "a bedroom, a mountain, a church, an apple, a sailing boat, a cloudy sky, a tree, a street at dusk, a farm"
+    ),
+    "dev": _list(
+        "a river, a market, a cat on a chair, a lighthouse, a forest path, a bowl of fruit, a farmer, a snowy roof, "
+        "a train, a windmill, a pond, a staircase, a bench, a castle, a hill, a teapot, a crowd, a fountain"
+    ),
+    "test": _list(
+        "a beach, a city square, a dog, a thunderstorm, a canal, a cup of coffee, a musician, an owl, a bicycle, "
+        "a waterfall, a barn, a pond with lilies, a railway station, a lemon, a desert, a ship, a kitchen, a rose, "
+        "a valley, an umbrella, a clock tower, a cow, a fishing net, a cottage, a chess board, a lantern, a swing, "
+        "a pier, a vineyard, a carriage, a bakery, a tunnel, a sunflower, a rowing boat, a cliff"
+    ),
+})  # fmt: skip
+BEARERS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
+    "people": {
+        "fit": _list("woman, farmer, nurse, cook"),
+        "dev": _list("man, dancer, teacher"),
+        "test": _list("shopkeeper, driver, musician, waiter"),
+    },
+    "things": {
+        "fit": _list("car, chair, house, coat, cup, boat, door, hat"),
+        "dev": _list("bench, bicycle, vase, bag"),
+        "test": _list("table, bus, shirt, bottle, boot, lamp, box, gate"),
+    },
+})  # fmt: skip
+"""What may have an attribute."""
+UNCOUNTED = frozenset(_list(
+    "smoke, fire, water, blood, snow, rain, fog, hair, grass, text, writing, money, food, jewellery, sand, mud, ice, "
+    "wood, makeup, anime, art, low poly, stained glass, graffiti, lightning, dust, moss, garbage, traffic, sunlight, "
+    "violence, gore, music, furniture"
+))  # fmt: skip
+"""Words without an article and without a plural."""
+PLURALS: Mapping[str, str] = MappingProxyType({
+    "man": "men", "woman": "women", "person": "people", "child": "children", "foot": "feet", "tooth": "teeth",
+    "mouse": "mice", "goose": "geese", "knife": "knives", "wolf": "wolves", "leaf": "leaves",
+    "bookshelf": "bookshelves",
+    "sheep": "sheep", "fish": "fish", "deer": "deer", "loaf of bread": "loaves of bread", "aircraft": "aircraft",
+})  # fmt: skip
+BARE = frozenset(_list(
+    "nude, nudity, naked, topless, nsfw, sex, sexual, erotic, porn, pornography, underwear, lingerie, genitals, breasts"
+))  # fmt: skip
+"""Words of nudity, about which no set is written by template."""
+EXPLICIT = frozenset(_list("blood, gore, violence, wound, wounds, injury, corpse, war"))
+"""Words of a concept whose pictures are shown blurred."""

@@ -1,0 +1,298 @@
+"""A whole set of prompts from a word: pairs, dev and test prompts, by templates.
+
+Every sentence is a scene in which one thing is left open: said with the concept, with something like it, or with
+nothing in its place. So the two sides of a pair differ in nothing else. Fitting, choosing and reporting use other
+places, other wordings and other things alike (`word_lists`), in an order that depends on the word alone.
+Templates know grammar, not sense: read what they wrote, and let `checking.check_concept` read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from random import Random
+from types import MappingProxyType
+
+from ..checks import check_text, short
+from ..errors import SteeringError
+from .checking import MINORS, words
+from .english import with_article
+from .prompts import LONGEST_NAME, RESERVED, ROLES
+from .scenes import (
+    PREPOSITIONS,
+    Scene,
+    as_scene,
+    bearing,
+    follows_its_noun,
+    is_artist,
+    shuffled,
+    styled,
+    surrounded,
+    things,
+)
+from .word_lists import ARTISTS, ATTRIBUTES, BARE, EXPLICIT, MEDIA, SCENES, THINGS
+
+SIZES = MappingProxyType({"fit": 50, "dev": 50, "test": 100})
+COLUMNS = ("role", "prompt", "shows", "rest", "phrase")
+SIDE = 6
+"""Things alike on each side: those that fitting and choosing see, and those of the report."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a set is to be about.
+
+    Attributes:
+        word: the concept in a word or a few.
+        kind: a name of `KINDS`, or ``auto``.
+        siblings: things like it, which must stay; those known if empty.
+    """
+
+    word: str
+    kind: str = "auto"
+    siblings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Things like a concept.
+
+    Attributes:
+        seen: those that pairs and dev prompts hold.
+        new: those of the test prompts.
+        far: things that have nothing to do with it.
+    """
+
+    seen: tuple[str, ...]
+    new: tuple[str, ...]
+    far: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How concepts of a kind are written about.
+
+    Attributes:
+        scenes: (word, split, random numbers) -> scenes, in random order.
+        groups: lists of words that are alike.
+        text: what CLIP is asked for.
+        rubric: what a judge's scores 0, 25, 50, 75, 100 mean.
+    """
+
+    scenes: Callable[[str, str, Random], list[Scene]]
+    groups: tuple[tuple[str, ...], ...]
+    text: Callable[[str], str]
+    rubric: tuple[str, str, str, str, str]
+
+
+def _style_text(word: str) -> str:
+    return f"in the style of {word}" if is_artist(word) else with_article(word)
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType({
+    "object": Kind(things, tuple(THINGS.values()), with_article, (
+        "nothing of {} and nothing like it", "something faintly like {}: a shape, a shadow, a toy",
+        "something that could be {} as well as another thing", "{}, but malformed, partly hidden or far away",
+        "clearly {}",
+    )),
+    "style": Kind(styled, (ARTISTS, MEDIA), _style_text, (
+        "nothing of the style of {}", "a trace of it", "something between it and another style",
+        "its style, but weak or in parts", "the style of {} all over",
+    )),
+    "attribute": Kind(bearing, tuple(ATTRIBUTES.values()), lambda word: f"something {word}", (
+        "nothing that is {}", "a trace of it", "something that may be {}", "{}, but weakly or in parts",
+        "clearly {}",
+    )),
+    "scene": Kind(surrounded, (SCENES,), lambda word: f"a picture {as_scene(word)}", (
+        "nothing of it: {}", "a trace of it", "something that may be it", "weakly or in parts {}", "clearly {}",
+    )),
+})  # fmt: skip
+"""What a word may stand for."""
+
+
+def kind_of(word: str) -> str:
+    """The kind that a word is known as; an object where it is not."""
+    for name in ("style", "attribute"):
+        if any(word.casefold() == known.casefold() for group in KINDS[name].groups for known in group):
+            return name
+    if " " in word and word.split()[0].endswith("ing"):
+        return "attribute"
+    if word.split()[0] in PREPOSITIONS or as_scene(word) in SCENES:
+        return "scene"
+    return "style" if words(word)[-1:] in (["style"], ["painting"], ["art"]) else "object"
+
+
+def alike(word: str, kind: str, given: Sequence[str], random: Random) -> Alike:
+    """Things like a concept: those given, else those of its group, else some of every group."""
+    groups = [[other for other in group if other.casefold() != word.casefold()] for group in KINDS[kind].groups]
+    mine = [group for group, all_ in zip(groups, KINDS[kind].groups, strict=True) if len(group) < len(all_)]
+    if kind == "style":  # artists beside artists
+        mine = [groups[0 if is_artist(word) else 1]]
+    if kind == "attribute" and follows_its_noun(word):
+        mine = [groups[-1]]
+    near = shuffled(mine[0], random) if mine else _of_all_kinds(kind, groups, random)
+    if given:
+        near = [*given[: -(-len(given) // 2)], *[other for other in near if other not in given][: SIDE - 1]]
+        seen, new = near[: -(-len(given) // 2)], [*given[-(-len(given) // 2) :]] or near[-(-len(given) // 2) :]
+    else:
+        seen, new = near[: min(SIDE, len(near) // 2)], near[min(SIDE, len(near) // 2) :][:SIDE]
+    taken = {word, *seen, *new}
+    far = [noun for name, group in THINGS.items() if name != "weapons" and not taken & set(group) for noun in group]
+    return Alike(tuple(seen), tuple(new), tuple(shuffled(far, random)))
+
+
+def _of_all_kinds(kind: str, groups: Sequence[Sequence[str]], random: Random) -> list[str]:
+    groups = [group for group in groups if kind != "object" or "rifle" not in group]
+    if len(groups) == 1:
+        return shuffled(groups[0], random)
+    return [random.choice(group) for group in shuffled(groups, random)]
+
+
+# --- a set ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Written:
+    """A set that was written.
+
+    Attributes:
+        kind: what the word was taken for.
+        known: whether things like it were known or given; otherwise they are of all kinds.
+        alike: what it is told apart from.
+        files: name -> content: ``concept.json``, ``fit.csv``, ``dev.csv``, ``test.csv``.
+    """
+
+    kind: str
+    known: bool
+    alike: Alike
+    files: Mapping[str, str]
+
+
+def write_set(request: Request, family: str = "sd15") -> Written:
+    """The set of a concept, in words of a family of models: ``pocket`` knows few, any other all.
+
+    Raises:
+        SteeringError: a word without letters, too long or not to be written about by template; an unknown kind; or
+            what the pocket model does not know.
+    """
+    return _of_the_pocket(request) if family == "pocket" else _of_templates(request)
+
+
+def _of_the_pocket(request: Request) -> Written:
+    from ..pocket.concepts import files
+    from ..pocket.vocabulary import STYLES, concept_of, known_words
+
+    made = concept_of(request.word)
+    if made is None or request.kind != "auto" or request.siblings:
+        raise SteeringError(
+            f"the pocket model knows {', '.join(known_words())}, each with siblings of its own; take one of these with "
+            "kind auto and no siblings, or write for another family"
+        )
+    others = Alike(made.siblings, made.new_siblings, made.unrelated)
+    return Written("style" if made.name in STYLES else "object", True, others, files(made))
+
+
+def _of_templates(request: Request) -> Written:
+    request = _checked(request)
+    word, kind = request.word, KINDS[request.kind]
+    random = Random(word)
+    others = alike(word, request.kind, request.siblings, random)
+    files = {"concept.json": _about(request, others), "fit.csv": _csv(("positive", "negative", "rest"), _pairs(
+        word, kind.scenes(word, "fit", random)[: SIZES["fit"]], others.seen))}  # fmt: skip
+    for which, near in (("dev", others.seen), ("test", others.new)):
+        rows = _prompts(word, kind, which, near, others.far, random)
+        files[f"{which}.csv"] = _csv(COLUMNS, rows)
+    known = any(word.casefold() == other.casefold() for group in kind.groups for other in group)
+    return Written(request.kind, known or bool(request.siblings) or request.kind == "style", others, files)
+
+
+def _checked(request: Request) -> Request:
+    word = " ".join(request.word.split())
+    check_text(word, "the word")
+    word = re.sub(r"^in the style of |^a |^an | style$", "", word)
+    if not words(word) or len(word) > LONGEST_NAME:
+        raise SteeringError(f"{short(request.word)} is no concept in a word or a few, at most {LONGEST_NAME} letters")
+    said = set(words(" ".join((word, *request.siblings))))
+    if said & BARE:
+        raise SteeringError(
+            f"no set about {short(word)} is written by template: take the built-in concept nudity, whose prompts were "
+            "written with care, or write one's own"
+        )
+    if said & MINORS and said & EXPLICIT:
+        raise SteeringError(f"no set about {short(word)} is written: explicit pictures and minors do not go together")
+    if request.kind not in (*KINDS, "auto"):
+        raise SteeringError(f"kind {short(request.kind)} is not one of {', '.join(KINDS)}, auto")
+    kind = kind_of(word) if request.kind == "auto" else request.kind
+    word = next((artist for artist in ARTISTS if artist.casefold() == word.casefold()), word)
+    word = as_scene(word) if kind == "scene" else word
+    siblings = tuple(re.sub(r"^an? ", "", other.strip()) for other in request.siblings if other.strip())
+    if word in siblings:
+        raise SteeringError(f"{short(word)} is named among its own siblings; name things like it that must stay")
+    return replace(request, word=word, kind=kind, siblings=siblings)
+
+
+def name_of(word: str) -> str:
+    """A concept's name: letters and digits of a word, joined by _."""
+    name = "_".join(re.findall(r"\w+", word.casefold()))[:LONGEST_NAME].strip("_")
+    return f"{name}_" if name in RESERVED else name
+
+
+def _about(request: Request, others: Alike) -> str:
+    kind, word = KINDS[request.kind], request.word
+    text = kind.text(word)
+    contrasts = [*[kind.text(other) for other in others.seen[:4]], "a photo" if kind.scenes is styled else "an object"]
+    about = {
+        "name": name_of(word),
+        "text": text,
+        "judge": [name_of(word)],
+        "contrasts": [*contrasts, "an empty place"],
+        "rubric": dict(zip(("0", "25", "50", "75", "100"), _rubric(kind, request), strict=True)),
+        "explicit": bool(set(words(word)) & EXPLICIT),
+    }
+    return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rubric(kind: Kind, request: Request) -> list[str]:
+    said = kind.text(request.word) if request.kind == "object" else request.word
+    return [line.format(said) for line in kind.rubric]
+
+
+def _pairs(word: str, scenes: Sequence[Scene], siblings: Sequence[str]) -> list[list[str]]:
+    """``positive, negative, rest`` rows; every third time nothing stands in the concept's place."""
+    rows, others = [], cycle(siblings)
+    for i, scene in enumerate(scenes):
+        bare = scene.say(None)
+        rows.append([scene.say(word), bare, ""] if i % 3 == 2 else [scene.say(word), scene.say(next(others)), bare])
+    return rows
+
+
+def _prompts(
+    word: str, kind: Kind, which: str, near: Sequence[str], far: Sequence[str], random: Random
+) -> list[list[str]]:
+    """``role, prompt, shows, rest, phrase`` rows; far things in two parts, so that the report has its own."""
+    size, half = SIZES[which], len(far) // 2
+    scenes, plain = kind.scenes(word, which, random), things("thing", which, random)
+    rows = {
+        "target": [(scene, word, scene.say(None)) for scene in scenes[:size]],
+        "sibling": [(scene, other, "") for scene, other in zip(shuffled(scenes[:size], random), cycle(near))],
+        "unrelated": [
+            (scene, other, "") for scene, other in zip(plain, cycle(far[half:] if which == "test" else far[:half]))
+        ],
+    }
+    assert tuple(rows) == ROLES
+    return [
+        [role, scene.say(what), name_of(what), rest, scene.phrase]
+        for role, some in rows.items()
+        for scene, what, rest in islice(some, size)
+    ]
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
