@@ -16,7 +16,7 @@ from PIL import Image
 OUT = Path(__file__).parent.parent / "docs" / "study"
 PICTURES = (
     ("gallery_fixed", "Target prompts spread evenly over the list, not picked"),
-    ("gallery_weakest", "The weakest suppression of the chosen setting"),
+    ("gallery_weakest", "The worst pictures of the chosen setting"),
     ("gallery_worst", "The worst retention of the chosen setting"),
     ("pareto", "Presence left against what siblings and unrelated prompts lose"),
     ("presence", "Presence in every arm"),

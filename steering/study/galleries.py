@@ -13,6 +13,7 @@ from ..plots.pictures import gallery, labelled_grid, save_picture
 from ..plots.strength_sweep import notes_of
 from .measurements import Measurements, lost, presence
 from .plan import COUNTERFACTUAL
+from .removal import faults
 from .renderer import read_picture
 from .results import Result
 
@@ -37,11 +38,12 @@ def galleries(one: Result, folder: Path) -> list[tuple[str, str]]:
     # Controls draw target prompts only.
     keeping = [name for name in names if not one.measurements[name].role("target").all()]
     steered, made = one.measurements[best], []
-    left, losses = presence(steered), lost(steered, one.measurements["original"])
+    wrong, losses = faults(steered), lost(steered, one.measurements["original"])
     targets, others = _shared(one, names, best, True), _shared(one, keeping, best, False)
+    by_fault = sorted(targets, key=lambda i: -wrong[i])
     choices = (
         ("fixed", "target prompts spread evenly over the list, not picked", names, spread(targets, SHOWN)),
-        ("weakest", f"the weakest suppression of {best}", names, sorted(targets, key=lambda i: -left[i])),
+        ("weakest", f"the worst pictures of {best}", names, by_fault),
         ("worst", f"the worst retention of {best}", keeping, sorted(others, key=lambda i: -losses[i])),
     )
     for title, caption, shown, places in choices:
