@@ -1,11 +1,15 @@
 """Score Layers."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.plots.figures import heat_map_figure
 from ..steering.plots.pictures import as_array
 from ..steering.scores.navigator import FOLDS, MODES, as_lines, score
+from ..steering.scores.navigator import Scores as LayerScores
+from ..steering.sites import choose_sites, sort_sites
 from .comfy_schema import schema
 from .pictures import as_image
 from .sockets import Activations, Scores
@@ -36,16 +40,36 @@ class Score(io.ComfyNode):
                         "paper: as published, on the same pairs, which favours wide layers."
                     ),
                 ),
+                io.String.Input(
+                    "sites",
+                    default="",
+                    tooltip="Sites chosen by hand, as the map below writes them when you click; for the output select.",
+                ),
             ],
             outputs=[
                 Scores.Output(display_name="SCORES", tooltip="To Build Steering Vector."),
                 io.Image.Output(display_name="heat_map", tooltip="Sites by noise levels; red is steerable."),
                 io.String.Output(display_name="ranking", tooltip="Mean score of every site, best first."),
+                io.String.Output(
+                    display_name="select", tooltip="To Build's select: sites chosen by hand, else per-step."
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, activations: CapturedActivations, mode: str) -> io.NodeOutput:
+    def execute(cls, activations: CapturedActivations, mode: str, sites: str = "") -> io.NodeOutput:
         """Score and draw."""
         scores = score(activations, mode)
-        return io.NodeOutput(scores, as_image(as_array(heat_map_figure(scores))), as_lines(scores.ranking()))
+        chosen = ",".join(map(str, choose_sites(sort_sites(scores.sites), sites))) if sites.strip() else "per-step"
+        picture = as_image(as_array(heat_map_figure(scores)))
+        return io.NodeOutput(
+            scores, picture, as_lines(scores.ranking()), chosen, ui={"steering_scores": [_for_the_map(scores)]}
+        )
+
+
+def _for_the_map(scores: LayerScores) -> dict[str, Any]:
+    """What web/score_map.js draws: a row a site, in order of execution."""
+    made = scores.to_json()
+    rows = [made["sites"][str(site)] for site in sort_sites(scores.sites)]
+    about = {"sites": [str(site) for site in sort_sites(scores.sites)], "sigmas": scores.sigmas.tolist()}
+    return about | {name: [row[name] for row in rows] for name in ("discriminability", "consistency", "active")}

@@ -189,7 +189,8 @@ def sd15_remove() -> Graph:
         "Press Run. The capture draws both prompts of 50 pairs: about as long as a hundred pictures take on "
         "your machine, once; it can be interrupted and goes on where it stopped. Settings are the source study's: 30 "
         "steps, cfg 7.5, scores as published, the five best sites of every step, plain projection at strength "
-        "2.5.\n\n"
+        "2.5. On the map of *Score Layers* a click chooses a site, and those chosen are steered in place of the best."
+        "\n\n"
         "The vector is saved as *sd15_dog* in *models/steering_vectors* for workflow 04; made again, it "
         "becomes *sd15_dog_00002*. Too much damage? Preset *precise* at strength 1. Or *sites* and *select* set to "
         "*text*, *direction* to *kernel* and *time* to *constant*, as in workflow 02, with strength 1 and preset "
@@ -215,7 +216,7 @@ def sd15_remove() -> Graph:
             (320, 240),
             "",
             {"top_k": 5},
-            {"activations": ("capture", 0), "scores": ("score", 0)},
+            {"activations": ("capture", 0), "scores": ("score", 0), "select": ("score", 3)},
         ),
         "save": Node("SteeringSaveVector", 2, (320, 98), "", {"filename_prefix": "sd15_dog"}, {"vector": ("build", 0)}),
         "apply": applied(3, "", "save", 2.5, "projection", "checkpoint"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -289,31 +290,37 @@ def test_a_fresh_installation_beside_a_pack_with_a_nodes_folder(comfy, tmp_path)
     (other / "__init__.py").touch()
     (other / "things.py").write_text(OTHER_NODES, encoding="utf-8")
     shutil.copytree(PACK, packs / "activation-steering", ignore=left_out)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "main.py", "--cpu", "--base-directory", str(tmp_path), "--port", str(port)]
-    command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
-    # Without this checkout on the path: the pack has to find its engine by itself.
-    elsewhere = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and Path(one) != PACK]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(elsewhere)}
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=COMFYUI, stdout=log, stderr=log, env=environment)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        known = wait(lambda: ask(f"{address}/object_info"), 180, tmp_path / "log")
+    with serving(tmp_path) as (address, log):
+        known = wait(lambda: ask(f"{address}/object_info"), 180, log)
         assert "OtherThing" in known
         assert "SteeringApply" in known
-        assert "IMPORT FAILED): " + str(packs) not in (tmp_path / "log").read_text()
+        assert "IMPORT FAILED): " + str(packs) not in log.read_text()
         ask(f"{address}/prompt", {"prompt": load("01_quickstart_pocket")})
-        history = wait(lambda: next(iter(ask(f"{address}/history").values()), None), 180, tmp_path / "log")
+        history = wait(lambda: next(iter(ask(f"{address}/history").values()), None), 180, log)
         assert history["status"]["status_str"] == "success"
         images = [image for part in history["outputs"].values() for image in part["images"]]
         assert len(images) == 8
         listed = ask(f"{address}/workflow_templates")
-        assert len(listed["activation-steering"]) == 8
+        assert len(listed["activation-steering"]) == 9
         page = urllib.request.urlopen(f"{address}/extensions/activation-steering/docs/SteeringApply.md")
         assert b"# Apply Steering" in page.read()
+
+
+@contextmanager
+def serving(folder):
+    """A ComfyUI on its own with a base folder: its address, and the file of what it says."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "main.py", "--cpu", "--base-directory", str(folder), "--port", str(port)]
+    command += ["--disable-auto-launch", "--disable-api-nodes", "--database-url", "sqlite:///:memory:"]
+    # Without this checkout on the path: the pack has to find its engine by itself.
+    elsewhere = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one and Path(one) != PACK]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(elsewhere)}
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=COMFYUI, stdout=log, stderr=log, env=environment)
+    try:
+        yield f"http://127.0.0.1:{port}", folder / "log"
     finally:
         server.terminate()
         server.wait(20)

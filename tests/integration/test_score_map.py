@@ -1,0 +1,128 @@
+"""The map of Score Layers: what the node tells it, and in Chromium what a mouse does with it, in both renderers."""
+
+import shutil
+
+import pytest
+
+from steering.activations.capture import capture
+from steering.activations.store import Activations
+from steering.concepts.pairs import load_pairs
+from steering.models.loading import load_model
+from steering.models.sampling import CaptureSettings
+from steering.scores.navigator import score
+from steering.sites import sort_sites
+
+from .conftest import PACK, internals
+from .test_workflows import ask, left_out, serving, wait
+
+BUILD = """async () => {
+  const graph = window.app.graph;
+  graph.clear();
+  const [load, score, shown] = ["SteeringLoadActivations", "SteeringScore", "PreviewAny"].map((name, i) => {
+    const node = LiteGraph.createNode(name);
+    graph.add(node);
+    node.pos = [20 + 440 * i, 120];
+    return node;
+  });
+  load.widgets[0].value = "small.safetensors";
+  load.connect(0, score, 0);
+  score.connect(3, shown, 0);
+  window.app.canvas.ds.scale = 1;
+  window.app.canvas.ds.offset = [0, 0];
+  window.app.canvas.draw(true, true);
+  await window.app.queuePrompt(0, 1);
+}"""
+SCORE = "window.app.graph._nodes.find((n) => n.type === 'SteeringScore')"
+CHOSEN = f"() => {SCORE}.widgets.find((w) => w.name === 'sites').value"
+SAVED = "() => window.app.graph.serialize().nodes.find((n) => n.type === 'SteeringScore').widgets_values"
+RENDERER = "(vue) => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', vue)"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The file of a capture of all sites: twelve pairs, four steps."""
+    settings = CaptureSettings(steps=4, guidance=1.0, batch=6)
+    path = tmp_path_factory.mktemp("capture") / "small.safetensors"
+    capture(load_model("pocket", "cpu"), load_pairs("pocket/dog")[:12], settings=settings).save(path)
+    return path
+
+
+def test_the_node_tells_the_map_its_scores_and_says_what_was_chosen(comfy, small):
+    node = internals(comfy, "score")  # with a copy of the engine that is the pack's own
+    small, sort_sites = node.CapturedActivations.load(small), node.sort_sites
+    made = comfy.SteeringScore.execute(small, "cross-fitted", "")
+    scores, _, _, chosen = made.args
+    (told,) = made.ui["steering_scores"]
+    assert told["sites"] == [str(site) for site in sort_sites(scores.sites)]
+    for row, site in enumerate(sort_sites(scores.sites)):
+        for name in ("discriminability", "consistency"):
+            assert told[name][row] == getattr(scores.sites[site], name).tolist()
+        assert told["active"][row] == scores.active[site].tolist()
+    assert chosen == "per-step"
+    assert (
+        comfy.SteeringScore.execute(small, "cross-fitted", " out7.attn2, in4.attn2").args[3] == "in4.attn2,out7.attn2"
+    )
+    vector = comfy.SteeringBuild.execute(small, 5, "in4.attn2,out7.attn2", "mean", 1, "per-step", scores).args[0]
+    assert [str(site) for site in vector.sites] == ["in4.attn2", "out7.attn2"]
+    with pytest.raises(Exception, match=r"'out12\.attn2' is not in this model"):
+        comfy.SteeringScore.execute(small, "cross-fitted", "out12.attn2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vue", [False, True], ids=["classic", "Nodes 2.0"])
+def test_a_mouse_reads_and_chooses_sites(small, tmp_path, vue):
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no Chromium on the PATH")
+    shutil.copytree(PACK, tmp_path / "custom_nodes" / "activation-steering", ignore=left_out)
+    folder = tmp_path / "models" / "steering_activations"
+    folder.mkdir(parents=True)
+    shutil.copy(small, folder)
+    scores = score(Activations.load(small), "cross-fitted")
+    with serving(tmp_path) as (address, log), playwright.sync_playwright() as started:
+        wait(lambda: ask(f"{address}/object_info"), 180, log)
+        page = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page(
+            viewport={"width": 1500, "height": 1000}
+        )
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        page.wait_for_function("() => !!window.LiteGraph?.registered_node_types?.SteeringScore")
+        page.wait_for_timeout(3000)
+        page.keyboard.press("Escape")
+        page.evaluate(RENDERER, vue)
+        page.wait_for_timeout(1500)
+        page.evaluate(BUILD)
+        page.wait_for_function(
+            "() => document.querySelector('.steering-score-map canvas')?.height > 100", timeout=60_000
+        )
+        page.wait_for_timeout(1000)
+        box = page.locator(".steering-score-map canvas").first.bounding_box()
+        rows = sort_sites(scores.sites)
+
+        def at(row, share=0.7):
+            return box["x"] + box["width"] * share, box["y"] + box["height"] * (row + 0.5) / len(rows)
+
+        page.mouse.move(*at(10))
+        said = page.locator(".steering-score-map > div").nth(1)
+        values = scores.sites[rows[10]]
+        d, c = (float(part[2]) for part in (values.discriminability, values.consistency))
+        assert said.inner_text().startswith(f"{rows[10]}, step 3 of 4 (sigma")
+        assert said.inner_text().endswith(f"discriminability {d:.2f}, consistency {c:.2f}")
+        page.mouse.click(*at(10))
+        assert page.evaluate(CHOSEN) == str(rows[10])
+        page.mouse.move(*at(20))
+        page.mouse.down()
+        page.mouse.move(*at(23), steps=12)
+        page.mouse.up()
+        assert page.evaluate(CHOSEN) == ",".join(str(rows[i]) for i in (10, 20, 21, 22, 23))
+        page.mouse.click(*at(10))
+        assert page.evaluate(CHOSEN) == ",".join(map(str, rows[20:24]))
+        page.get_by_text("best 5", exact=True).first.click()
+        best = set(list(scores.ranking())[:5])
+        assert set(page.evaluate(CHOSEN).split(",")) == best
+        assert page.evaluate(SAVED) == ["cross-fitted", page.evaluate(CHOSEN)]  # and nothing of the map
+        page.get_by_text("none", exact=True).first.click()
+        assert page.evaluate(CHOSEN) == ""
+        assert not [error for error in errors if "score_map" in error]
