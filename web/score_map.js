@@ -45,6 +45,7 @@ class ScoreMap {
     this.root.className = "steering-score-map";
     this.root.style.cssText = "font: 10px sans-serif; color: #ccc; display: flex; flex-direction: column; gap: 3px;";
     this.buttons = document.createElement("div");
+    this.buttons.hidden = true; // until there is something to choose from
     this.canvas = document.createElement("canvas");
     this.canvas.height = 0;
     this.canvas.style.cssText = "width: 100%; cursor: crosshair;";
@@ -82,7 +83,7 @@ class ScoreMap {
   }
 
   get height() {
-    return this.scores ? this.scores.sites.length * ROW + 48 : 48;
+    return this.scores ? this.scores.sites.length * ROW + 62 : 40;
   }
 
   button(label, choose) {
@@ -95,6 +96,7 @@ class ScoreMap {
 
   show(scores) {
     this.scores = scores;
+    this.buttons.hidden = false;
     this.leave();
     this.draw();
     const [width, height] = this.node.computeSize();
