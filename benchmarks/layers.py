@@ -16,6 +16,7 @@ import numpy as np
 from arms import Arms, Compared, add_workers, capture_of, shared
 
 import steering
+from steering.plots.pictures import new_figure, save_figure
 from steering.sites import BLOCKS, KINDS
 from steering.study.pool import Pool
 from steering.tune.greedy import bench, forward_selection
@@ -115,10 +116,7 @@ def cell(outcomes: list | None) -> str:
 
 def draw(results: dict, path: Path) -> None:
     """A row of two panels a concept: clean pictures and points lost over k; random sets as a band."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.4 * len(results)))
+    figure = new_figure(figsize=(11, 3.4 * len(results)))
     panels = figure.subplots(len(results), 2, squeeze=False)
     for (name, result), axes in zip(results.items(), panels, strict=True):
         for which, axis in enumerate(axes):
@@ -138,12 +136,12 @@ def draw(results: dict, path: Path) -> None:
             axis.grid(alpha=0.3)
             axis.set_title(f"{name}, precise {STRENGTH[name]:g}", fontsize=10)
             axis.set_ylabel(("clean pictures, %", "points lost")[which])
+        axes[0].set_ylim(-2, 102)
         axes[1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
     for axis in panels[-1]:
         axis.set_xlabel("k, sites steered")
-    FigureCanvasAgg(figure)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 if __name__ == "__main__":
