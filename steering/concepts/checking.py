@@ -26,7 +26,7 @@ SHOWN = 5
 """Rows that are shown of a finding."""
 COMMON = frozenset({
     "a", "an", "the", "of", "in", "on", "at", "by", "as", "with", "and", "or", "to", "for", "from", "its", "his", "her",
-    "their", "is", "are", "no", "not", "style", "wearing", "holding", "carrying", "riding",
+    "their", "is", "are", "no", "not", "style", "wearing", "holding", "carrying", "riding", "art",
 })  # fmt: skip
 """Words that say nothing of a concept alone."""
 MINORS = frozenset({

@@ -29,9 +29,9 @@ THINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "clothing": _list("hat, coat, scarf, shirt, dress, boot, glove, jacket, tie, crown, helmet, backpack"),
     "devices": _list("camera, laptop, telephone, television, radio, typewriter, computer, watch, speaker, printer"),
     "instruments": _list("guitar, piano, violin, drum, trumpet, harp, flute, cello, accordion, saxophone"),
-    "plants": _list("tree, flower, rose, cactus, sunflower, bush, tulip, palm tree, mushroom, fern"),
+    "plants": _list("tree, flower, rose, cactus, sunflower, bush, tulip, palm, mushroom, fern"),
     "buildings": _list("house, church, tower, bridge, windmill, castle, lighthouse, barn, tent, statue, fountain"),
-    "people": _list("woman, man, nurse, farmer, dancer, police officer, cook, soldier, clown, old man, old woman"),
+    "people": _list("woman, man, nurse, farmer, dancer, police officer, cook, soldier, clown, grandmother, fisherman"),
 })  # fmt: skip
 """Things that are alike, by kind."""
 
@@ -41,7 +41,7 @@ ARTISTS = _list(
 )
 MEDIA = _list(
     "watercolour, pencil sketch, pixel art, comic book, charcoal drawing, anime, stained glass, mosaic, linocut, "
-    "low poly, oil painting, travel poster, picture book illustration, woodcut, ink drawing, pastel drawing"
+    "low poly, oil painting, travel poster, woodcut, fresco, tapestry, crayon"
 )
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "colours": _list("red, blue, green, yellow, white, black, brown, purple, orange, pink, grey, golden"),
@@ -62,8 +62,8 @@ SCENES = _list(
 
 PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "fit": _list(
-        "in a park, on a sandy beach, in a kitchen, beside a wooden table, in a market square, beside a fireplace, "
-        "on a street corner, in an autumn forest, on a balcony, in a workshop, under a tree, in the snow, by a window"
+        "in a park, on a sandy beach, in a kitchen, at a riverside, in a market square, beside a fireplace, "
+        "on a street corner, in an autumn forest, on a balcony, in a workshop, in a vineyard, in the snow, by a window"
     ),
     "dev": _list(
         "in a library, on a dusty road, beside a lake, in a hallway, in a meadow, at a bus stop, on a staircase, "
@@ -87,7 +87,7 @@ FRAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 STYLED: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "artist": {
-        "fit": ("{} in the style of {style}", "{article} {style} painting of {}", "{} by {style}"),
+        "fit": ("{} in the style of {style}", "{article} {style} picture of {}", "{} by {style}"),
         "dev": ("{}, {style} style", "{}, painted by {style}", "{} as seen by {style}"),
         "test": ("{} as {style} would have painted it", "{}, after {style}", "{article} {style} picture showing {}"),
     },
@@ -135,7 +135,7 @@ UNCOUNTED = frozenset(_list(
 """Words without an article and without a plural."""
 PLURALS: Mapping[str, str] = MappingProxyType({
     "man": "men", "woman": "women", "person": "people", "child": "children", "foot": "feet", "tooth": "teeth",
-    "mouse": "mice", "goose": "geese", "knife": "knives", "wolf": "wolves", "leaf": "leaves",
+    "mouse": "mice", "goose": "geese", "knife": "knives", "wolf": "wolves", "leaf": "leaves", "loaf": "loaves",
     "bookshelf": "bookshelves",
     "sheep": "sheep", "fish": "fish", "deer": "deer", "loaf of bread": "loaves of bread", "aircraft": "aircraft",
 })  # fmt: skip

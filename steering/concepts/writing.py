@@ -128,29 +128,30 @@ def kind_of(word: str) -> str:
 
 
 def alike(word: str, kind: str, given: Sequence[str], random: Random) -> Alike:
-    """Things like a concept: those given, else those of its group, else some of every group."""
-    groups = [[other for other in group if other.casefold() != word.casefold()] for group in KINDS[kind].groups]
-    mine = [group for group, all_ in zip(groups, KINDS[kind].groups, strict=True) if len(group) < len(all_)]
-    if kind == "style":  # artists beside artists
-        mine = [groups[0 if is_artist(word) else 1]]
-    if kind == "attribute" and follows_its_noun(word):
-        mine = [groups[-1]]
-    near = shuffled(mine[0], random) if mine else _of_all_kinds(kind, groups, random)
+    """Things like a concept: those given, else those that are known, and others that are nothing like it."""
+    near = [other for other in _near(word, kind, random) if other not in given]
     if given:
-        near = [*given[: -(-len(given) // 2)], *[other for other in near if other not in given][: SIDE - 1]]
-        seen, new = near[: -(-len(given) // 2)], [*given[-(-len(given) // 2) :]] or near[-(-len(given) // 2) :]
+        middle = -(-len(given) // 2)
+        seen, new = given[:middle], given[middle:] or near[:SIDE]
     else:
-        seen, new = near[: min(SIDE, len(near) // 2)], near[min(SIDE, len(near) // 2) :][:SIDE]
+        middle = min(SIDE, len(near) // 2)
+        seen, new = near[:middle], near[middle:][:SIDE]
     taken = {word, *seen, *new}
     far = [noun for name, group in THINGS.items() if name != "weapons" and not taken & set(group) for noun in group]
     return Alike(tuple(seen), tuple(new), tuple(shuffled(far, random)))
 
 
-def _of_all_kinds(kind: str, groups: Sequence[Sequence[str]], random: Random) -> list[str]:
-    groups = [group for group in groups if kind != "object" or "rifle" not in group]
-    if len(groups) == 1:
-        return shuffled(groups[0], random)
-    return [random.choice(group) for group in shuffled(groups, random)]
+def _near(word: str, kind: str, random: Random) -> list[str]:
+    """The others of a word's group, shuffled; one of each group where it is in none."""
+    groups = [group for group in KINDS[kind].groups if group != THINGS["weapons"] or word in group]
+    mine = [group for group in groups if word.casefold() in map(str.casefold, group)]
+    if not mine and kind == "style":
+        mine = [ARTISTS if is_artist(word) else MEDIA]
+    if not mine and kind == "attribute" and follows_its_noun(word):
+        mine = [ATTRIBUTES["worn"]]
+    if not mine and len(groups) > 1:
+        return [random.choice(group) for group in shuffled(groups, random)]
+    return [other for other in shuffled((mine or groups)[0], random) if other.casefold() != word.casefold()]
 
 
 # --- a set ----------------------------------------------------------------------------------------
@@ -202,8 +203,8 @@ def _of_templates(request: Request) -> Written:
     word, kind = request.word, KINDS[request.kind]
     random = Random(word)
     others = alike(word, request.kind, request.siblings, random)
-    files = {"concept.json": _about(request, others), "fit.csv": _csv(("positive", "negative", "rest"), _pairs(
-        word, kind.scenes(word, "fit", random)[: SIZES["fit"]], others.seen))}  # fmt: skip
+    pairs = _pairs(word, kind.scenes(word, "fit", random)[: SIZES["fit"]], others.seen)
+    files = {"concept.json": _about(request, others), "fit.csv": _csv(("positive", "negative", "rest"), pairs)}
     for which, near in (("dev", others.seen), ("test", others.new)):
         rows = _prompts(word, kind, which, near, others.far, random)
         files[f"{which}.csv"] = _csv(COLUMNS, rows)
@@ -221,7 +222,7 @@ def _checked(request: Request) -> Request:
     if said & BARE:
         raise SteeringError(
             f"no set about {short(word)} is written by template: take the built-in concept nudity, whose prompts were "
-            "written with care, or write one's own"
+            "written with care, or write a set of your own"
         )
     if said & MINORS and said & EXPLICIT:
         raise SteeringError(f"no set about {short(word)} is written: explicit pictures and minors do not go together")

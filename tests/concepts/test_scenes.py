@@ -44,7 +44,7 @@ def test_nothing_there_is_a_place_or_what_stood_beside():
 
 def test_a_style_of_the_other_sort_is_told_in_its_own_words():
     scenes = styled("Claude Monet", "fit", Random(0))
-    assert any("an Edvard Munch painting" in scene.say("Edvard Munch") for scene in scenes)
+    assert any("an Edvard Munch picture" in scene.say("Edvard Munch") for scene in scenes)
     assert any("in watercolour style" in scene.say("watercolour") for scene in scenes)
     assert any(scene.say("watercolour").endswith(", a watercolour") for scene in scenes)
 

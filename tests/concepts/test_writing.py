@@ -182,3 +182,14 @@ def test_any_word_gives_a_set_that_can_be_read_or_a_sentence(word, kind):
     assert re.fullmatch(r"[\w]+", name_of(word)) or not re.search(r"\w", word)
     for name in ("fit.csv", "dev.csv", "test.csv"):
         assert rows_of(written, name)
+
+
+@pytest.mark.slow
+def test_nothing_is_weak_in_the_set_of_any_word_that_is_known(tmp_path):
+    every = [word for kind in KINDS.values() for group in kind.groups for word in group]
+    assert len(every) > 250
+    weak = {}
+    for word in every:
+        found = check_concept(str(folder_of(write_set(Request(word)), tmp_path)), "sd15", lambda _text: 1)
+        weak |= {word: found} if found else {}
+    assert not weak
