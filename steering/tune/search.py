@@ -17,7 +17,7 @@ from ..study.choice import Outcome, choose, pareto, promising
 from ..study.plan import Counts, Plan
 from ..study.results import Prepared
 from ..study.run import Study
-from ..study.setting import Setting
+from ..study.setting import MAPS, Setting
 from ..study.subject import Subject
 from ..vectors.vector import SteeringVector, recommend
 from .perturb import perturbed
@@ -26,6 +26,8 @@ from .trials import Trials
 
 SOURCE = ("projection", 2.5)
 """The source study's preset and strength."""
+DEFAULT = Setting.of_map(*MAPS[0])
+"""What Quick Steering does: the first of the maps of the text, as it is usually applied."""
 RANKS = (1, 2, 3)
 """Numbers of directions that gate thresholds are measured for."""
 
@@ -39,7 +41,7 @@ class Budget:
         glance: dev prompts of each role (target, sibling, unrelated) on which a trial is given up or not.
         few: those of a trial that is not.
         steps: sampling steps of trials.
-        finals: settings that are compared on all dev prompts and steps, beside the source study's own.
+        finals: settings that are compared on all dev prompts and steps, beside the source study's own and the default.
         all: dev prompts of each role there.
     """
 
@@ -143,14 +145,15 @@ class Search:
         return rows_of(2 * sum(counts) + counts[0], self.budget.steps, guidance)
 
     def _finalists(self, tried: Mapping[Setting, Outcome]) -> list[Setting]:
-        """The settings of the highest worth, and the best with the source study's own preset and strength.
+        """The settings of the highest worth, the best with the source study's own preset and strength, and the default.
 
-        A few prompts are a rough judge: with the source study's among the finalists, what is taken is no worse on dev
-        prompts.
+        A few prompts are a rough judge: with these two among the finalists, what is taken is no worse on dev prompts
+        than what the source study does, nor than what needs no search.
         """
         outcomes = list(tried.values())
         sources = [one for one in outcomes if (one.setting.preset, one.setting.strength) == SOURCE]
-        best = promising(outcomes, self.budget.finals) + promising(sources, 1)
+        usual = [one for one in outcomes if one.setting == DEFAULT]
+        best = promising(outcomes, self.budget.finals) + promising(sources, 1) + usual
         return list(dict.fromkeys(one.setting for one in best))
 
     def vector(self, found: Found, taken: Outcome | None = None) -> SteeringVector:
@@ -195,7 +198,7 @@ def planned_rows(search: Search) -> int:
     capture = capture_rows(len(search.subject.pairs), settings)
     calibrations = 0 if search.exportable else len(RANKS) * capture // 2
     trials = budget.trials * (search.rows(budget.glance) + search.rows(budget.few))
-    finals = (2 + budget.finals) * sum(budget.all) + budget.all[0]
+    finals = (3 + budget.finals) * sum(budget.all) + budget.all[0]
     return capture + calibrations + trials + rows_of(finals, search.study.plan.steps, settings.guidance)
 
 
