@@ -5,7 +5,8 @@ from pathlib import Path
 from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs, parse_lines, parse_pairs
-from ..steering.concepts.writing import KINDS, SIZES, Request, name_of, write_set
+from ..steering.concepts.request import Request
+from ..steering.concepts.writing import KINDS, SIZES, name_of, write_set
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_schema import schema
 from .sockets import NamedPairs, Pairs

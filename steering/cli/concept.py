@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 concept = App(name="concept", help="Sets of prompts of one's own: written from a word, and checked.")
 
-Family = Annotated[str, Parameter(help="Family of models that the words are for: pocket or sd15.")]
+Family = Annotated[Literal["sd15", "pocket"], Parameter(help="Family of models that the words are for.")]
 
 
 @concept.default
@@ -44,25 +45,30 @@ def write(
         siblings: Things like it that must stay, separated by commas, the first half for fitting and choosing, the
             second for the report; those known if not given.
     """
-    from ..concepts.writing import Request, write_set
+    from ..concepts.pairs import CONCEPTS, parse_pairs
+    from ..concepts.request import Request
+    from ..concepts.writing import write_set
     from ..files import write_text
 
     request = Request(word, kind, tuple(part for part in siblings.split(",") if part.strip()))
     written = write_set(request, family)
+    if not out.is_absolute() and any((CONCEPTS / known / out).is_dir() for known in ("sd15", "pocket")):
+        raise SteeringError(f"{out} is the name of a built-in concept, which commands would take for it; give another")
     there = [name for name in written.files if (out / name).exists()]
     if there and not force:
         raise SteeringError(f"{out} already holds {', '.join(there)}; give another folder, or --force to replace them")
+    parse_pairs(written.files["fit.csv"])  # what could not be read again is not written
     for name, content in written.files.items():
         write_text(out / name, content)
-    found = _weak(str(out), family)
-    model = "pocket" if family == "pocket" else "MODEL"
+    found = _weak(str(out.resolve()), family)
+    model, said = "pocket" if family == "pocket" else "MODEL", shlex.quote(str(out))
     lines = [
-        f"taken for: {written.kind}; told apart from {', '.join(written.alike.seen)}",
+        f"taken for: {written.kind} (--kind says otherwise); told apart from {', '.join(written.alike.seen)}",
         f"at test from {', '.join(written.alike.new)}",
         *["nothing like it is known, so these are of all kinds; --siblings names better ones"] * (not written.known),
         *_lines(found),
-        f"written to {out}; now steering tune {model} {out} --out VECTOR.safetensors, or in seconds: steering capture "
-        f"{model} {out} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel",
+        f"written to {out}; now steering tune {model} {said} --out VECTOR.safetensors, or in seconds: steering capture "
+        f"{model} {said} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel",
     ]
     about = {"folder": str(out), "kind": written.kind, "files": sorted(written.files)}
     answer({**about, "findings": list(map(asdict, found))}, as_json, "\n".join(lines))

@@ -9,9 +9,9 @@ from itertools import cycle, product
 from random import Random
 from typing import TypeVar
 
-from .checking import words
-from .english import article, countable, two_of, with_article
-from .word_lists import ATTRIBUTES, BEARERS, COMPANIONS, FRAMES, PLACES, SCENES, STYLED, SUBJECTS
+from .checking import COMMON, words
+from .english import article, countable, forms_of, two_of, with_article
+from .word_lists import ATTRIBUTES, BEARERS, COMPANIONS, FRAMES, MEDIA, PLACES, SCENES, STYLED, SUBJECTS
 
 Item = TypeVar("Item")
 
@@ -37,10 +37,16 @@ def shuffled(items: Sequence[Item], random: Random) -> list[Item]:
     return random.sample(items, len(items))
 
 
+def apart(texts: Sequence[str], word: str) -> list[str]:
+    """The texts that hold no word of a concept's: a place, a wording or a companion must not name it."""
+    own = {form for part in words(word) for form in forms_of(part)} - COMMON
+    return [text for text in texts if not own & set(words(text))]
+
+
 def things(word: str, split: str, random: Random) -> list[Scene]:
     """A thing at a place: of five sentences three with it alone, one in company, one with two of it."""
-    places = shuffled(list(product(FRAMES[split], PLACES[split])), random)
-    company = cycle(shuffled([noun for noun in COMPANIONS[split] if noun != word], random))
+    places = shuffled(list(product(apart(FRAMES[split], word), apart(PLACES[split], word))), random)
+    company = cycle(shuffled(apart(COMPANIONS[split], word), random))
     made = {}  # each once: a place may come to the same company again
     for turn, (i, (frame, place)) in product(range(3), enumerate(places)):
         two = (i + turn) % 5 == 4 and countable(word)
@@ -57,13 +63,13 @@ def _thing(frame: str, place: str, beside: str, two: bool, what: str | None) -> 
 
 def styled(word: str, split: str, random: Random) -> list[Scene]:
     """A subject in a style; a photo or the like of it where the style is left out."""
-    frames, plain = _styles(word, split), cycle(FRAMES[split])
-    every = shuffled(list(product(range(len(frames)), SUBJECTS[split])), random)
+    frames, plain = _styles(word, split), cycle(apart(FRAMES[split], word))
+    every = shuffled(list(product(range(len(frames)), apart(SUBJECTS[split], word))), random)
     return [Scene(partial(_styled, split, i, next(plain), about), frames[i]) for i, about in every]
 
 
 def _styles(word: str, split: str) -> tuple[str, ...]:
-    return STYLED["artist" if is_artist(word) else "medium"][split]
+    return STYLED[sort_of_style(word)][split]
 
 
 def _styled(split: str, i: int, plain: str, about: str, what: str | None) -> str:
@@ -71,19 +77,23 @@ def _styled(split: str, i: int, plain: str, about: str, what: str | None) -> str
         return plain.format(about)
     frame = _styles(what, split)[i]
     # A medium is counted where it is a thing: "a watercolour of a river", but "a river in watercolour style".
-    style = what if is_artist(what) or "{style} style" in frame else with_article(what)
+    counted = sort_of_style(what) == "medium" and "{style} style" not in frame
+    style = with_article(what) if counted else what
     return frame.format(about, style=style, article=article(what))
 
 
-def is_artist(word: str) -> bool:
-    """Whether a style is an artist's, whose name begins with a capital."""
-    return word[0].isupper()
+def sort_of_style(word: str) -> str:
+    """How a style is told: an ``artist`` has a capital, a ``medium`` is known, anything else is a ``look``."""
+    if word in MEDIA:
+        return "medium"
+    return "artist" if word[0].isupper() else "look"
 
 
 def bearing(word: str, split: str, random: Random) -> list[Scene]:
     """A thing or a person that has an attribute, at a place."""
-    nouns = BEARERS["people" if word in ATTRIBUTES["moods"] or follows_its_noun(word) else "things"][split]
-    every = shuffled(list(product(FRAMES[split], nouns, PLACES[split])), random)
+    of_people = word in (*ATTRIBUTES["moods"], *ATTRIBUTES["traits"]) or follows_its_noun(word)
+    nouns = apart(BEARERS["people" if of_people else "things"][split], word)
+    every = shuffled(list(product(apart(FRAMES[split], word), nouns, apart(PLACES[split], word))), random)
     return [Scene(partial(_bearing, frame, noun, place), frame) for frame, noun, place in every]
 
 
@@ -101,8 +111,8 @@ def follows_its_noun(attribute: str) -> bool:
 def surrounded(word: str, split: str, random: Random) -> list[Scene]:
     """A subject in a scene, which names no scene itself."""
     taken = {said for scene in SCENES for said in words(scene)} - {"a", "in", "on"}
-    subjects = [about for about in SUBJECTS[split] if not taken & set(words(about))]
-    every = shuffled(list(product(FRAMES[split], subjects)), random)
+    subjects = [about for about in apart(SUBJECTS[split], word) if not taken & set(words(about))]
+    every = shuffled(list(product(apart(FRAMES[split], word), subjects)), random)
     return [Scene(partial(_surrounded, frame, about), frame) for frame, about in every]
 
 
@@ -110,12 +120,12 @@ def _surrounded(frame: str, about: str, what: str | None) -> str:
     return frame.format(about if what is None else f"{about} {as_scene(what)}")
 
 
-PREPOSITIONS = ("in", "on", "at", "under", "by", "near", "beside", "inside", "during", "with")
+PREPOSITIONS = ("in", "on", "at", "under", "by", "near", "beside", "inside", "during")
 
 
 def as_scene(word: str) -> str:
     """A scene as it ends a sentence: ``fog`` is ``in thick fog``, ``a cave`` is ``in a cave``."""
     if word.split()[0] in PREPOSITIONS:
         return word
-    known = [scene for scene in SCENES if scene.split()[-1] == word]
+    known = [scene for scene in SCENES if scene.split()[-1] == word.lower()]
     return known[0] if known else f"in {with_article(word)}"

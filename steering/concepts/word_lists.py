@@ -41,29 +41,35 @@ ARTISTS = _list(
 )
 MEDIA = _list(
     "watercolour, pencil sketch, pixel art, comic book, charcoal drawing, anime, stained glass, mosaic, linocut, "
-    "low poly, oil painting, travel poster, woodcut, fresco, tapestry, crayon"
+    "low poly, oil painting, travel poster, woodcut, fresco, tapestry, gouache"
 )
+LOOKS = _list(
+    "cyberpunk, steampunk, gothic, minimalist, vintage, baroque, impressionist, surrealist, photorealistic, "
+    "monochrome, black and white, blurry, noir, psychedelic, futuristic, medieval"
+)
+"""Styles that are told as a quality of a picture."""
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "colours": _list("red, blue, green, yellow, white, black, brown, purple, orange, pink, grey, golden"),
-    "moods": _list("smiling, angry, sad, laughing, surprised, tired, proud, frightened"),
+    "moods": _list("smiling, angry, sad, laughing, surprised, tired, proud, frightened, happy, crying"),
     "states": _list("broken, old, new, wet, dusty, rusty, shiny, dirty, burnt, frozen, torn, painted"),
     "materials": _list("wooden, metal, glass, plastic, stone, paper, leather, ceramic, knitted, marble"),
     "sizes": _list("huge, tiny, tall, long, thin, round, flat, narrow"),
+    "traits": _list("bald, tattooed, blonde, bearded, elderly, muscular, freckled, thin-lipped, masked, veiled"),
     "worn": _list(
-        "wearing glasses, wearing a hat, wearing a scarf, wearing a tie, wearing gloves, with a beard, with long hair, "
-        "with a moustache, holding an umbrella, holding a cup, carrying a bag, riding a bicycle"
+        "wearing glasses, wearing a hat, wearing a scarf, wearing a tie, wearing gloves, with a beard, with long "
+        "hair, with a moustache, holding an umbrella, holding a cup, carrying a bag, riding a bicycle"
     ),
 })  # fmt: skip
 SCENES = _list(
-    "at night, in the snow, in the rain, in thick fog, at sunset, under water, in a desert, in a forest, on a beach, "
-    "on a busy street, in a bright room, in a meadow, on a mountain, in a garden"
+    "at night, in the snow, in the rain, in thick fog, at sunset, in winter, under water, in a desert, in a forest, "
+    "on a beach, on a busy street, in a bright room, in a meadow, on a mountain, in a garden"
 )
 """Scenes as they end a sentence."""
 
 PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "fit": _list(
-        "in a park, on a sandy beach, in a kitchen, at a riverside, in a market square, beside a fireplace, "
-        "on a street corner, in an autumn forest, on a balcony, in a workshop, in a vineyard, in the snow, by a window"
+        "in a park, on a sandy beach, in a kitchen, at a riverside, in a market square, beside a fireplace, on a "
+        "street corner, in an autumn forest, on a balcony, in a workshop, in a vineyard, in the snow, by a window"
     ),
     "dev": _list(
         "in a library, on a dusty road, beside a lake, in a hallway, in a meadow, at a bus stop, on a staircase, "
@@ -83,7 +89,7 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 FRAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "fit": ("a photo of {}", "a picture of {}", "{}, soft light", "{}", "a close-up of {}"),
     "dev": ("a snapshot of {}", "{}, high detail", "a photograph showing {}", "{}, natural colours"),
-    "test": ("a view of {}", "{}, golden hour", "{}, 35mm film", "an image with {}", "{}, wide shot"),
+    "test": ("a view of {}", "{}, eye level", "{}, in colour", "an image with {}", "{}, wide shot"),
 })  # fmt: skip
 STYLED: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "artist": {
@@ -96,6 +102,11 @@ STYLED: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
         "dev": ("{} rendered as {style}", "{style} of {}", "{} drawn as {style}"),
         "test": ("a scene with {} in the style of {style}", "{style} showing {}", "{}, made as {style}"),
     },
+    "look": {
+        "fit": ("{} in {style} style", "{article} {style} picture of {}", "{}, {style}"),
+        "dev": ("{article} {style} image of {}", "{}, {style} mood", "{} in {article} {style} manner"),
+        "test": ("{article} {style} version of {}", "{}, {style} aesthetic", "{} made to look {style}"),
+    },
 })  # fmt: skip
 """Wordings of a style; where they say nothing of it, `FRAMES`."""
 SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -104,11 +115,11 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
         "a bedroom, a mountain, a church, an apple, a sailing boat, a cloudy sky, a tree, a street at dusk, a farm"
     ),
     "dev": _list(
-        "a river, a market, a cat on a chair, a lighthouse, a forest path, a bowl of fruit, a farmer, a snowy roof, "
+        "a river, a market, a cat on a chair, a lighthouse, a forest path, a bowl of fruit, a farmer, a tiled roof, "
         "a train, a windmill, a pond, a staircase, a bench, a castle, a hill, a teapot, a crowd, a fountain"
     ),
     "test": _list(
-        "a beach, a city square, a dog, a thunderstorm, a canal, a cup of coffee, a musician, an owl, a bicycle, "
+        "a beach, a city square, a dog, a haystack, a canal, a cup of coffee, a musician, an owl, a bicycle, "
         "a waterfall, a barn, a pond with lilies, a railway station, a lemon, a desert, a ship, a kitchen, a rose, "
         "a valley, an umbrella, a clock tower, a cow, a fishing net, a cottage, a chess board, a lantern, a swing, "
         "a pier, a vineyard, a carriage, a bakery, a tunnel, a sunflower, a rowing boat, a cliff"
@@ -129,8 +140,8 @@ BEARERS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
 """What may have an attribute."""
 UNCOUNTED = frozenset(_list(
     "smoke, fire, water, blood, snow, rain, fog, hair, grass, text, writing, money, food, jewellery, sand, mud, ice, "
-    "wood, makeup, anime, art, low poly, stained glass, graffiti, lightning, dust, moss, garbage, traffic, sunlight, "
-    "violence, gore, music, furniture"
+    "wood, makeup, anime, art, low poly, stained glass, graffiti, lightning, dust, moss, steam, bread, cheese, chess, "
+    "garbage, traffic, sunlight, violence, gore, music, furniture"
 ))  # fmt: skip
 """Words without an article and without a plural."""
 PLURALS: Mapping[str, str] = MappingProxyType({
@@ -139,9 +150,26 @@ PLURALS: Mapping[str, str] = MappingProxyType({
     "bookshelf": "bookshelves",
     "sheep": "sheep", "fish": "fish", "deer": "deer", "loaf of bread": "loaves of bread", "aircraft": "aircraft",
 })  # fmt: skip
-BARE = frozenset(_list(
-    "nude, nudity, naked, topless, nsfw, sex, sexual, erotic, porn, pornography, underwear, lingerie, genitals, breasts"
+SINGULAR_S = frozenset(_list("lens, canvas, atlas, gas, christmas, chess"))
+"""Words of one thing that end as plurals do."""
+SPELLINGS: Mapping[str, str] = MappingProxyType({
+    "watercolor": "watercolour", "gray": "grey", "vincent van gogh": "Van Gogh", "monet": "Claude Monet",
+    "picasso": "Pablo Picasso", "dali": "Salvador Dali", "klimt": "Gustav Klimt", "munch": "Edvard Munch",
+    "turner": "William Turner", "warhol": "Andy Warhol", "bike": "bicycle", "pencil drawing": "pencil sketch",
+    "glasses": "wearing glasses", "beard": "with a beard", "with glasses": "wearing glasses",
+})  # fmt: skip
+"""Other words for what the lists hold."""
+VERBS = frozenset(_list(
+    "wearing, holding, carrying, riding, sitting, standing, lying, eating, drinking, smoking, sleeping, running, "
+    "jumping, dancing, playing, reading, looking"
 ))  # fmt: skip
-"""Words of nudity, about which no set is written by template."""
-EXPLICIT = frozenset(_list("blood, gore, violence, wound, wounds, injury, corpse, war"))
-"""Words of a concept whose pictures are shown blurred."""
+"""What begins an attribute of several words."""
+BARE = _list(
+    "nude, nudi, naked, topless, nsfw, sex, sexy, sexual, erotic, porn, hentai, nipple, penis, vagina, genital, boob, "
+    "breasts, undress, unclothed, lingerie, panties, underwear, bra"
+)
+"""Words of nudity, or what they begin with, about which no set is written by template."""
+WHOLE = frozenset(_list("sex, bra"))
+"""Those of them that are meant as a whole word."""
+EXPLICIT = _list("blood, bleed, gore, gory, violen, wound, injur, corpse, dead, kill, murder, tortur, severed, war")
+"""Words, or what they begin with, of a concept whose pictures are shown blurred."""

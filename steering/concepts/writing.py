@@ -13,49 +13,33 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle, islice
 from random import Random
 from types import MappingProxyType
 
-from ..checks import check_text, short
 from ..errors import SteeringError
-from .checking import MINORS, words
 from .english import with_article
 from .prompts import LONGEST_NAME, RESERVED, ROLES
+from .request import Request, begins, checked
 from .scenes import (
-    PREPOSITIONS,
     Scene,
+    apart,
     as_scene,
     bearing,
     follows_its_noun,
-    is_artist,
     shuffled,
+    sort_of_style,
     styled,
     surrounded,
     things,
 )
-from .word_lists import ARTISTS, ATTRIBUTES, BARE, EXPLICIT, MEDIA, SCENES, THINGS
+from .word_lists import ARTISTS, ATTRIBUTES, EXPLICIT, LOOKS, MEDIA, SCENES, THINGS
 
 SIZES = MappingProxyType({"fit": 50, "dev": 50, "test": 100})
 COLUMNS = ("role", "prompt", "shows", "rest", "phrase")
 SIDE = 6
 """Things alike on each side: those that fitting and choosing see, and those of the report."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a set is to be about.
-
-    Attributes:
-        word: the concept in a word or a few.
-        kind: a name of `KINDS`, or ``auto``.
-        siblings: things like it, which must stay; those known if empty.
-    """
-
-    word: str
-    kind: str = "auto"
-    siblings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +75,10 @@ class Kind:
 
 
 def _style_text(word: str) -> str:
-    return f"in the style of {word}" if is_artist(word) else with_article(word)
+    sort = sort_of_style(word)
+    return (
+        with_article(word) if sort == "medium" else f"in the style of {word}" if sort == "artist" else f"{word} style"
+    )
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({
@@ -100,7 +87,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
         "something that could be {} as well as another thing", "{}, but malformed, partly hidden or far away",
         "clearly {}",
     )),
-    "style": Kind(styled, (ARTISTS, MEDIA), _style_text, (
+    "style": Kind(styled, (ARTISTS, MEDIA, LOOKS), _style_text, (
         "nothing of the style of {}", "a trace of it", "something between it and another style",
         "its style, but weak or in parts", "the style of {} all over",
     )),
@@ -115,21 +102,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
 """What a word may stand for."""
 
 
-def kind_of(word: str) -> str:
-    """The kind that a word is known as; an object where it is not."""
-    for name in ("style", "attribute"):
-        if any(word.casefold() == known.casefold() for group in KINDS[name].groups for known in group):
-            return name
-    if " " in word and word.split()[0].endswith("ing"):
-        return "attribute"
-    if word.split()[0] in PREPOSITIONS or as_scene(word) in SCENES:
-        return "scene"
-    return "style" if words(word)[-1:] in (["style"], ["painting"], ["art"]) else "object"
-
-
 def alike(word: str, kind: str, given: Sequence[str], random: Random) -> Alike:
     """Things like a concept: those given, else those that are known, and others that are nothing like it."""
-    near = [other for other in _near(word, kind, random) if other not in given]
+    near = [other for other in apart(_near(word, kind, random), word) if other not in given]
     if given:
         middle = -(-len(given) // 2)
         seen, new = given[:middle], given[middle:] or near[:SIDE]
@@ -137,7 +112,8 @@ def alike(word: str, kind: str, given: Sequence[str], random: Random) -> Alike:
         middle = min(SIDE, len(near) // 2)
         seen, new = near[:middle], near[middle:][:SIDE]
     taken = {word, *seen, *new}
-    far = [noun for name, group in THINGS.items() if name != "weapons" and not taken & set(group) for noun in group]
+    groups = [group for name, group in THINGS.items() if name != "weapons" and not taken & set(group)]
+    far = apart([noun for group in groups for noun in group], " ".join(taken))
     return Alike(tuple(seen), tuple(new), tuple(shuffled(far, random)))
 
 
@@ -146,7 +122,7 @@ def _near(word: str, kind: str, random: Random) -> list[str]:
     groups = [group for group in KINDS[kind].groups if group != THINGS["weapons"] or word in group]
     mine = [group for group in groups if word.casefold() in map(str.casefold, group)]
     if not mine and kind == "style":
-        mine = [ARTISTS if is_artist(word) else MEDIA]
+        mine = [{"artist": ARTISTS, "medium": MEDIA, "look": LOOKS}[sort_of_style(word)]]
     if not mine and kind == "attribute" and follows_its_noun(word):
         mine = [ATTRIBUTES["worn"]]
     if not mine and len(groups) > 1:
@@ -199,7 +175,7 @@ def _of_the_pocket(request: Request) -> Written:
 
 
 def _of_templates(request: Request) -> Written:
-    request = _checked(request)
+    request = checked(request)
     word, kind = request.word, KINDS[request.kind]
     random = Random(word)
     others = alike(word, request.kind, request.siblings, random)
@@ -208,33 +184,9 @@ def _of_templates(request: Request) -> Written:
     for which, near in (("dev", others.seen), ("test", others.new)):
         rows = _prompts(word, kind, which, near, others.far, random)
         files[f"{which}.csv"] = _csv(COLUMNS, rows)
-    known = any(word.casefold() == other.casefold() for group in kind.groups for other in group)
-    return Written(request.kind, known or bool(request.siblings) or request.kind == "style", others, files)
-
-
-def _checked(request: Request) -> Request:
-    word = " ".join(request.word.split())
-    check_text(word, "the word")
-    word = re.sub(r"^in the style of |^a |^an | style$", "", word)
-    if not words(word) or len(word) > LONGEST_NAME:
-        raise SteeringError(f"{short(request.word)} is no concept in a word or a few, at most {LONGEST_NAME} letters")
-    said = set(words(" ".join((word, *request.siblings))))
-    if said & BARE:
-        raise SteeringError(
-            f"no set about {short(word)} is written by template: take the built-in concept nudity, whose prompts were "
-            "written with care, or write a set of your own"
-        )
-    if said & MINORS and said & EXPLICIT:
-        raise SteeringError(f"no set about {short(word)} is written: explicit pictures and minors do not go together")
-    if request.kind not in (*KINDS, "auto"):
-        raise SteeringError(f"kind {short(request.kind)} is not one of {', '.join(KINDS)}, auto")
-    kind = kind_of(word) if request.kind == "auto" else request.kind
-    word = next((artist for artist in ARTISTS if artist.casefold() == word.casefold()), word)
-    word = as_scene(word) if kind == "scene" else word
-    siblings = tuple(re.sub(r"^an? ", "", other.strip()) for other in request.siblings if other.strip())
-    if word in siblings:
-        raise SteeringError(f"{short(word)} is named among its own siblings; name things like it that must stay")
-    return replace(request, word=word, kind=kind, siblings=siblings)
+    known = any(word == other for group in kind.groups for other in group) or request.kind == "style"
+    named = len(request.siblings) > 1 or (request.kind == "attribute" and follows_its_noun(word))
+    return Written(request.kind, known or named, others, files)
 
 
 def name_of(word: str) -> str:
@@ -253,7 +205,7 @@ def _about(request: Request, others: Alike) -> str:
         "judge": [name_of(word)],
         "contrasts": [*contrasts, "an empty place"],
         "rubric": dict(zip(("0", "25", "50", "75", "100"), _rubric(kind, request), strict=True)),
-        "explicit": bool(set(words(word)) & EXPLICIT),
+        "explicit": begins(word, EXPLICIT),
     }
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
 
@@ -277,7 +229,7 @@ def _prompts(
 ) -> list[list[str]]:
     """``role, prompt, shows, rest, phrase`` rows; far things in two parts, so that the report has its own."""
     size, half = SIZES[which], len(far) // 2
-    scenes, plain = kind.scenes(word, which, random), things("thing", which, random)
+    scenes, plain = kind.scenes(word, which, random), things(f"{word} thing", which, random)
     rows = {
         "target": [(scene, word, scene.say(None)) for scene in scenes[:size]],
         "sibling": [(scene, other, "") for scene, other in zip(shuffled(scenes[:size], random), cycle(near))],

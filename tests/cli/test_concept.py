@@ -49,3 +49,11 @@ def test_the_pocket_model_has_words_of_its_own(tmp_path):
     refused = steering("concept", "unicorn", "--family", "pocket", "--out", tmp_path / "unicorn", check=False)
     assert "the pocket model knows dog, cat," in " ".join(refused.stderr.split())
     assert not (tmp_path / "unicorn").exists()
+
+
+def test_a_folder_that_commands_would_take_for_a_built_in_concept_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("dog", "./dog", "nudity"):
+        refused = steering("concept", "umbrella", "--out", name, check=False)
+        assert "is the name of a built-in concept" in " ".join(refused.stderr.split())
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,6 @@
 import pytest
 
-from steering.concepts.english import article, countable, plural_of, two_of, with_article
+from steering.concepts.english import article, countable, forms_of, plural_of, two_of, with_article
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,19 @@ from steering.concepts.english import article, countable, plural_of, two_of, wit
         ("an old man", "an old man"),
         ("The Eiffel Tower", "The Eiffel Tower"),
         ("stained glass", "stained glass"),
+        ("x-ray", "an x-ray"),
+        ("TV", "a TV"),
+        ("SUV", "an SUV"),
+        ("UFO", "a UFO"),
+        ("American flag", "an American flag"),
+        ("Christmas tree", "a Christmas tree"),
+        ("18th-century dress", "an 18th-century dress"),
+        ("pile of books", "a pile of books"),
+        ("man with glasses", "a man with glasses"),
+        ("lens", "a lens"),
+        ("utensil", "a utensil"),
+        ("unidentified object", "an unidentified object"),
+        ("people", "people"),
     ],
 )
 def test_one_thing_of_a_noun(noun, said):
@@ -46,6 +59,12 @@ def test_an_article_goes_by_sound_even_before_a_name():
         ("toy", "toys"),
         ("box", "boxes"),
         ("sheep", "sheep"),
+        ("snowman", "snowmen"),
+        ("cup of coffee", "cups of coffee"),
+        ("man with a beard", "men with a beard"),
+        ("bookshelf", "bookshelves"),
+        ("potato", "potatoes"),
+        ("grandchild", "grandchildren"),
     ],
 )
 def test_two_of_a_noun(one, many):
@@ -56,3 +75,9 @@ def test_two_of_a_noun(one, many):
 def test_what_is_not_counted_has_no_two():
     assert countable("dog")
     assert not any(map(countable, ("smoke", "scissors", "Pikachu", "a dog")))
+
+
+@pytest.mark.parametrize(("one", "many"), [("dog", "dogs"), ("box", "boxes"), ("puppy", "puppies"), ("man", "men")])
+def test_a_word_is_known_in_both_numbers(one, many):
+    assert one in forms_of(many)
+    assert many in forms_of(one)

@@ -1,0 +1,117 @@
+"""What a set of prompts is asked for: a word, what it stands for, and things like it, in one plain form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from ..checks import check_text, short
+from ..errors import SteeringError
+from .checking import COMMON, MINORS, words
+from .english import DETERMINERS, forms_of
+from .prompts import LONGEST_NAME
+from .scenes import PREPOSITIONS, as_scene
+from .tables import CURLY
+from .word_lists import ARTISTS, ATTRIBUTES, BARE, EXPLICIT, LOOKS, MEDIA, SCENES, SPELLINGS, THINGS, VERBS, WHOLE
+
+KNOWN = MappingProxyType(
+    {
+        "style": (*ARTISTS, *MEDIA, *LOOKS),
+        "attribute": tuple(word for group in ATTRIBUTES.values() for word in group),
+        "scene": SCENES,
+        "object": tuple(word for group in THINGS.values() for word in group),
+    }
+)
+"""Kind -> the words that are known to be of it."""
+_STYLE = re.compile(r"(?:^(?:in the )?style of | style$|^painted by |^art by )", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a set is to be about.
+
+    Attributes:
+        word: the concept in a word or a few.
+        kind: a name of `KINDS`, or ``auto``.
+        siblings: things like it, which must stay; those known if empty.
+    """
+
+    word: str
+    kind: str = "auto"
+    siblings: tuple[str, ...] = ()
+
+
+def kind_of(word: str) -> str:
+    """The kind that a word is known as; an object where it is not."""
+    for name, known in KNOWN.items():
+        if word in known:
+            return name
+    first = word.split()[0].lower()
+    if first in VERBS or first == "with":
+        return "attribute"
+    if first in PREPOSITIONS or as_scene(word) in SCENES:
+        return "scene"
+    return "style" if words(word)[-1:] in (["painting"], ["art"]) else "object"
+
+
+def checked(request: Request) -> Request:
+    """The request in plain form, its kind guessed where it is ``auto``.
+
+    Raises:
+        SteeringError: a word or sibling that is none, is too long, or may not be written about by template; a sibling
+            that is the concept; an unknown kind.
+    """
+    if request.kind not in (*KNOWN, "auto"):
+        raise SteeringError(f"kind {short(request.kind)} is not one of {', '.join(KNOWN)}, auto")
+    word = plain(request.word)
+    siblings = tuple(dict.fromkeys(plain(other) for other in request.siblings if other.strip()))
+    for part in (word, *siblings):
+        _check_harmless(part)
+    kind = request.kind
+    if kind == "auto":
+        kind = "style" if _STYLE.search(request.word.strip()) else kind_of(word)
+    if kind == "scene":
+        word, siblings = as_scene(word), tuple(map(as_scene, siblings))
+    own = _own(word)
+    for other in siblings:
+        if own <= _own(other) or _own(other) <= own:
+            raise SteeringError(
+                f"{short(other)} is named among the siblings of {short(word)}; name others that must stay"
+            )
+    return replace(request, word=word, kind=kind, siblings=siblings)
+
+
+def plain(text: str) -> str:
+    """A word as the lists write it: one space between its parts, without an article, known ones in their own case."""
+    said = " ".join(text.translate(CURLY).split())
+    check_text(said, "the word")
+    said = re.sub(r"^(?:an?|the) ", "", _STYLE.sub("", said), flags=re.IGNORECASE)
+    if len(said) > LONGEST_NAME:
+        raise SteeringError(f"{short(said)} is longer than {LONGEST_NAME} letters; a concept is a word or a few")
+    if not set(words(said)) - DETERMINERS:
+        raise SteeringError(f"{short(text)} names nothing that can be written about; give a word or a few")
+    said = SPELLINGS.get(said.casefold(), said)
+    return next((word for known in KNOWN.values() for word in known if word.casefold() == said.casefold()), said)
+
+
+def begins(text: str, stems: Iterable[str]) -> bool:
+    """Whether a word of a text begins with one of some stems, or is one that is meant whole."""
+    return any(word == stem if stem in WHOLE else word.startswith(stem) for word in words(text) for stem in stems)
+
+
+def _own(text: str) -> set[str]:
+    """What tells a thing: its words, each as one thing."""
+    return {min(forms_of(word), key=len) for word in words(text)} - COMMON - DETERMINERS
+
+
+def _check_harmless(text: str) -> None:
+    bare = begins(text, BARE) or "without clothes" in text.casefold()
+    if MINORS & set(words(text)) and (bare or begins(text, EXPLICIT)):
+        raise SteeringError(f"no set about {short(text)} is written: explicit pictures and minors do not go together")
+    if bare:
+        raise SteeringError(
+            f"no set with {short(text)} is written by template: take the built-in concept nudity, whose prompts were "
+            "written with care, or write a set of your own"
+        )
