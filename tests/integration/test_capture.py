@@ -89,7 +89,7 @@ def test_a_saved_capture_goes_to_the_command_line(comfy, theirs, tmp_path, monke
 
 
 def test_scores_and_vector_are_those_of_the_command_line(comfy, theirs, ours):
-    scores, picture, ranking = comfy.SteeringScore.execute(theirs, "cross-fitted").args
+    scores, picture, ranking, _ = comfy.SteeringScore.execute(theirs, "cross-fitted").args
     torch.testing.assert_close(scores.table(), score(ours).table(), atol=0.02, rtol=0)
     assert picture.shape[-1] == 3
     assert picture.std() > 0.05
