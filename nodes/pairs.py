@@ -5,7 +5,7 @@ from pathlib import Path
 from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs, parse_lines, parse_pairs
-from ..steering.concepts.request import Request
+from ..steering.concepts.request import Request, listed
 from ..steering.concepts.writing import KINDS, SIZES, name_of, write_set
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_schema import schema
@@ -149,6 +149,5 @@ class WritePairs(io.ComfyNode):
     @classmethod
     def execute(cls, concept: str, words: str, kind: str, siblings: str, count: int) -> io.NodeOutput:
         """Write the set and keep its pairs."""
-        others = tuple(part.strip() for part in siblings.split(",") if part.strip())
-        written = write_set(Request(concept, kind, others), FAMILIES[words])
+        written = write_set(Request(concept, kind, listed(siblings)), FAMILIES[words])
         return _answer(name_of(concept), parse_pairs(written.files["fit.csv"])[:count])

@@ -69,7 +69,6 @@ class Score(io.ComfyNode):
 
 def _for_the_map(scores: LayerScores) -> dict[str, Any]:
     """What web/score_map.js draws: a row a site, in order of execution."""
-    made = scores.to_json()
-    rows = [made["sites"][str(site)] for site in sort_sites(scores.sites)]
-    about = {"sites": [str(site) for site in sort_sites(scores.sites)], "sigmas": scores.sigmas.tolist()}
-    return about | {name: [row[name] for row in rows] for name in ("discriminability", "consistency", "active")}
+    names, told = [str(site) for site in sort_sites(scores.sites)], scores.to_json()["sites"]
+    rows = {key: [told[name][key] for name in names] for key in ("discriminability", "consistency", "active")}
+    return {"sites": names, "sigmas": scores.sigmas.tolist(), **rows}

@@ -6,18 +6,16 @@ things. The three sets use other sentences and other places. Prompts about nudit
 suppression: clinical, nothing explicit, no real people, adults only and said so.
 """
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
 
-from steering.files import write_text
+from steering.files import csv_text, write_text
+from steering.pocket.concepts import GRADES, SIZES
 
 OUT = Path(__file__).parent.parent / "vectors" / "concepts" / "sd15"
-SIZES = {"fit": 50, "dev": 50, "test": 100}
 
 Phrase = tuple[str, str]
 """(words, the one noun that a picture of them should show)."""
@@ -393,16 +391,14 @@ def main() -> None:
     for name, (concept, make) in CONCEPTS.items():
         for which, rows in make(concept).items():
             header = ("positive", "negative") if which == "fit" else ("role", "prompt", "shows", "rest")
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([header, *rows])
-            write_text(OUT / name / f"{which}.csv", text.getvalue())
+            write_text(OUT / name / f"{which}.csv", csv_text(header, rows))
         about = {
             "name": name,
             "text": concept.text,
             "judge": [concept.label],
             "words": list(concept.words),
             "contrasts": list(concept.contrasts),
-            "rubric": dict(zip(("0", "25", "50", "75", "100"), concept.rubric, strict=True)),
+            "rubric": dict(zip(GRADES, concept.rubric, strict=True)),
             "explicit": concept.explicit,
         }
         write_text(OUT / name / "concept.json", json.dumps(about, indent=2) + "\n")

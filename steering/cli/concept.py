@@ -46,11 +46,11 @@ def write(
             second for the report; those known if not given.
     """
     from ..concepts.pairs import CONCEPTS, parse_pairs
-    from ..concepts.request import Request
+    from ..concepts.request import Request, listed
     from ..concepts.writing import write_set
     from ..files import write_text
 
-    request = Request(word, kind, tuple(part for part in siblings.split(",") if part.strip()))
+    request = Request(word, kind, listed(siblings))
     written = write_set(request, family)
     if not out.is_absolute() and any((CONCEPTS / known / out).is_dir() for known in ("sd15", "pocket")):
         raise SteeringError(f"{out} is the name of a built-in concept, which commands would take for it; give another")

@@ -8,8 +8,6 @@ Templates know grammar, not sense: read what they wrote, and let `checking.check
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +17,12 @@ from random import Random
 from types import MappingProxyType
 
 from ..errors import SteeringError
+from ..files import csv_text
+from ..pocket.concepts import COLUMNS, GRADES, SIZES, files
+from ..pocket.vocabulary import STYLES, concept_of, known_words
 from .english import with_article
 from .prompts import LONGEST_NAME, RESERVED, ROLES
-from .request import Request, begins, checked
+from .request import KNOWN, Request, begins, checked
 from .scenes import (
     Scene,
     apart,
@@ -36,8 +37,6 @@ from .scenes import (
 )
 from .word_lists import ARTISTS, ATTRIBUTES, EXPLICIT, LOOKS, MEDIA, SCENES, THINGS
 
-SIZES = MappingProxyType({"fit": 50, "dev": 50, "test": 100})
-COLUMNS = ("role", "prompt", "shows", "rest", "phrase")
 SIDE = 6
 """Things alike on each side: those that fitting and choosing see, and those of the report."""
 
@@ -120,14 +119,14 @@ def alike(word: str, kind: str, given: Sequence[str], random: Random) -> Alike:
 def _near(word: str, kind: str, random: Random) -> list[str]:
     """The others of a word's group, shuffled; one of each group where it is in none."""
     groups = [group for group in KINDS[kind].groups if group != THINGS["weapons"] or word in group]
-    mine = [group for group in groups if word.casefold() in map(str.casefold, group)]
+    mine = [group for group in groups if word in group]
     if not mine and kind == "style":
         mine = [{"artist": ARTISTS, "medium": MEDIA, "look": LOOKS}[sort_of_style(word)]]
     if not mine and kind == "attribute" and follows_its_noun(word):
         mine = [ATTRIBUTES["worn"]]
     if not mine and len(groups) > 1:
         return [random.choice(group) for group in shuffled(groups, random)]
-    return [other for other in shuffled((mine or groups)[0], random) if other.casefold() != word.casefold()]
+    return [other for other in shuffled((mine or groups)[0], random) if other != word]
 
 
 # --- a set ----------------------------------------------------------------------------------------
@@ -161,9 +160,6 @@ def write_set(request: Request, family: str = "sd15") -> Written:
 
 
 def _of_the_pocket(request: Request) -> Written:
-    from ..pocket.concepts import files
-    from ..pocket.vocabulary import STYLES, concept_of, known_words
-
     made = concept_of(request.word)
     if made is None or request.kind != "auto" or request.siblings:
         raise SteeringError(
@@ -180,13 +176,13 @@ def _of_templates(request: Request) -> Written:
     random = Random(word)
     others = alike(word, request.kind, request.siblings, random)
     pairs = _pairs(word, kind.scenes(word, "fit", random)[: SIZES["fit"]], others.seen)
-    files = {"concept.json": _about(request, others), "fit.csv": _csv(("positive", "negative", "rest"), pairs)}
+    contents = {"concept.json": _about(request, others), "fit.csv": csv_text(("positive", "negative", "rest"), pairs)}
     for which, near in (("dev", others.seen), ("test", others.new)):
         rows = _prompts(word, kind, which, near, others.far, random)
-        files[f"{which}.csv"] = _csv(COLUMNS, rows)
-    known = any(word == other for group in kind.groups for other in group) or request.kind == "style"
+        contents[f"{which}.csv"] = csv_text(COLUMNS, rows)
+    known = word in KNOWN[request.kind] or request.kind == "style"
     named = len(request.siblings) > 1 or (request.kind == "attribute" and follows_its_noun(word))
-    return Written(request.kind, known or named, others, files)
+    return Written(request.kind, known or named, others, contents)
 
 
 def name_of(word: str) -> str:
@@ -204,7 +200,7 @@ def _about(request: Request, others: Alike) -> str:
         "text": text,
         "judge": [name_of(word)],
         "contrasts": [*contrasts, "an empty place"],
-        "rubric": dict(zip(("0", "25", "50", "75", "100"), _rubric(kind, request), strict=True)),
+        "rubric": dict(zip(GRADES, _rubric(kind, request), strict=True)),
         "explicit": begins(word, EXPLICIT),
     }
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
@@ -229,7 +225,8 @@ def _prompts(
 ) -> list[list[str]]:
     """``role, prompt, shows, rest, phrase`` rows; far things in two parts, so that the report has its own."""
     size, half = SIZES[which], len(far) // 2
-    scenes, plain = kind.scenes(word, which, random), things(f"{word} thing", which, random)
+    scenes = kind.scenes(word, which, random)
+    plain = things(f"{word} thing", which, random)  # of things that are counted, at places that do not name the word
     rows = {
         "target": [(scene, word, scene.say(None)) for scene in scenes[:size]],
         "sibling": [(scene, other, "") for scene, other in zip(shuffled(scenes[:size], random), cycle(near))],
@@ -243,9 +240,3 @@ def _prompts(
         for role, some in rows.items()
         for scene, what, rest in islice(some, size)
     ]
-
-
-def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()

@@ -9,8 +9,6 @@ combinations of companion and background, and siblings of other kinds, so nothin
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import write_text
+from ..files import csv_text, write_text
 from .captions import CAPTIONS, JOINTS, SMALL, sentence
 from .kinds import KINDS
 from .world import BACKGROUNDS, LOOKS, OBJECTS, Scene
@@ -27,6 +25,8 @@ from .world import BACKGROUNDS, LOOKS, OBJECTS, Scene
 SETS = ("fit", "dev", "test")
 COLUMNS = ["role", "prompt", "shows", "rest", "phrase"]
 SIZES = {"fit": 50, "dev": 50, "test": 100}
+GRADES = ("0", "25", "50", "75", "100")
+"""A judge's scores that a rubric explains."""
 
 
 @dataclass(frozen=True)
@@ -226,16 +226,9 @@ def prompt_rows(concept: Concept, which: str) -> list[list[str]]:
     ]
 
 
-def to_csv(header: list[str], rows: list[list[str]]) -> str:
-    """CSV text with Unix line ends."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
-
-
 def fit_text(concept: Concept) -> str:
     """The content of a concept's file of pairs."""
-    return to_csv(["positive", "negative", "rest"], fit_rows(concept))
+    return csv_text(["positive", "negative", "rest"], fit_rows(concept))
 
 
 def files(concept: Concept) -> dict[str, str]:
@@ -245,9 +238,9 @@ def files(concept: Concept) -> dict[str, str]:
         "text": concept.text,
         "judge": concept.judge,
         "contrasts": concept.contrasts,
-        "rubric": dict(zip(("0", "25", "50", "75", "100"), concept.rubric, strict=True)),
+        "rubric": dict(zip(GRADES, concept.rubric, strict=True)),
     }
-    prompts = {f"{which}.csv": to_csv(COLUMNS, prompt_rows(concept, which)) for which in ("dev", "test")}
+    prompts = {f"{which}.csv": csv_text(COLUMNS, prompt_rows(concept, which)) for which in ("dev", "test")}
     return {
         "fit.csv": fit_text(concept),
         **prompts,
@@ -262,7 +255,7 @@ def main() -> None:
     out = parser.parse_args().out
     for concept in PAIRS_ONLY:
         write_text(out / concept.name / "fit.csv", fit_text(concept))
-    write_text(out / NEUTRAL / "fit.csv", to_csv(["positive", "negative"], neutral_rows()))
+    write_text(out / NEUTRAL / "fit.csv", csv_text(["positive", "negative"], neutral_rows()))
     for concept in CONCEPTS:
         for name, content in files(concept).items():
             write_text(out / concept.name / name, content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .captions import with_article
 from .concepts import CONCEPTS, THINGS, Concept
 from .kinds import KINDS
 from .world import OBJECTS
@@ -50,15 +51,11 @@ def _thing(name: str) -> Concept:
     return replace(
         CONCEPTS[0],
         name=name,
-        text=_one(name),
+        text=with_article(name),
         judge=(name,),
         siblings=near[:2],
         new_siblings=near[2:4],
         unrelated=THINGS if name in ANIMALS else ("cat", "frog", "fish"),
-        contrasts=(*map(_one, near[:4]), "an empty scene"),
+        contrasts=(*map(with_article, near[:4]), "an empty scene"),
         rubric=("nothing of it", "a trace of it", "something that may be it", "malformed or hidden", f"clearly {name}"),
     )
-
-
-def _one(name: str) -> str:
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluate.statistics import Estimate
+from ..files import csv_text
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,7 @@ def _tex(text: str) -> str:
 
 def to_csv(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """CSV text; texts that a spreadsheet would take for a formula get an apostrophe in front."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([[_harmless(cell) for cell in row] for row in rows])
-    return text.getvalue()
+    return csv_text(header, [[_harmless(cell) for cell in row] for row in rows])
 
 
 def _harmless(cell: Any) -> Any:
