@@ -15,7 +15,7 @@ from steering.study.plan import Plan
 from steering.study.results import Prepared
 from steering.study.run import Study
 from steering.study.subject import load_subject
-from steering.tune.search import Budget, planned_rows, search_of, write_table
+from steering.tune.search import DEFAULT, Budget, planned_rows, search_of, write_table
 from steering.tune.space import first_trials
 
 TINY = Budget(trials=11, glance=(1, 1, 1), few=(2, 1, 1), steps=2, finals=2, all=(3, 2, 2))
@@ -49,6 +49,17 @@ def test_the_best_of_all_dev_prompts_is_taken_from_what_the_trials_found(found):
     assert {one.setting for one in made.finals} <= set(made.tried)
     assert 0 < rows <= planned_rows(search)
     assert len({round(one.presence, 6) for one in made.tried.values()}) > 3  # settings do make a difference
+
+
+def test_the_default_is_compared_on_all_prompts_however_it_did_on_few(found):
+    """A few prompts are a rough judge, and what needs no search is what a search has to beat."""
+    search, made, _, _ = found
+    one = next(iter(made.tried.values()))
+    tried = {setting: replace(one, setting=setting, clean=100.0) for setting in made.tried}
+    tried[DEFAULT] = replace(one, setting=DEFAULT, clean=0.0, presence=100.0)
+    finalists = search._finalists(tried)
+    assert finalists[-1] == DEFAULT
+    assert DEFAULT not in search._finalists({setting: tried[setting] for setting in tried if setting != DEFAULT})
 
 
 def test_the_vector_steers_as_the_search_did_when_nothing_is_said(found):
