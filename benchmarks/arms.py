@@ -47,7 +47,7 @@ def shared(options: argparse.Namespace) -> Iterator[tuple[steering.DiffusionMode
     """The embedded model, and who draws with it: this process, or as many as the options say."""
     model = steering.load_model("pocket")
     bench = Bench(model, measured_by(model))
-    with ClusterOptions(workers=options.workers, ray=options.ray).pool("pocket", "auto", Measures(), (), bench) as pool:
+    with ClusterOptions(workers=options.workers, ray=options.ray).pool("pocket", {}, Measures(), (), bench) as pool:
         yield model, pool
 
 

@@ -25,8 +25,8 @@ from steering.concepts.prompts import ROLES, evaluated
 from steering.evaluate.clip_score import PocketClip
 from steering.evaluate.metrics import Batch, ClipScore, PixelChange, PocketJudge, judged
 from steering.evaluate.statistics import upper_bound
+from steering.families import family_named
 from steering.files import replacing
-from steering.models.families import defaults_of
 from steering.plots.pictures import gallery
 from steering.study.choice import Outcome, choose
 from steering.study.figures import matched, removal_figures
@@ -154,7 +154,7 @@ class Comparison:
 
     def __init__(self, learned: Learned, folder: Path, dev: Counts, test: Counts) -> None:
         self.learned, self.dev, self.test = learned, dev, test
-        guidance = defaults_of(learned.model.family).guidance
+        guidance = family_named(learned.model.family).guidance
         self.pictures = Pictures(learned, folder / "pictures", guidance)
         self.metrics = [PocketJudge(), ClipScore(PocketClip()), PixelChange()]
 

@@ -14,7 +14,7 @@ from label_sheets import judged_of, kappa, read
 from steering import load_model
 from steering.concepts.prompts import evaluated
 from steering.evaluate.statistics import area_under_curve
-from steering.models.families import defaults_of
+from steering.families import family_named
 from steering.pocket import augment, world
 from steering.pocket.architecture import WEIGHTS
 from steering.pocket.captions import CAPTIONS, sentence
@@ -214,7 +214,7 @@ def main() -> None:
         ),
         *((f"one thing, guidance {g:g}", one, lambda s: s.objects, None, g) for g in (3.0, 5.0, 7.5)),
     ]
-    print(f"generated, guidance {defaults_of('pocket').guidance:g} unless said")
+    print(f"generated, guidance {family_named('pocket').guidance:g} unless said")
     for name, plan, wanted, bar, guidance in plans:
         rows = generated(plan, 90_000, guidance)
         reached = share(rows, [wanted(scene) for scene, _ in plan])

@@ -66,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(load_model("pocket", "cpu"), metrics_of(Measures(), "pocket", [], Path(), "cpu"))
-    setup = Setup.of("pocket", "cpu", Measures(), [], bench)
+    setup = Setup.of("pocket", {"device": "cpu"}, Measures(), [], bench)
     sizes = options.pictures, options.batch, options.steps
     took: dict[int, list[tuple[float, float]]] = {count: [] for count in (0, *options.workers)}
     loading = {}

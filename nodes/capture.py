@@ -106,7 +106,7 @@ class Capture(io.ComfyNode):
                     min=1.0,
                     max=30.0,
                     step=0.1,
-                    tooltip="Guidance; 7.5 for SD 1.5, 3 for the pocket model. 1 takes half the time.",
+                    tooltip="Guidance; 7.5 for SD 1.5, 5 to 7 for SDXL, 3 for the pocket model. 1 takes half the time.",
                 ),
                 io.Combo.Input(
                     "sampler_name", options=list(DETERMINISTIC), tooltip="Samplers without noise of their own; euler."

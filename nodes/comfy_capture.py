@@ -18,12 +18,13 @@ from torch import Tensor
 
 from ..steering.concepts.pairs import Pair
 from ..steering.errors import SteeringError
-from ..steering.models.families import defaults_of
+from ..steering.families import family_named
 from ..steering.models.hooks import as_tokens, site_hooks
 from ..steering.models.recording import Reducer, on_cpu
-from ..steering.models.sampling import Progress, Sampling, draw_noise, weights_digest
+from ..steering.models.sampling import Progress, Sampling, draw_noise
 from ..steering.sites import Site, find_sites
 from .comfy_call import describe, options_of, say_roles
+from .comfy_model import family_of, weights_hash
 from .comfy_steering import KEY, remembered, schedule
 
 DETERMINISTIC = ("euler", "heun", "dpm_2", "dpmpp_2m", "lms", "ipndm", "deis", "ddim")
@@ -33,29 +34,6 @@ PROBE_STEPS = 8
 """Steps of the probe: a patch that acts in less than an eighth of the schedule can escape it."""
 EVALUATIONS = {"heun": 2, "dpm_2": 2}
 """UNet evaluations a step, where there is more than one."""
-
-FAMILIES = {(320, 768): "sd15", (32, 64): "pocket", (320, 1024): "sd2", (320, 2048): "sdxl"}
-"""(channels of the first level, width of the text) -> family."""
-
-
-def family_of(model: ModelPatcher) -> str:
-    """Name of the family whose vectors fit a model."""
-    config = model.model.model_config.unet_config
-    widths = config.get("model_channels"), config.get("context_dim")
-    return FAMILIES.get(widths, "unet-{}-{}".format(*widths))
-
-
-def weights_hash(model: ModelPatcher) -> str:
-    """`weights_digest` of a model's UNet as it was loaded, under its diffusers names."""
-    backup = model.backup  # what the weights were before patches went in
-    state = model.model.diffusion_model.state_dict()
-    names = comfy.utils.unet_to_diffusers(model.model.model_config.unet_config)
-
-    def original(name: str) -> Tensor:
-        kept = backup.get(f"diffusion_model.{name}")
-        return state[name] if kept is None else kept.weight
-
-    return weights_digest({theirs: original(ours) for theirs, ours in names.items() if ours in state})
 
 
 class GraphModel:
@@ -82,7 +60,7 @@ class GraphModel:
         """Shown the clean latents of every step."""
         self._encoded: dict[str, tuple[Tensor, dict]] = {}
         self.family, self.name = family_of(model), "a ComfyUI graph"
-        self.size = defaults_of(self.family).size
+        self.size = family_named(self.family).size
 
     def sites(self) -> dict[Site, torch.nn.Module]:
         """Every site with its module."""

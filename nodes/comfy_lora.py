@@ -12,10 +12,10 @@ from comfy.sd import CLIP
 from torch import Tensor
 
 from ..steering.errors import SteeringError
+from ..steering.families import family_named
 from ..steering.interventions.entry import Entry
 from ..steering.lora.bake import LINEAR, Layer, relative_gap
 from ..steering.lora.export import GAP_STEPS, gap_prompt
-from ..steering.models.families import defaults_of
 from ..steering.models.sampling import Sampling
 from ..steering.sites import Site
 from .comfy_capture import GraphModel
@@ -52,7 +52,7 @@ def gap_of(model: ModelPatcher, clip: CLIP, entry: Entry, lora: dict[str, Tensor
     """`relative_gap` of a picture of the vector's concept: plain, steered, and with the LoRA."""
     graph = GraphModel(model, clip)
     levels = graph.sigmas(GAP_STEPS).tolist()
-    sampling = Sampling(GAP_STEPS, defaults_of(graph.family).guidance, 0, graph.size, 1)
+    sampling = Sampling(GAP_STEPS, family_named(graph.family).guidance, 0, graph.size, 1)
     schedule = torch.tensor([*levels, 0.0])
     models = model, with_entry(model, entry), comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)[0]
     return relative_gap(

@@ -26,6 +26,7 @@ from ..steering.interventions.steer import resolve
 from ..steering.models.hooks import site_hooks
 from ..steering.sites import Site
 from .comfy_call import describe, options_of, say_roles
+from .comfy_model import family_of
 
 KEY = "activation_steering"
 
@@ -39,9 +40,9 @@ def with_entry(model: ModelPatcher, entry: Entry) -> ModelPatcher:
     """A clone of the model, steered by one entry more; the model given stays as it is.
 
     Raises:
-        SteeringError: the vector names a site or a width that the model does not have.
+        SteeringError: the vector is of another family, or names a site or a width that the model does not have.
     """
-    resolve(model.model.diffusion_model, Steering([entry]))
+    resolve(model.model.diffusion_model, Steering([entry]), family_of(model))
     return _steered(model, (*entries_of(model), entry))
 
 

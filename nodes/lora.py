@@ -15,9 +15,9 @@ from ..steering.lora.bake import FORMATS, kohya
 from ..steering.lora.export import make_lora, save_lora
 from ..steering.vectors.vector import SteeringVector
 from .apply import mode_input, mode_problem, preset_input, preset_name, replace_input, strength_input
-from .comfy_capture import family_of, weights_hash
 from .comfy_files import LORAS, new_file
 from .comfy_lora import gap_of, layers_of
+from .comfy_model import family_of, weights_hash
 from .comfy_schema import mistyped, schema
 from .sockets import Options, Vector
 
@@ -103,13 +103,16 @@ class ExportLora(io.ComfyNode):
         wanted = make_entry(
             vector, strength=strength, preset=preset_name(preset), settings=options, mode=mode, target=replace_with
         )
-        resolve(model.model.diffusion_model, Steering([wanted]))
+        family = family_of(model)
+        resolve(model.model.diffusion_model, Steering([wanted]), family)
         lora = make_lora(
             wanted,
             lambda sites: layers_of(model, sites),
-            (lambda deltas: gap_of(model, clip, wanted, kohya(deltas))) if approximate and clip else None,
+            (lambda deltas: gap_of(model, clip, wanted, kohya(deltas, family))) if approximate and clip else None,
             "Connect clip, which measures the gap" if approximate else "Turn on approximate to export the nearest one",
         )
         path = new_file(LORAS, filename_prefix)
-        save_lora(path, format, lora, weights_hash(model), family_of(model))
-        return io.NodeOutput(kohya(lora.deltas), str(path), str(lora), ui={"text": (f"saved as {path.name}: {lora}",)})
+        save_lora(path, format, lora, weights_hash(model), family)
+        return io.NodeOutput(
+            kohya(lora.deltas, family), str(path), str(lora), ui={"text": (f"saved as {path.name}: {lora}",)}
+        )

@@ -46,7 +46,7 @@ class LoadPairs(io.ComfyNode):
                     options=pair_names(),
                     default="pocket/dog",
                     tooltip=(
-                        "A built-in concept, worded for the pocket model or for SD 1.5, or a file of "
+                        "A built-in concept, worded for the pocket model, for SD 1.5 and 2 or for SDXL, or a file of "
                         "models/steering_pairs: .csv with the header positive,negative, or .jsonl."
                     ),
                 ),
@@ -126,8 +126,8 @@ class WritePairs(io.ComfyNode):
                     "words",
                     options=list(FAMILIES),
                     default="any model",
-                    tooltip="any model: plain English, as SD 1.5 takes it. pocket model: its own few words, with kind "
-                    "auto and no siblings.",
+                    tooltip="any model: plain English, as SD 1.5 and SDXL take it. pocket model: its own few words, with "
+                    "kind auto and no siblings.",
                 ),
                 io.Combo.Input(
                     "kind",

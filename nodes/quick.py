@@ -36,7 +36,7 @@ class Quick(io.ComfyNode):
                 "hold the concept."
             ),
             inputs=[
-                io.Model.Input("model", tooltip="SD 1.5 or the pocket model."),
+                io.Model.Input("model", tooltip="Stable Diffusion 1, 2 or XL, or the pocket model."),
                 io.Clip.Input("clip", tooltip="Its text encoder."),
                 io.Combo.Input(
                     "concept",

@@ -49,7 +49,7 @@ class SteeredKSampler(io.ComfyNode):
                     max=100.0,
                     step=0.1,
                     round=0.01,
-                    tooltip="Guidance; 7.5 for SD 1.5, 3 for the pocket model; 1 is none.",
+                    tooltip="Guidance; 7.5 for SD 1.5, 5 to 7 for SDXL, 3 for the pocket model; 1 is none.",
                 ),
                 io.Combo.Input(
                     "sampler_name", options=comfy.samplers.SAMPLER_NAMES, default="euler", tooltip="As in KSampler."

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -159,10 +160,25 @@ def write_tensors(
         save_file(contiguous, temporary, metadata={KEY: json.dumps(header, ensure_ascii=False), **(beside or {})})
 
 
-def names_in(path: str | Path) -> tuple[list[str], dict[str, str]]:
-    """Names of the tensors and the metadata of any safetensors file."""
+@dataclass(frozen=True)
+class Header:
+    """What any safetensors file says: shapes by name, and its own words."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    metadata: Mapping[str, str]
+
+
+def header_of(path: str | Path) -> Header:
+    """Shapes and metadata of any safetensors file."""
     with _opened(Path(path)) as file:
-        return list(file.keys()), dict(file.metadata() or {})
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        return Header(shapes, dict(file.metadata() or {}))
+
+
+def read_tensor(path: str | Path, name: str) -> Tensor:
+    """One tensor of any safetensors file."""
+    with _opened(Path(path)) as file:
+        return file.get_tensor(name)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:

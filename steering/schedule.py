@@ -14,6 +14,9 @@ from torch import Tensor
 
 from .errors import SteeringError
 
+LAST_SIGNAL = 4.8973451890853435e-08
+"""The share of signal that is left at the last timestep of a schedule of zero terminal signal."""
+
 
 @dataclass(frozen=True, eq=False)
 class NoiseSchedule:
@@ -48,6 +51,17 @@ class NoiseSchedule:
         alphas = alphas.double()
         return cls(((1 - alphas) / alphas).sqrt())
 
+    def zero_terminal(self) -> NoiseSchedule:
+        """The schedule moved and stretched so that its last timestep is noise without signal.
+
+        √ᾱ is shifted to 0 at the last timestep and scaled to what it was at the first (Lin et al., arXiv 2305.08891);
+        the last ᾱ stays `LAST_SIGNAL`, as in ComfyUI, since a noise level must be finite.
+        """
+        roots = (1 / (self.sigmas.double() ** 2 + 1)).sqrt()
+        alphas = ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])) ** 2
+        alphas[-1] = LAST_SIGNAL
+        return self.from_alphas(alphas)
+
     def sigma(self, timestep: float) -> float:
         """Noise level at a timestep, log-linear between the trained ones."""
         timestep = min(max(float(timestep), 0.0), len(self.sigmas) - 1.0)
@@ -65,9 +79,19 @@ class NoiseSchedule:
 
         ComfyUI's ``normal`` scheduler, and diffusers' EulerDiscreteScheduler with linspace spacing.
         """
-        if steps < 1:
-            raise SteeringError(f"steps {steps} must be at least 1")
-        times = torch.linspace(len(self.sigmas) - 1, 0, steps, dtype=torch.float64)
+        _check_steps(steps)
+        return self._falling(torch.linspace(len(self.sigmas) - 1, 0, steps, dtype=torch.float64))
+
+    def sgm_uniform(self, steps: int) -> Tensor:
+        """Noise levels of a run ``[steps + 1]``: as `normal` with a step more, less the level of least noise.
+
+        ComfyUI's ``sgm_uniform``, nearly diffusers' trailing spacing: for models distilled to few steps, which would
+        spend the last of them on hardly any noise.
+        """
+        _check_steps(steps)
+        return self._falling(torch.linspace(len(self.sigmas) - 1, 0, steps + 1, dtype=torch.float64)[:-1])
+
+    def _falling(self, times: Tensor) -> Tensor:
         return torch.tensor([self.sigma(float(time)) for time in times] + [0.0], dtype=torch.float32)
 
     def percent_to_sigma(self, percent: float) -> float:
@@ -89,3 +113,12 @@ class NoiseSchedule:
         high = int(torch.searchsorted(logs, wanted).clamp(1, len(logs) - 1))
         timestep = high - 1 + float((wanted - logs[high - 1]) / (logs[high] - logs[high - 1]))
         return min(max(1 - timestep / (len(logs) - 1), 0.0), 1.0)
+
+
+def _check_steps(steps: int) -> None:
+    if steps < 1:
+        raise SteeringError(f"steps {steps} must be at least 1")
+
+
+SCHEDULERS = {"normal": NoiseSchedule.normal, "sgm_uniform": NoiseSchedule.sgm_uniform}
+"""ComfyUI's name -> noise levels of a run."""

@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from steering.cli.main import main
 from steering.models.diffusion import DiffusionModel
+from steering.models.encoders import TextEncoder
 from steering.models.loading import SD15
 from steering.pocket import architecture
 from steering.schedule import NoiseSchedule
@@ -45,7 +46,7 @@ def toy_model() -> DiffusionModel:
     from transformers import CLIPTokenizer
 
     torch.manual_seed(1)
-    unet, text_encoder = architecture.new_unet().eval(), architecture.new_text_encoder().eval()
+    unet, encoder = architecture.new_unet().eval(), architecture.new_text_encoder().eval()
     vae = architecture.new_vae().eval()
     for module in unet.modules():
         # Default initialisation leaves text almost without influence; a test of steering needs some.
@@ -53,8 +54,7 @@ def toy_model() -> DiffusionModel:
             torch.nn.init.normal_(module.to_out[0].weight, std=0.3)
     return DiffusionModel(
         unet=unet.requires_grad_(False),
-        text_encoder=text_encoder.requires_grad_(False),
-        tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
+        encoders=(TextEncoder(CLIPTokenizer.from_pretrained(SD15 / "tokenizer"), encoder.requires_grad_(False)),),
         vae=vae.requires_grad_(False),
         schedule=NoiseSchedule.scaled_linear(),
         prediction="v_prediction",

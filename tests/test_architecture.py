@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "steering"
 
-GROUND = {"version", "errors", "checks", "files", "work_files", "sites", "schedule", "linalg", "folds"}
+GROUND = {"version", "errors", "checks", "files", "work_files", "families", "sites", "schedule", "linalg", "folds"}
 """Files at the top: what everything stands on."""
 ORDER = [
     "pocket",

@@ -190,12 +190,12 @@ def test_a_new_word_means_what_was_learned_within_the_block_only(toy_model):
     from peer_methods.adaptive import WORD, _meaning
 
     prompts = [f"a photo of {WORD}", "a photo of a cat"]
-    plain = toy_model.encode(prompts)
+    plain = toy_model.encode(prompts).context
     with _meaning(toy_model, torch.full((plain.shape[-1],), 3.0)):
-        inside = toy_model.encode(prompts)
+        inside = toy_model.encode(prompts).context
     assert (inside[0] - plain[0]).abs().max() > 0.1
     assert torch.equal(inside[1], plain[1])  # no prompt without the word is touched
-    assert torch.equal(toy_model.encode(prompts), plain)
+    assert torch.equal(toy_model.encode(prompts).context, plain)
 
 
 def test_an_inversion_learns_on_the_model_as_it_is_changed(toy_model, monkeypatch):

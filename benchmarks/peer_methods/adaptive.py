@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from steering.evaluate.metrics import judged
+from steering.models.conditioning import Conditioning
 from steering.models.diffusion import DiffusionModel
 from steering.pocket.backgrounds import PLACES
 from steering.pocket.kinds import KINDS
@@ -63,15 +64,16 @@ def _learn(learned: Learned, texts: Sequence[str], pictures: Tensor) -> Tensor:
     model, generator = learned.model, torch.Generator().manual_seed(0)
     levels = model.schedule.sigmas
     tokens = torch.tensor(model.embedded(texts)[1])
-    embedding = model.text_encoder.get_input_embeddings().weight.detach().mean(0).clone().requires_grad_()
+    encoder = model.encoders[0].module
+    embedding = encoder.get_input_embeddings().weight.detach().mean(0).clone().requires_grad_()
     optimiser = torch.optim.Adam([embedding], lr=RATE)
     for _ in range(STEPS):
         rows = torch.randint(len(pictures), (BATCH,), generator=generator)
         sigma = float(levels[torch.randint(len(levels), (), generator=generator)])
         x = pictures[rows] + sigma * torch.randn(pictures[rows].shape, generator=generator)
         with _meaning(model, embedding):
-            context = model.text_encoder(tokens[rows]).last_hidden_state
-        seen = DiffusionModel.guided_clean(model, x, sigma, context, None, 1.0)  # rules of guidance have their own
+            words = Conditioning(encoder(tokens[rows]).last_hidden_state)
+        seen = DiffusionModel.guided_clean(model, x, sigma, words, None, 1.0)  # rules of guidance have their own
         # As v-prediction weighs noise levels.
         loss = (seen - pictures[rows]).square().mean() * (1 + sigma**2) / sigma**2
         optimiser.zero_grad()
@@ -84,7 +86,7 @@ def _learn(learned: Learned, texts: Sequence[str], pictures: Tensor) -> Tensor:
 def _meaning(model: DiffusionModel, embedding: Tensor) -> Iterator[None]:
     """An embedding in place of `WORD`'s own."""
     (number,) = model.tokenizer(WORD, add_special_tokens=False).input_ids
-    layer = model.text_encoder.get_input_embeddings()
+    layer = model.encoders[0].module.get_input_embeddings()
     hook = layer.register_forward_hook(
         lambda _layer, inputs, output: torch.where((inputs[0] == number)[..., None], embedding, output)
     )

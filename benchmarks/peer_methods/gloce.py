@@ -19,7 +19,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from steering.models.families import defaults_of
+from steering.families import family_named
 from steering.models.hooks import site_hooks
 from steering.models.sampling import Sampling
 from steering.sites import Site
@@ -84,7 +84,7 @@ def _tokens(learned: Learned) -> Mapping[Site, tuple[Tensor, Tensor, Tensor]]:
     """
     model = learned.model
     sites = [site for site in model.sites() if site.kind == "attn2"]
-    sampling = Sampling(STEPS, defaults_of(model.family).guidance, 0, model.size, PROMPTS)
+    sampling = Sampling(STEPS, family_named(model.family).guidance, 0, model.size, PROMPTS)
 
     def tokens(prompts: list[str]) -> dict[Site, Tensor]:
         some = prompts[:PROMPTS]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from steering.models import text
+from steering.models.conditioning import Conditioning, together
 from steering.models.sampling import Progress, silent
 
 from .learned import Learned, replaced
@@ -107,15 +107,14 @@ def guided(learned: Learned, rule: Rule) -> Iterator[None]:
     def guided_clean(
         x: Tensor,
         sigma: float,
-        conditional: Tensor,
-        unconditional: Tensor,
+        conditional: Conditioning,
+        unconditional: Conditioning,
         guidance: float,
         progress: Progress = silent,
     ) -> Tensor:
-        contexts = text.same_length([conditional, unconditional, words])
-        context = torch.cat([part.expand(len(x), -1, -1) for part in contexts])
-        clean = model.predict_clean(torch.cat([x] * 3), sigma, context)
-        progress(len(context))
+        told = together([part.expand(len(x)) for part in (conditional, unconditional, words)])
+        clean = model.predict_clean(torch.cat([x] * 3), sigma, told)
+        progress(len(told))
         noises = ((x.repeat(3, 1, 1, 1) - clean) / sigma).chunk(3)
         done = model.schedule.sigma_to_percent(sigma)
         return x - sigma * rule(noises[0], noises[1], noises[2], guidance, done)

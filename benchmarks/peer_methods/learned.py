@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from steering.concepts.prompts import Concept
+from steering.families import family_named
 from steering.models.diffusion import DiffusionModel
-from steering.models.families import defaults_of
 from steering.sites import TEXT
 from steering.study.subject import Subject
 from steering.study.vectors import Vectors
@@ -78,7 +78,7 @@ class Learned:
     @cached_property
     def pictures(self) -> Tensor:
         """Latents of the pairs' prompts with the concept, drawn by the model as it is; to be asked for unchanged."""
-        guidance = defaults_of(self.model.family).guidance
+        guidance = family_named(self.model.family).guidance
         noise = self.model.noise(range(len(self.positives)), self.model.size)
         contexts = self.model.encode(self.positives), self.model.encode([""])
         return self.model.denoise(*contexts, noise, PICTURE_STEPS, guidance)
@@ -91,7 +91,7 @@ class Learned:
 
     def embedding(self, prompts: Sequence[str]) -> Tensor:
         """Text embeddings ``[N, T, C]`` in double precision."""
-        return self.model.encode(prompts).double()
+        return self.model.encode(prompts).context.double()
 
 
 Apply = Callable[[Learned, Any], AbstractContextManager[None]]

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from steering.models import text
+from steering.models.conditioning import Conditioning
 from steering.models.diffusion import DiffusionModel
 
 from .learned import Learned, replaced
@@ -40,24 +41,24 @@ def filtered(learned: Learned, how: Filter) -> Iterator[None]:
     """The model with its prompts' tokens moved out of the concept's subspace."""
     model = learned.model
     encode, clean_of = model.encode, model.guided_clean
-    words = torch.cat([encode([name])[0, 1 : _end(model, name)] for name in learned.names]).double()
+    words = torch.cat([encode([name]).context[0, 1 : _end(model, name)] for name in learned.names]).double()
     concept = projection(words)
     safe: dict[bytes, tuple[Tensor, float]] = {}
 
-    def encoded(prompts: Sequence[str]) -> Tensor:
+    def encoded(prompts: Sequence[str]) -> Conditioning:
         plain = encode(prompts)
-        for prompt, tokens in zip(prompts, plain, strict=True):
+        for prompt, tokens in zip(prompts, plain.context, strict=True):
             if len(tokens) == text.LENGTH and _end(model, prompt) > 1:
                 other, until = moved(model, prompt, tokens, concept, how.alpha)
                 safe[_key(tokens)] = other, 1.0 if how.always else until
         return plain
 
-    def guided_clean(x: Tensor, sigma: float, conditional: Tensor, *others: Any) -> Tensor:
+    def guided_clean(x: Tensor, sigma: float, conditional: Conditioning, *others: Any) -> Tensor:
         done, rows = model.schedule.sigma_to_percent(sigma), []
-        for tokens in conditional:
+        for tokens in conditional.context:
             other, until = safe.get(_key(tokens), (tokens, 0.0))
             rows.append(other if done < until else tokens)
-        return clean_of(x, sigma, torch.stack(rows), *others)
+        return clean_of(x, sigma, Conditioning(torch.stack(rows)), *others)
 
     with replaced(model, "encode", encoded), replaced(model, "guided_clean", guided_clean):
         yield
@@ -71,7 +72,7 @@ def moved(model: DiffusionModel, prompt: str, tokens: Tensor, concept: Tensor, a
     numbers = list(chunk.tokens)
     pad = model.tokenizer.eos_token_id
     left_out = [[*numbers[:i], *numbers[i + 1 :], pad] for i in range(1, end)]
-    ends = model._text_embeddings(torch.tensor(left_out)).double()[:, end - 1]
+    ends = model.encoders[0](torch.tensor(left_out), model.device)[0].double()[:, end - 1]
     away = (ends - ends @ concept).norm(dim=1)
     others = (away.sum() - away) / max(len(away) - 1, 1)
     means = away > (1 + alpha) * others

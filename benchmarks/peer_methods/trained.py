@@ -79,10 +79,10 @@ def train(learned: Learned, how: Training) -> dict[str, Tensor]:
         rows = torch.randint(len(pictures), (BATCH,), generator=generator)
         sigma = float(levels[torch.randint(len(levels), (), generator=generator)])
         x = pictures[rows] + sigma * torch.randn(pictures[rows].shape, generator=generator)
-        positive, negative, kept = (context[rows] for context in contexts)
+        positive, negative, kept = (told[rows] for told in contexts)
         with torch.no_grad():
             plain = [model.predict_clean(x, sigma, some) for some in (positive, negative, kept)]
-            goal = plain[1] if how.slider else model.predict_clean(x, sigma, nothing.expand_as(positive))
+            goal = plain[1] if how.slider else model.predict_clean(x, sigma, nothing.expand(len(positive)))
             goal = (plain[0] if how.slider else goal) + how.eta * (goal - plain[0])
         now = own | {name: own[name] + change for name, change in changed().items()}
         with replaced(model, "unet", Changed(model.unet, now)):

@@ -13,7 +13,8 @@ from ..errors import SteeringError
 from ..sites import BLOCKS
 from ..vectors.recommendation import Recommendation
 from ..vectors.times import Time
-from .options import BatchedSampling, Device, Force, Json, Model, answer, new_file, progress
+from .options import BatchedSampling, Force, Json, Model, answer, new_file, progress
+from .placement import HERE, Placement
 
 
 def capture(
@@ -25,7 +26,7 @@ def capture(
     sites: str = BLOCKS,
     seed: int = 0,
     sampling: BatchedSampling = BatchedSampling(),
-    device: Device = "auto",
+    placement: Placement = HERE,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -40,11 +41,10 @@ def capture(
     from ..activations.capture import capture as run_capture
     from ..activations.parts import capture_rows, remove_parts
     from ..concepts.pairs import load_pairs
-    from ..models.loading import load_model
     from ..models.sampling import CaptureSettings
 
     new_file(out, "activations", inputs=[model, concept], force=force)
-    loaded = load_model(model, device)
+    loaded = placement.load(model)
     pairs = load_pairs(concept, loaded.family)
     settings = CaptureSettings(sampling.steps, sampling.guidance, seed, sampling.size, sampling.batch)
     parts = out.with_name(f".{out.stem}_parts")
@@ -111,7 +111,7 @@ def build(
     time: Time = "per-step",
     calibrate: str | None = None,
     recommend: str | None = None,
-    device: Device = "auto",
+    placement: Placement = HERE,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -163,7 +163,7 @@ def build(
         protect=kept,
     )
     if calibrate:
-        vector = _calibrated(vector, captured.metadata, calibrate, device)
+        vector = _calibrated(vector, captured.metadata, calibrate, placement)
     if advice:
         vector = recommending(vector, advice)
         make_entry(vector)  # refuses what the vector cannot do
@@ -187,13 +187,12 @@ def _advice(text: str) -> Recommendation:
     return Recommendation(preset, strength)
 
 
-def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, device: str) -> Any:
+def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, placement: Placement) -> Any:
     """The vector with gate thresholds, measured on the negative prompts as they were captured."""
     from ..activations.parts import capture_rows
-    from ..models.loading import load_model
     from ..vectors.calibration import calibrate, captured_negatives, with_thresholds
 
-    loaded = load_model(model, device)
+    loaded = placement.load(model)
     negatives, settings = captured_negatives(loaded, captured)
     rows = capture_rows(len(negatives), settings) // 2  # one side of every pair
     with progress(rows, "calibrate") as update:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 concept = App(name="concept", help="Sets of prompts of one's own: written from a word, and checked.")
 
-Family = Annotated[Literal["sd15", "pocket"], Parameter(help="Family of models that the words are for.")]
+Family = Annotated[Literal["sd15", "sd2", "sdxl", "pocket"], Parameter(help="Family of models that the words are for.")]
 
 
 @concept.default
@@ -48,11 +48,12 @@ def write(
     from ..concepts.pairs import CONCEPTS, parse_pairs
     from ..concepts.request import Request, listed
     from ..concepts.writing import write_set
+    from ..families import FAMILIES, family_named
     from ..files import write_text
 
     request = Request(word, kind, listed(siblings))
     written = write_set(request, family)
-    if not out.is_absolute() and any((CONCEPTS / known / out).is_dir() for known in ("sd15", "pocket")):
+    if not out.is_absolute() and any((CONCEPTS / family.concepts / out).is_dir() for family in FAMILIES):
         raise SteeringError(f"{out} is the name of a built-in concept, which commands would take for it; give another")
     there = [name for name in written.files if (out / name).exists()]
     if there and not force:
@@ -61,7 +62,7 @@ def write(
     for name, content in written.files.items():
         write_text(out / name, content)
     found = _weak(str(out.resolve()), family)
-    model, said = "pocket" if family == "pocket" else "MODEL", shlex.quote(str(out))
+    model, said = "pocket" if family_named(family).is_embedded else "MODEL", shlex.quote(str(out))
     lines = [
         f"taken for: {written.kind} (--kind says otherwise); told apart from {', '.join(written.alike.seen)}",
         f"at test from {', '.join(written.alike.new)}",

@@ -33,7 +33,6 @@ console = Console(stderr=True, markup=False)
 
 AtLeastTwo = Annotated[int, Parameter(validator=Number(gte=2))]
 Model = Annotated[str, Parameter(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")]
-Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:1, mps ...")]
 Json = Annotated[bool, Parameter(name="--json", help="Print one line of JSON as the last line of the output.")]
 Preset = Annotated[
     str | None, Parameter(help="projection, casteer, precise, selective or lora; the file's own if not given.")
@@ -225,15 +224,18 @@ class ClusterOptions:
     workers: PositiveInt | None = None
     ray: str | None = None
 
-    def pool(self, source: str, device: str, measures: Any, concepts: Sequence[str], bench: Any) -> Any:
-        """Whoever is to do what ``bench`` would do here, for as long as the block lasts."""
+    def pool(self, source: str, how: dict[str, Any], measures: Any, concepts: Sequence[str], bench: Any) -> Any:
+        """Whoever is to do what ``bench`` would do here, for as long as the block lasts.
+
+        Workers load the model ``source`` with the arguments ``how`` of `load_model`.
+        """
         from ..study.pool import ALONE
 
         if self.workers is None and self.ray is None:
             return nullcontext(ALONE)
         from ..study.cluster import Setup, ray_pool
 
-        return ray_pool(Setup.of(source, device, measures, concepts, bench), self.workers, self.ray)
+        return ray_pool(Setup.of(source, how, measures, concepts, bench), self.workers, self.ray)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from cyclopts.types import PositiveInt
 
 from ..errors import SteeringError
 from .options import (
-    Device,
     Drawing,
     Force,
     Json,
@@ -24,6 +23,7 @@ from .options import (
     new_file,
     progress,
 )
+from .placement import HERE, Placement
 
 
 def generate(
@@ -37,7 +37,7 @@ def generate(
     add: list[str] | None = None,
     preset: Preset = None,
     drawing: Drawing = Drawing(),
-    device: Device = "auto",
+    placement: Placement = HERE,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -50,14 +50,13 @@ def generate(
         add: FILE or FILE:STRENGTH, to be added.
     """
     from ..interventions.steer import steer
-    from ..models.loading import load_model
     from ..plots.pictures import save_picture
 
     new_file(out, "picture", force=force)
     entries = [ModeOptions().entry(*file_and_strength(item), preset) for item in vector or []]
     entries += [_replacement(item, preset) for item in replace or []]
     entries += [ModeOptions(mode="add").entry(*file_and_strength(item), preset) for item in add or []]
-    loaded = load_model(model, device)
+    loaded = placement.load(model)
     with progress(drawing.rows(1), "generate") as update, steer(loaded, entries):
         image = drawing.draw(loaded, prompt, update)[0]
     save_picture(image, out)
@@ -77,7 +76,7 @@ def map_(
     drawing: Drawing = Drawing(),
     columns: PositiveInt = 6,
     rows: PositiveInt = 6,
-    device: Device = "auto",
+    placement: Placement = HERE,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -92,13 +91,12 @@ def map_(
 
     from ..interventions.maps import maps_of, mean_of
     from ..interventions.observation import settle, steer_and_observe
-    from ..models.loading import load_model
     from ..plots.maps import TITLES, map_figure
     from ..plots.pictures import as_array, save_picture
 
     new_file(out, "picture", force=force)
     entry = does.entry(*file_and_strength(vector), preset)
-    loaded = load_model(model, device)
+    loaded = placement.load(model)
     figures, shares = [], {}
     with progress(drawing.rows(2), "map") as update:
         for what, part in (("held", replace(entry, strength=0.0)), ("moved", entry)):
@@ -125,7 +123,7 @@ def sweep(
     preset: Preset = None,
     does: ModeOptions = ModeOptions(),
     drawing: Drawing = Drawing(),
-    device: Device = "auto",
+    placement: Placement = HERE,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -140,7 +138,6 @@ def sweep(
         strengths: Numbers separated by commas; the first is what drift is measured from.
     """
     from ..interventions.steer import steer
-    from ..models.loading import load_model
     from ..plots.pictures import save_picture
     from ..plots.strength_sweep import JUDGED, draw_sweep, judge_labels, parse_strengths
 
@@ -149,7 +146,7 @@ def sweep(
     if strength is not None:
         raise SteeringError(f"--vector {vector!r}: a sweep takes its strengths from --strengths; give the FILE alone")
     values, entry = parse_strengths(strengths), does.entry(path, None, preset)
-    loaded = load_model(model, device)
+    loaded = placement.load(model)
     labels = judge_labels(str(entry.vector.metadata.get("concept", "")), loaded.family)
     with progress(drawing.rows(len(values) * len(prompt)), "sweep") as update:
 

@@ -13,7 +13,6 @@ from .options import (
     Amount,
     AtLeastTwo,
     ClusterOptions,
-    Device,
     Json,
     MeasureOptions,
     Model,
@@ -23,6 +22,7 @@ from .options import (
     file_and_strength,
     progress,
 )
+from .placement import HERE, Placement
 
 Out = Annotated[Path, Parameter(help="Folder of everything that is written; the same command goes on there.")]
 DryRun = Annotated[bool, Parameter(help="Only say how much would be drawn and asked.")]
@@ -42,7 +42,7 @@ def study(
     measured: MeasureOptions = MeasureOptions(),
     cluster: ClusterOptions = ClusterOptions(),
     dry_run: DryRun = False,
-    device: Device = "auto",
+    placement: Placement = HERE,
     as_json: Json = False,
 ) -> None:
     """The whole study: capture, score, build, choose on dev, draw every arm, measure, report.
@@ -62,7 +62,7 @@ def study(
     plan = amount.plan(QUICK if quick else FULL)
     plan = plan if k is None else replace(plan, ks=_numbers(k))
     plan = replace(plan, pairs=pairs) if pairs else plan
-    work = _Work(model, plan, measured, cluster, out, device, as_json)
+    work = _Work(model, plan, measured, cluster, out, placement, as_json)
     own = _own_targets(targets or [])
     subjects = work.subjects(None if concepts is None else _names(concepts), own)
     if own and not amount.prompts:
@@ -87,7 +87,7 @@ def evaluate(
     measured: MeasureOptions = MeasureOptions(),
     cluster: ClusterOptions = ClusterOptions(),
     dry_run: DryRun = False,
-    device: Device = "auto",
+    placement: Placement = HERE,
     as_json: Json = False,
 ) -> None:
     """Measure one vector on test prompts: effect, retention, controls.
@@ -104,7 +104,7 @@ def evaluate(
 
     path, strength = file_and_strength(vector)
     plan = amount.plan(FULL)
-    work = _Work(model, plan, measured, cluster, out, device, as_json)
+    work = _Work(model, plan, measured, cluster, out, placement, as_json)
     subjects = work.subjects([concept], {concept: targets} if targets else {})
     if targets and not amount.prompts:
         plan = work.plan = all_targets(plan, [s.prompts["test"] for s in subjects])
@@ -169,19 +169,18 @@ class _Work:
         measured: MeasureOptions,
         cluster: ClusterOptions,
         out: Path,
-        device: str,
+        placement: Placement,
         as_json: bool,
     ) -> None:
-        from ..models.families import defaults_of
-        from ..models.loading import load_model
+        from ..families import family_named
 
         if out.exists() and not out.is_dir():
             raise SteeringError(f"--out {out} is a file; name a folder")
         self.plan, self.price, self.out, self.as_json = plan, measured.prices(), out, as_json
         self.measures = measured.measures()
-        self.source, self.device, self.cluster = model, device, cluster
-        self.model = load_model(model, device)
-        self.guidance = defaults_of(self.model.family).guidance if plan.guidance is None else plan.guidance
+        self.source, self.placement, self.cluster = model, placement, cluster
+        self.model = placement.load(model)
+        self.guidance = family_named(self.model.family).guidance if plan.guidance is None else plan.guidance
 
     def subjects(self, concepts: list[str] | None, targets: dict[str, Path]) -> list[Any]:
         """The concepts with their prompts; all built-in ones of the model's family where None are named."""
@@ -227,7 +226,7 @@ class _Work:
         bench = Bench(self.model, metrics)
         with (
             work_in(self.out, setting_of(command, self.model, self.plan, subjects, **more)),
-            self.cluster.pool(self.source, self.device, self.measures, names, bench) as pool,
+            self.cluster.pool(self.source, self.placement.arguments(), self.measures, names, bench) as pool,
             progress(rows, command) as update,
         ):
             study = Study(self.model, self.plan, self.out, metrics, pool, update)

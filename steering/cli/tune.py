@@ -15,7 +15,6 @@ from .options import (
     BatchedSampling,
     ClipOptions,
     ClusterOptions,
-    Device,
     Force,
     Json,
     Model,
@@ -24,6 +23,7 @@ from .options import (
     new_file,
     progress,
 )
+from .placement import HERE, Placement
 
 SHOWN = 5
 """Settings printed after every round."""
@@ -42,7 +42,7 @@ def tune(
     sampling: BatchedSampling = BatchedSampling(),
     clip: ClipOptions = ClipOptions(),
     cluster: ClusterOptions = ClusterOptions(),
-    device: Device = "auto",
+    placement: Placement = HERE,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +62,6 @@ def tune(
         pairs: Pairs to capture; all if not given.
     """
     from ..evaluate.measures import Measures, metrics_of
-    from ..models.loading import load_model
     from ..study.choice import TAKEN, WORTH
     from ..study.folder import setting_of, work_in
     from ..study.plan import Plan
@@ -74,7 +73,7 @@ def tune(
     folder = folder or out.with_name(f"{out.stem}_tune")
     if folder.exists() and not folder.is_dir():
         raise SteeringError(f"--folder {folder} is a file; name a folder")
-    loaded = load_model(model, device)
+    loaded = placement.load(model)
     plan = replace(Plan(), **asdict(sampling))
     plan = replace(plan, pairs=pairs or (12 if quick else plan.pairs))
     subject = load_subject(concept, loaded.family, plan)
@@ -84,7 +83,7 @@ def tune(
     rows = planned_rows(search)
     with (
         work_in(folder, setting_of("tune", loaded, plan, [subject], quick=quick, exportable=exportable)),
-        cluster.pool(model, device, measures, [], Bench(loaded, metrics)) as pool,
+        cluster.pool(model, placement.arguments(), measures, [], Bench(loaded, metrics)) as pool,
     ):
         console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
         with progress(rows, "tune") as update:

@@ -13,7 +13,6 @@ from ..errors import SteeringError
 from ..sites import BLOCKS
 from ..vectors.times import Time
 from .options import (
-    Device,
     Force,
     Json,
     Model,
@@ -25,6 +24,7 @@ from .options import (
     new_file,
     progress,
 )
+from .placement import HERE, Placement
 
 
 def greedy(
@@ -39,7 +39,7 @@ def greedy(
     time: Time = "per-step",
     preset: Preset = None,
     strength: float | None = None,
-    device: Device = "auto",
+    placement: Placement = HERE,
     as_json: Json = False,
 ) -> None:
     """Choose sites together, one by one, by what steering does to the model's own prediction.
@@ -59,12 +59,11 @@ def greedy(
     """
     from ..activations.store import Activations
     from ..concepts.pairs import load_pairs
-    from ..models.loading import load_model
     from ..tune.greedy import bench, forward_selection, rows_at_most
     from ..vectors.build import build
 
     captured = Activations.load(activations)
-    loaded = load_model(model, device)
+    loaded = placement.load(model)
     pairs = load_pairs(concept, loaded.family)
     vector = build(captured, select_by=sites, direction=direction, time=time)
     entry = vector.entry(strength=strength, preset=preset)
@@ -195,7 +194,7 @@ def export_lora(
     does: ModeOptions = ModeOptions(),
     approximate: bool = False,
     prompt: list[str] | None = None,
-    device: Device = "auto",
+    placement: Placement = HERE,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -218,7 +217,6 @@ def export_lora(
     from ..interventions.steer import resolve
     from ..lora.bake import FORMATS, linear_layers
     from ..lora.export import make_lora, save_lora
-    from ..models.loading import load_model
 
     new_file(out, "lora", inputs=[vector, model], force=force)
     if format_ not in FORMATS:
@@ -226,8 +224,8 @@ def export_lora(
     wanted = does.entry(str(vector), strength, preset)
     if reference:
         wanted = replace(wanted, settings=replace(wanted.settings, reference=reference))
-    loaded = load_model(model, device)
-    resolve(loaded.unet, Steering([wanted]))
+    loaded = placement.load(model)
+    resolve(loaded.unet, Steering([wanted]), loaded.family)
     lora = make_lora(
         wanted,
         lambda sites: linear_layers(loaded.unet, sites),

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ..checks import check_text, short
 from ..errors import SteeringError
+from ..families import family_named
 from ..files import read_text
 from .tables import CURLY, csv_rows, jsonl_rows, lines_of, text_of
 
@@ -52,7 +53,8 @@ def load_pairs(source: str | Path, family: str | None = None) -> list[Pair]:
         SteeringError: the file is empty or a row lacks a side; the message names the line.
     """
     name = str(source)
-    path = CONCEPTS / (name if name in every_built_in() else f"{family}/{name}") / "fit.csv"
+    folder = name if name in every_built_in() or family is None else f"{family_named(family).concepts}/{name}"
+    path = CONCEPTS / folder / "fit.csv"
     if not path.is_file():
         path = Path(source) / "fit.csv" if (Path(source) / "fit.csv").is_file() else Path(source)
     if not path.is_file():
@@ -66,7 +68,7 @@ def load_pairs(source: str | Path, family: str | None = None) -> list[Pair]:
 
 def built_in(family: str = "pocket") -> list[str]:
     """Names of the built-in concepts of a model family."""
-    return sorted(path.parent.name for path in (CONCEPTS / family).glob("*/fit.csv"))
+    return sorted(path.parent.name for path in (CONCEPTS / family_named(family).concepts).glob("*/fit.csv"))
 
 
 def every_built_in() -> list[str]:

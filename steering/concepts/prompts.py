@@ -10,6 +10,7 @@ from typing import Any
 
 from ..checks import MOST_GUIDANCE, check_text, short
 from ..errors import SteeringError
+from ..families import family_named
 from ..files import parse_object, read_text
 from .pairs import CONCEPTS, built_in, spread
 from .tables import Row, csv_rows, jsonl_rows, lines_of, text_of
@@ -70,7 +71,7 @@ def concept_folder(name: str, family: str = "pocket") -> Path:
     Raises:
         FileNotFoundError: neither; the message names the built-in ones.
     """
-    for folder in (CONCEPTS / family / name, Path(name)):
+    for folder in (CONCEPTS / family_named(family).concepts / name, Path(name)):
         if (folder / "concept.json").is_file():
             return folder
     raise FileNotFoundError(
@@ -81,7 +82,11 @@ def concept_folder(name: str, family: str = "pocket") -> Path:
 
 def evaluated(family: str = "pocket") -> list[str]:
     """The built-in concepts of a family that have prompts to be judged on; others have pairs only."""
-    return [name for name in built_in(family) if (CONCEPTS / family / name / "concept.json").is_file()]
+    return [
+        name
+        for name in built_in(family)
+        if (CONCEPTS / family_named(family).concepts / name / "concept.json").is_file()
+    ]
 
 
 def load_concept(name: str, family: str = "pocket") -> Concept:

@@ -17,6 +17,7 @@ from random import Random
 from types import MappingProxyType
 
 from ..errors import SteeringError
+from ..families import family_named
 from ..files import csv_text
 from ..pocket.concepts import COLUMNS, GRADES, SIZES, files
 from ..pocket.vocabulary import STYLES, concept_of, known_words
@@ -156,7 +157,7 @@ def write_set(request: Request, family: str = "sd15") -> Written:
         SteeringError: a word without letters, too long or not to be written about by template; an unknown kind; or
             what the pocket model does not know.
     """
-    return _of_the_pocket(request) if family == "pocket" else _of_templates(request)
+    return _of_the_pocket(request) if family_named(family).is_embedded else _of_templates(request)
 
 
 def _of_the_pocket(request: Request) -> Written:

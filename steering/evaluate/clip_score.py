@@ -15,7 +15,7 @@ import numpy as np
 
 from ..concepts.prompts import Concept, Prompt
 from ..errors import SteeringError
-from ..files import file_hash, names_in
+from ..files import file_hash, header_of
 from ..pocket import clip as pocket
 from ..pocket.backgrounds import SIZE
 
@@ -164,7 +164,7 @@ def _load(model: str, weights: str | None, device: str, random: bool) -> tuple[A
     if not weights and not random:
         raise SteeringError(f"CLIP model {model} needs weights: a tag such as {DEFAULT_WEIGHTS}, or a file")
     if weights and Path(weights).suffix == ".safetensors" and Path(weights).is_file():
-        names, _ = names_in(weights)
+        names = header_of(weights).shapes
         if any(name.startswith("text_model.") for name in names):
             raise SteeringError(
                 f"{Path(weights).name} is a CLIP in the format of transformers; give one in that of open_clip"

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import SteeringError
+from ..families import family_named
 from .clip_score import DEFAULT, DEFAULT_WEIGHTS, OpenClip, PocketClip
 from .inception import Inception
 from .judge import Judge, JudgeSettings
@@ -43,7 +44,7 @@ def metrics_of(measures: Measures, family: str, concepts: Sequence[str], out: Pa
     Raises:
         SteeringError, FileNotFoundError: a library, weights or a key is missing; the message says which.
     """
-    metrics: list[Metric] = [PocketJudge()] if family == "pocket" else []
+    metrics: list[Metric] = [PocketJudge()] if family_named(family).is_embedded else []
     metrics += [ClipScore(_clip(measures, family, device)), PixelChange()]
     if measures.inception:
         metrics.append(Inception(measures.inception, device))
@@ -59,7 +60,7 @@ def metrics_of(measures: Measures, family: str, concepts: Sequence[str], out: Pa
 
 def _clip(measures: Measures, family: str, device: str) -> OpenClip | PocketClip:
     # Weights alone are of the usual architecture, whatever the model.
-    own = "pocket" if family == "pocket" and not measures.clip_weights else DEFAULT
+    own = "pocket" if family_named(family).is_embedded and not measures.clip_weights else DEFAULT
     model = measures.clip or own
     if model == "pocket":
         if measures.clip_weights:

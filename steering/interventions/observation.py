@@ -106,7 +106,8 @@ def steer_and_observe(model: SteerableModel, entries: Sequence[Entry]) -> Iterat
     seen: list[Pending] = []
     steering = Steering(entries)
     edit = observing(steering, seen.extend)
-    with site_hooks(resolve(model.unet, steering), lambda site, output: edit(site, output, running_call(model))):
+    modules = resolve(model.unet, steering, model.family)
+    with site_hooks(modules, lambda site, output: edit(site, output, running_call(model))):
         yield seen
 
 

@@ -97,8 +97,8 @@ def _steered(
     model: SteerableModel | nn.Module, entries: Sequence[Entry], noise: NoiseSchedule | None
 ) -> Iterator[Steering]:
     steering = Steering(entries)
-    unet = model if isinstance(model, nn.Module) else model.unet
-    modules = {site: module for site, module in resolve(unet, steering).items() if site in steering.sites}
+    unet, family = (model, "") if isinstance(model, nn.Module) else (model.unet, model.family)
+    modules = {site: module for site, module in resolve(unet, steering, family).items() if site in steering.sites}
     with (
         _describing(model, noise, steering) as describe,
         site_hooks(modules, lambda site, output: steering.edit(site, output, describe())),
@@ -113,27 +113,43 @@ def _window(noise: NoiseSchedule | None, start: float, end: float) -> tuple[floa
     return (noise.percent_to_sigma(start), noise.percent_to_sigma(end)) if noise else ALWAYS
 
 
-def resolve(unet: nn.Module, steering: Steering) -> dict[Site, nn.Module]:
-    """The modules of every site of every entry, acting or not; raises SteeringError before anything is installed."""
+def resolve(unet: nn.Module, steering: Steering, family: str = "") -> dict[Site, nn.Module]:
+    """The modules of every site of every entry, acting or not, before anything is installed.
+
+    Args:
+        unet: the network.
+        steering: what is to be done.
+        family: of the model; empty where nobody knows it, as of a bare UNet.
+
+    Raises:
+        SteeringError: a vector of another family, or of sites or widths that this model does not have.
+    """
     available = find_sites(unet)
     for entry in steering.entries:
-        _check_fit(entry.vector, available)
+        _check_fit(entry.vector, available, family)
         if entry.target is not None:
             shared = {site: part for site, part in entry.target.sites.items() if site in entry.vector.sites}
-            _check_fit(replace(entry.target, sites=shared), available)
+            _check_fit(replace(entry.target, sites=shared), available, family)
     wanted = {site for entry in steering.entries for site in entry.vector.sites}
     return {site: module for site, module in available.items() if site in wanted}
 
 
-def _check_fit(vector: SteeringVector, available: Mapping[Site, nn.Module]) -> None:
+def _check_fit(vector: SteeringVector, available: Mapping[Site, nn.Module], family: str) -> None:
+    made_for = vector.family or "another model"
+    if family and vector.family and vector.family != family:
+        raise SteeringError(
+            f"the vector was made for {vector.family}, and this model is {family}; use a vector made for this model"
+        )
     for site, part in vector.sites.items():
         if site not in available:
-            raise SteeringError(f"the vector steers {site}, which this model lacks; use a vector made for this model")
+            raise SteeringError(
+                f"the vector steers {site}, which this model lacks, and was made for {made_for}; use a vector made for "
+                "this model"
+            )
         width = module_width(available[site], site.kind)
         if width != part.width:
-            family = vector.metadata.get("model", {}).get("family", "another model")
             raise SteeringError(
-                f"{site} has {width} channels here and {part.width} in the vector, which was made for {family}; "
+                f"{site} has {width} channels here and {part.width} in the vector, which was made for {made_for}; "
                 "use a vector made for this model"
             )
 

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SteeringError
+from ..families import family_named
 from ..interventions.entry import ALWAYS, Entry
 from ..interventions.presets import Settings
 from ..linalg import lead_first
@@ -237,11 +238,12 @@ def relative_gap(plain: Tensor, steered: Tensor, baked: Tensor) -> float:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def kohya(deltas: Mapping[Site, Delta]) -> dict[str, Tensor]:
+def kohya(deltas: Mapping[Site, Delta], family: str) -> dict[str, Tensor]:
     """Names of kohya with ``diff_b`` for the bias: ComfyUI and Forge load all of it, A1111 all but the bias."""
-    tensors = {}
+    tensors, layout = {}, family_named(family).lora.layout
     for site, delta in deltas.items():
-        name = f"lora_unet_{site.diffusers_path}.{LINEAR[site.kind]}".replace(".", "_")
+        path = site.ldm_path if layout == "ldm" else site.diffusers_path
+        name = f"lora_unet_{path}.{LINEAR[site.kind]}".replace(".", "_")
         tensors |= {
             f"{name}.lora_up.weight": delta.up,
             f"{name}.lora_down.weight": delta.down,
@@ -251,7 +253,7 @@ def kohya(deltas: Mapping[Site, Delta]) -> dict[str, Tensor]:
     return tensors
 
 
-def peft(deltas: Mapping[Site, Delta]) -> dict[str, Tensor]:
+def peft(deltas: Mapping[Site, Delta], family: str) -> dict[str, Tensor]:
     """Names of PEFT with ``lora_B.bias`` for the bias: diffusers' ``load_lora_weights`` (with peft 0.14 or newer)."""
     tensors = {}
     for site, delta in deltas.items():
@@ -264,7 +266,7 @@ def peft(deltas: Mapping[Site, Delta]) -> dict[str, Tensor]:
     return tensors
 
 
-FORMATS: MappingProxyType[str, Callable[[Mapping[Site, Delta]], dict[str, Tensor]]] = MappingProxyType(
+FORMATS: MappingProxyType[str, Callable[[Mapping[Site, Delta], str], dict[str, Tensor]]] = MappingProxyType(
     {"comfyui": kohya, "diffusers": peft}
 )
-"""Format name -> function from deltas to the file's tensors."""
+"""Format name -> function from deltas and the model's family to the file's tensors."""

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ..errors import SteeringError
+from ..families import family_named
 from ..files import write_tensors
 from ..interventions.entry import Entry
 from ..interventions.steer import steer
 from ..models.diffusion import DiffusionModel
-from ..models.families import defaults_of
 from ..models.sampling import Progress, silent
 from ..sites import Site
 from ..version import __version__
@@ -108,23 +108,23 @@ def save_lora(path: Path, format_: str, lora: Lora, weights: str, family: str) -
         "package": __version__,
     }
     card = model_card(about, lora.deltas, family)
-    write_tensors(path, FORMATS[format_](lora.deltas), KIND, VERSION, about, card)
+    write_tensors(path, FORMATS[format_](lora.deltas, family), KIND, VERSION, about, card)
     return about
 
 
 def model_card(about: Mapping[str, Any], deltas: Mapping[Site, Delta], family: str) -> dict[str, str]:
     """The entries that programs show of a LoRA (kohya's ``ss_`` and the model specification's), as text."""
     rank = str(max(delta.up.shape[1] for delta in deltas.values()))
-    known = {"sd15": ("sd_v1-5", "stable-diffusion-v1/lora")}
-    base, architecture = known.get(family, (family, f"{family}/lora"))
+    names = family_named(family).lora
     instead = f" with {about['target']}" if about["target"] else ""
     return {
-        "ss_base_model_version": base,
+        "ss_base_model_version": names.base,
+        "ss_v2": str(names.is_v2),
         "ss_network_module": "networks.lora",
         "ss_network_dim": rank,
         "ss_network_alpha": rank,
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": architecture,
+        "modelspec.architecture": f"{names.architecture}/lora",
         "modelspec.implementation": "activation-steering",
         "modelspec.title": f"{about['mode']} {about['concept']}{instead}, strength {about['strength']:g}",
     }
@@ -143,7 +143,7 @@ def measured_gap(
     def latents() -> Tensor:
         noise = model.noise(range(len(prompts)), model.size)
         return model.denoise(
-            model.encode(prompts), model.encode([""]), noise, steps, defaults_of(model.family).guidance, progress
+            model.encode(prompts), model.encode([""]), noise, steps, family_named(model.family).guidance, progress
         )
 
     plain = latents()

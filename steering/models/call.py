@@ -48,9 +48,10 @@ class Call:
 
 
 class SteerableModel(Protocol):
-    """What `steer` needs of a model: its UNet, its schedule, and a description of the running call."""
+    """What `steer` needs of a model: its UNet, schedule and family, and a description of the running call."""
 
     unet: nn.Module
+    family: str
     schedule: NoiseSchedule
 
     @property

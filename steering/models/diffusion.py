@@ -1,6 +1,6 @@
 """The diffusers adapter: load a model, make pictures, record sites.
 
-Sampling is Euler on ComfyUI's ``normal`` noise levels, written out here in a few lines, so that the
+Sampling is Euler on ComfyUI's noise levels, ``normal`` as a rule, written out here in a few lines, so that the
 capture sees every UNet call and a KSampler set to euler/normal makes the same picture. Like ComfyUI,
 the UNet is told the nearest trained timestep, and noise is drawn on the CPU, one seed a picture.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from threading import get_ident
 from typing import Any
@@ -19,11 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SteeringError
-from ..schedule import NoiseSchedule
+from ..families import family_named
+from ..schedule import SCHEDULERS, NoiseSchedule
 from ..sites import Site, find_sites
 from . import text
 from .call import Call
-from .families import defaults_of
+from .conditioning import Conditioning, side_by_side, together
+from .encoders import TextEncoder, placed
 from .recording import Reducer, record
 from .sampling import STEPS, Progress, Sampling, check_sampling, draw_noise, silent, weights_digest
 
@@ -36,21 +39,21 @@ class DiffusionModel:
 
     Attributes:
         unet: noise (or clean latents) predictor with cross-attention, of diffusers.
-        text_encoder: CLIP text model.
-        tokenizer: its tokenizer.
+        encoders: what its text embedding is made of; the last one's pooled embedding is the UNet's, if it takes one.
         vae: `AutoencoderKL`.
         schedule: the noise schedule it was trained with.
         prediction: what the UNet predicts: ``epsilon``, ``sample`` (the clean latents) or ``v_prediction``.
-        family: ``pocket`` or ``sd15``; vectors fit within a family.
+        family: a name of `steering.families`; vectors fit within a family.
         name: where it was loaded from.
         size: pictures' default width and height.
         sampler: the one it samples with.
-        scheduler: its noise levels, by the name that ComfyUI gives them.
+        scheduler: its noise levels, by the name that ComfyUI gives them; see `steering.schedule.SCHEDULERS`.
+
+    Encoders and VAE may wait on another device than the UNet; they go to its device for as long as they are used.
     """
 
     unet: Any
-    text_encoder: Any
-    tokenizer: Any
+    encoders: tuple[TextEncoder, ...]
     vae: Any
     schedule: NoiseSchedule
     prediction: str
@@ -67,6 +70,8 @@ class DiffusionModel:
     def __post_init__(self) -> None:
         if self.prediction not in PREDICTIONS:
             raise SteeringError(f"{self.name}: prediction {self.prediction!r} is not one of {', '.join(PREDICTIONS)}")
+        if self.scheduler not in SCHEDULERS:
+            raise SteeringError(f"scheduler {self.scheduler!r} is not one of {', '.join(SCHEDULERS)}")
 
     @property
     def call(self) -> Call | None:
@@ -83,13 +88,21 @@ class DiffusionModel:
         """The UNet's precision."""
         return next(self.unet.parameters()).dtype
 
+    @property
+    def tokenizer(self) -> Any:
+        """The first encoder's; the others differ in their padding only."""
+        return self.encoders[0].tokenizer
+
     def sites(self) -> dict[Site, nn.Module]:
         """Every site with its module."""
         return find_sites(self.unet)
 
     def sigmas(self, steps: int) -> Tensor:
         """Noise levels of a run's UNet calls ``[steps]``, falling."""
-        return self.schedule.normal(steps)[:-1]
+        return self._levels(steps)[:-1]
+
+    def _levels(self, steps: int) -> Tensor:
+        return SCHEDULERS[self.scheduler](self.schedule, steps)
 
     def weights_hash(self) -> str:
         """`weights_digest` of the UNet."""
@@ -97,40 +110,43 @@ class DiffusionModel:
 
     def digest(self) -> str:
         """A hash of everything of the model that decides its pictures, precision included."""
-        parts = (self.weights_hash(), *(weights_digest(m.state_dict()) for m in (self.text_encoder, self.vae)))
+        others = (*(encoder.module for encoder in self.encoders), self.vae)
+        parts = (self.weights_hash(), *(weights_digest(module.state_dict()) for module in others))
         noise = weights_digest({"sigmas": self.schedule.sigmas})
-        joined = ":".join((*parts, noise, self.prediction, str(self.dtype)))
+        joined = ":".join((*parts, noise, self.prediction, str(self.dtype), self.scheduler))
         return hashlib.sha256(joined.encode()).hexdigest()[:16]
 
     @torch.no_grad()
-    def encode(self, prompts: Sequence[str]) -> Tensor:
+    def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text embeddings ``[B, 77 m, C]`` of prompts, in m chunks and with weights as ComfyUI has them; see `text`."""
-        return text.encode(prompts, self.tokenizer, self._text_embeddings).to(self.dtype)
+        made = [
+            text.encode(prompts, encoder.tokenizer, partial(encoder, device=self.device)) for encoder in self.encoders
+        ]
+        return side_by_side(made).to(self.device, self.dtype)
 
     def embedded(self, prompts: Sequence[str]) -> tuple[Tensor, list[list[int]]]:
         """Text embeddings ``[B, T, C]`` of prompts, and the tokens of each with start, end and padding."""
         every = [text.chunks(prompt, self.tokenizer) for prompt in prompts]
-        return self.encode(prompts), [[number for chunk in some for number in chunk.tokens] for some in every]
-
-    def _text_embeddings(self, tokens: Tensor) -> Tensor:
-        return self.text_encoder(tokens.to(self.device)).last_hidden_state
+        return self.encode(prompts).context, [[number for chunk in some for number in chunk.tokens] for some in every]
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> np.ndarray:
         """Latents ``[B, c, h, w]`` to pictures ``uint8 [B, H, W, 3]``."""
-        scaled = (latents / self.vae.config.scaling_factor).to(next(self.vae.parameters()).dtype)
-        images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
+        with placed(self.vae, self.device):
+            scaled = (latents / self.vae.config.scaling_factor).to(self.device, next(self.vae.parameters()).dtype)
+            images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
         return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
     def noise(self, seeds: Sequence[int], size: int | tuple[int, int]) -> Tensor:
         """Standard normal latents ``[B, c, h, w]``, each drawn on the CPU from its own seed."""
         return draw_noise(seeds, self.unet.config.in_channels, size)
 
-    def predict_clean(self, x: Tensor, sigma: float, context: Tensor) -> Tensor:
+    def predict_clean(self, x: Tensor, sigma: float, words: Conditioning) -> Tensor:
         """The clean latents that the UNet sees in ``x [B, c, h, w]`` at a noise level, float32."""
         scaled = x / (sigma**2 + 1) ** 0.5
         timestep = torch.full((len(x),), self.schedule.timestep(sigma), device=x.device)
-        output = self.unet(scaled.to(self.dtype), timestep, context, return_dict=False)[0].float()
+        more = {} if words.pooled is None else {"added_cond_kwargs": _with_size(words.pooled, x)}
+        output = self.unet(scaled.to(self.dtype), timestep, words.context, return_dict=False, **more)[0].float()
         if self.prediction == "sample":
             return output
         if self.prediction == "epsilon":
@@ -140,8 +156,8 @@ class DiffusionModel:
     @torch.no_grad()
     def denoise(
         self,
-        conditional: Tensor,
-        unconditional: Tensor | None,
+        conditional: Conditioning,
+        unconditional: Conditioning | None,
         noise: Tensor,
         steps: int,
         guidance: float,
@@ -151,16 +167,15 @@ class DiffusionModel:
         """Latents ``[B, c, h, w]`` by Euler's method with classifier-free guidance.
 
         Args:
-            conditional: embeddings of the prompts ``[B, 77 m, C]``.
-            unconditional: embeddings of the negative prompt ``[1 or B, 77 m, C]``; None or guidance 1 runs
-                without it.
+            conditional: of B prompts.
+            unconditional: of the negative prompt, or of B; None or guidance 1 runs without it.
             noise: standard normal ``[B, c, h, w]``.
             steps: UNet calls.
             guidance: scale of classifier-free guidance.
             progress: called after every UNet call.
             after_call: called with the step's number after its UNet call.
         """
-        sigmas = self.schedule.normal(steps).tolist()
+        sigmas = self._levels(steps).tolist()
         x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
         for step, (sigma, following) in enumerate(pairwise(sigmas)):
             clean = self.guided_clean(x, sigma, conditional, unconditional, guidance, progress)
@@ -178,8 +193,8 @@ class DiffusionModel:
         self,
         x: Tensor,
         sigma: float,
-        conditional: Tensor,
-        unconditional: Tensor | None,
+        conditional: Conditioning,
+        unconditional: Conditioning | None,
         guidance: float,
         progress: Progress = silent,
     ) -> Tensor:
@@ -190,18 +205,20 @@ class DiffusionModel:
         Args:
             x: noisy latents.
             sigma: their noise level.
-            conditional: embeddings of the prompts ``[B, 77 m, C]``.
-            unconditional: embeddings of the negative prompt ``[1 or B, 77 m, C]``; None or guidance 1 runs without it.
+            conditional: of B prompts.
+            unconditional: of the negative prompt, or of B; None or guidance 1 runs without it.
             guidance: scale of classifier-free guidance.
             progress: called with the number of rows computed.
         """
         count = len(x)
         guided = unconditional is not None and guidance != 1
-        context = _both(conditional, unconditional) if unconditional is not None and guided else conditional
+        words = conditional
+        if unconditional is not None and guided:
+            words = together([conditional, unconditional.expand(count)])
         flags = (True,) * count + ((False,) * count if guided else ())
         try:
             self._calls[get_ident()] = Call((sigma,) * len(flags), flags, (x.shape[-2], x.shape[-1]), count)
-            clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, context)
+            clean = self.predict_clean(torch.cat([x, x]) if guided else x, sigma, words)
         finally:
             self._calls.pop(get_ident(), None)
         progress(len(flags))
@@ -258,8 +275,8 @@ class DiffusionModel:
             raise SteeringError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
         check_sampling(steps, guidance, size, seeds)
         pictures = []
-        together = batch or defaults_of(self.family).batch
-        guidance = defaults_of(self.family).guidance if guidance is None else guidance
+        together = batch or family_named(self.family).batch
+        guidance = family_named(self.family).guidance if guidance is None else guidance
         unconditional = self.encode([negative]) if guidance != 1 else None
         for start in range(0, len(prompts), together):
             part = slice(start, start + together)
@@ -269,7 +286,9 @@ class DiffusionModel:
         return np.concatenate(pictures)
 
 
-def _both(conditional: Tensor, unconditional: Tensor) -> Tensor:
-    """Embeddings of both halves of guidance, one after the other, at one length."""
-    first, second = text.same_length([conditional, unconditional])
-    return torch.cat([first, second.expand_as(first)])
+def _with_size(pooled: Tensor, x: Tensor) -> dict[str, Tensor]:
+    """The pooled embedding with the picture's size, no crop, and the size again: heights before widths."""
+    height, width = 8 * x.shape[-2], 8 * x.shape[-1]
+    # In float32 whatever the precision: the UNet makes waves of these numbers first.
+    sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=x.device)
+    return {"text_embeds": pooled, "time_ids": sizes.expand(len(pooled), -1)}

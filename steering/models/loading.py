@@ -2,53 +2,82 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import SteeringError
-from ..files import KEY, names_in, parse_object, read_text
-from ..pocket.architecture import CONTEXT_WIDTH, WEIGHTS
-from ..schedule import NoiseSchedule
+from ..families import Family
+from ..files import header_of, parse_object, read_text
+from ..pocket.architecture import WEIGHTS
+from .checkpoint import Content, content_of
+from .configurations import check_unet, family_of_config, schedule_for, schedule_of
 from .diffusion import DiffusionModel
+from .encoders import TextEncoder
 
-SD15 = Path(__file__).parent / "sd15"
-"""Configuration and tokenizer of SD 1.5, so that a single checkpoint file loads without any hub."""
+CONFIGURATIONS = Path(__file__).parent
+"""Configurations of the families, so that a single checkpoint file loads without any hub."""
+SD15 = CONFIGURATIONS / "sd15"
+"""That of SD 1.5, with the tokenizer of all families."""
 
 
-def load_model(name: str = "pocket", device: str = "auto", dtype: torch.dtype | None = None) -> DiffusionModel:
-    """A model: ``pocket``, a diffusers folder, a hub id, or a single ``.safetensors`` checkpoint of SD 1.5.
+def load_model(
+    name: str = "pocket",
+    device: str = "auto",
+    dtype: torch.dtype | None = None,
+    *,
+    offload: bool = False,
+    scheduler: str | None = None,
+) -> DiffusionModel:
+    """A model: ``pocket``, a diffusers folder, a hub id, or a single ``.safetensors`` checkpoint.
+
+    Stable Diffusion 1, 2 and XL, those fine-tuned from them, and those distilled from them to few steps that take no
+    other input (Turbo, Lightning). The refiner, inpainting models and LCM's own UNets are refused by name.
 
     Args:
         name: see above. Only a hub id that is not on disk touches the network, and not even that where HF_HUB_OFFLINE
             is set.
         device: ``auto`` takes CUDA, then Apple's MPS, then the CPU.
         dtype: None takes float16 on CUDA and float32 elsewhere.
+        offload: text encoders and VAE wait on the CPU while they are not used.
+        scheduler: noise levels, a name of `steering.schedule.SCHEDULERS`; None takes ``sgm_uniform`` where a folder
+            says that its model is drawn with trailing timesteps, ``normal`` elsewhere.
 
     Raises:
         FileNotFoundError, SteeringError: with a sentence that says what was found and what to do.
     """
     place = _device(device)
     precision = dtype or (torch.float16 if place.type == "cuda" else torch.float32)
+    model = _load(name, precision)
+    idle = (model.vae, *(encoder.module for encoder in model.encoders))
+    for part in (model.unet, *idle):
+        part.eval().requires_grad_(False)
+    for part in (model.unet, *(() if offload else idle)):
+        part.to(place)
+    return replace(model, scheduler=scheduler) if scheduler else model
+
+
+def _load(name: str, dtype: torch.dtype) -> DiffusionModel:
+    """The model, on the CPU."""
     if name == "pocket":
-        return _load_folder(WEIGHTS, "pocket", place, precision)
+        return _load_folder(WEIGHTS, "pocket", dtype)
     path = Path(name)
     if path.suffix.lower() in (".ckpt", ".pt", ".pth", ".bin"):
         raise SteeringError(f"{path.name} may hold pickled code; convert it to .safetensors first")
     if path.suffix.lower() == ".safetensors":
-        return _load_checkpoint(path, place, precision)
+        return _load_checkpoint(path, dtype)
     if path.is_dir():
-        return _load_folder(path, path.resolve().name, place, precision)
+        return _load_folder(path, path.resolve().name, dtype)
     if not HUB_ID.fullmatch(name) or path.exists() or path.parent.is_dir():
         raise FileNotFoundError(f"model {name!r} is neither 'pocket', a folder, a .safetensors file nor a hub id")
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
-    return _from_pipeline(_pipeline(name, name, precision, local_files_only=offline), name, place)
+    return _load_pipeline(name, name, dtype, _unet_config(name, name, offline), offline)
 
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -73,7 +102,7 @@ def _device(device: str) -> torch.device:
 
 
 @contextmanager
-def _loading(name: str) -> Iterator[None]:
+def _loading(name: str, kind: str = "Stable Diffusion") -> Iterator[None]:
     """Whatever a library says about a broken or foreign file, in one sentence."""
     try:
         yield
@@ -82,51 +111,64 @@ def _loading(name: str) -> Iterator[None]:
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise SteeringError(
-            f"{name} does not load as a Stable Diffusion 1 model ({said[:300]}); give a whole one, with weights in "
-            ".safetensors"
+            f"{name} does not load as a model of {kind} ({said[:300]}); give a whole one, with weights in .safetensors"
         ) from error
 
 
-def _pipeline(name: str, place: str | Path, dtype: torch.dtype, **how: Any) -> Any:
-    """A pipeline of diffusers; never from pickles."""
+def _pipeline_class(family: Family) -> Any:
+    if family.pooled_width:
+        from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import StableDiffusionXLPipeline
+
+        return StableDiffusionXLPipeline
     from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-    with _loading(name):
-        return StableDiffusionPipeline.from_pretrained(
-            place, safety_checker=None, torch_dtype=dtype, use_safetensors=True, **how
-        )
+    return StableDiffusionPipeline
 
 
-def _load_checkpoint(path: Path, device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+def _checker(family: Family) -> dict[str, None]:
+    """The argument that leaves the safety checker out, for pipelines that have one."""
+    return {} if family.pooled_width else {"safety_checker": None}
+
+
+def _load_checkpoint(path: Path, dtype: torch.dtype) -> DiffusionModel:
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
-    _check_checkpoint(path)
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-
-    with _loading(path.name):
-        pipeline = StableDiffusionPipeline.from_single_file(
-            str(path), config=str(SD15), local_files_only=True, safety_checker=None, torch_dtype=dtype
+    content = content_of(path, header_of(path))
+    family = content.family
+    assert family.checkpoint is not None
+    folder = CONFIGURATIONS / family.checkpoint.folder
+    words = {f"tokenizer{end}": _tokenizer(folder, end) for end in ENDS[: len(family.text_layers)]}
+    with _loading(path.name, family.title):
+        pipeline = _pipeline_class(family).from_single_file(
+            str(path), config=str(folder), local_files_only=True, torch_dtype=dtype, **words, **_checker(family)
         )
-    return _from_pipeline(pipeline, path.name, device)
+    return _from_pipeline(pipeline, path.name, family, content)
 
 
-def _check_checkpoint(path: Path) -> None:
-    """Refuse files that hold something else than a whole model, before anything is loaded."""
-    names, metadata = names_in(path)
-    if KEY in metadata:
-        raise SteeringError(f"{path.name} was written by Activation Steering and is no model; give the model it is for")
-    if any("lora" in name for name in names):
-        raise SteeringError(f"{path.name} is a LoRA, not a model; merge it into a model first")
-    if not any(name.startswith("model.diffusion_model.") for name in names):
-        raise SteeringError(f"{path.name} is no checkpoint of Stable Diffusion: it holds no model.diffusion_model.*")
+ENDS = ("", "_2")
+"""What diffusers adds to the names of the first and the second text encoder and tokenizer."""
 
 
-def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dtype) -> DiffusionModel:
+def _tokenizer(folder: Path, end: str) -> Any:
+    """CLIP's tokenizer with the padding that a text encoder was trained with: OpenAI's own end, or ``!``."""
+    from transformers import CLIPTokenizer
+
+    config = parse_object(read_text(folder / f"text_encoder{end}" / "config.json"), f"text_encoder{end}")
+    padding = "<|endoftext|>" if config["hidden_act"] == "quick_gelu" else "!"
+    return CLIPTokenizer.from_pretrained(SD15 / "tokenizer", pad_token=padding)
+
+
+def _load_folder(folder: Path, name: str, dtype: torch.dtype) -> DiffusionModel:
     if not (folder / "unet" / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is no diffusers folder: it has no unet/config.json")
     config = parse_object(read_text(folder / "unet" / "config.json"), f"{name}/unet/config.json")
-    if config.get("cross_attention_dim") != CONTEXT_WIDTH:
-        return _from_pipeline(_pipeline(name, folder, dtype, local_files_only=True), name, device)
+    if family_of_config(config).is_embedded:
+        return _load_embedded(folder, name, dtype)
+    return _load_pipeline(folder, name, dtype, config, True)
+
+
+def _load_embedded(folder: Path, name: str, dtype: torch.dtype) -> DiffusionModel:
+    """The pocket model, or one trained like it: a folder without a tokenizer of its own."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -134,93 +176,63 @@ def _load_folder(folder: Path, name: str, device: torch.device, dtype: torch.dty
     with _loading(name):
         how = {"torch_dtype": dtype, "use_safetensors": True}
         unet: Any = UNet2DConditionModel.from_pretrained(folder / "unet", low_cpu_mem_usage=False, **how)
-        text_encoder: Any = CLIPTextModel.from_pretrained(folder / "text_encoder", **how)
-        vae: Any = AutoencoderKL.from_pretrained(folder / "vae", **how)
-        scheduler = json.loads(read_text(folder / "scheduler" / "scheduler_config.json"))
-        model = DiffusionModel(
-            unet=unet.to(device),
-            text_encoder=text_encoder.to(device),
-            tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
-            vae=vae.to(device),
+        encoder: Any = CLIPTextModel.from_pretrained(folder / "text_encoder", **how)
+        scheduler = parse_object(read_text(folder / "scheduler" / "scheduler_config.json"), f"{name}/scheduler")
+        return DiffusionModel(
+            unet=unet,
+            encoders=(TextEncoder(CLIPTokenizer.from_pretrained(SD15 / "tokenizer"), encoder),),
+            vae=AutoencoderKL.from_pretrained(folder / "vae", **how),
             schedule=schedule_of(scheduler, name),
             prediction=scheduler["prediction_type"],
-            family="pocket",
+            family=family_of_config(unet.config).name,
             name=name,
             size=8 * unet.config.sample_size,
         )
-    return _frozen(model)
 
 
-def _from_pipeline(pipeline: Any, name: str, device: torch.device) -> DiffusionModel:
-    for part in ("unet", "text_encoder", "tokenizer", "vae", "scheduler"):
+def _unet_config(place: str, name: str, offline: bool) -> Mapping[str, Any]:
+    """Of a hub id, before any weights are loaded."""
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    with _loading(name):
+        config: Any = UNet2DConditionModel.load_config(place, subfolder="unet", local_files_only=offline)
+        return config
+
+
+def _load_pipeline(
+    place: str | Path, name: str, dtype: torch.dtype, config: Mapping[str, Any], offline: bool
+) -> DiffusionModel:
+    """What diffusers loads; never from pickles."""
+    check_unet(config, name)
+    family = family_of_config(config)
+    with _loading(name, family.title):
+        pipeline = _pipeline_class(family).from_pretrained(
+            place, torch_dtype=dtype, use_safetensors=True, local_files_only=offline, **_checker(family)
+        )
+    return _from_pipeline(pipeline, name, family)
+
+
+def _from_pipeline(pipeline: Any, name: str, family: Family, content: Content | None = None) -> DiffusionModel:
+    ends = ENDS[: len(family.text_layers)]
+    for part in ("unet", *(f"{p}{end}" for p in ("text_encoder", "tokenizer") for end in ends), "vae", "scheduler"):
         if getattr(pipeline, part, None) is None:
-            raise SteeringError(f"{name} has no {part}; give a whole Stable Diffusion 1 model")
-    _check_unet(pipeline.unet.config, name)
-    model = DiffusionModel(
-        unet=pipeline.unet.to(device),
-        text_encoder=pipeline.text_encoder.to(device),
-        tokenizer=pipeline.tokenizer,
-        vae=pipeline.vae.to(device),
-        schedule=schedule_of(pipeline.scheduler.config, name),
-        prediction=str(pipeline.scheduler.config.get("prediction_type")),
-        family="sd15",
+            raise SteeringError(f"{name} has no {part}; give a whole model of {family.title}")
+    config = pipeline.scheduler.config
+    prediction = content.prediction if content else str(config.get("prediction_type"))
+    encoders = zip(ends, family.text_layers, strict=True)
+    if pipeline.vae.config.get("force_upcast") and pipeline.vae.dtype == torch.float16:
+        pipeline.vae.to(torch.float32)  # its activations leave the range of float16
+    return DiffusionModel(
+        unet=pipeline.unet,
+        encoders=tuple(
+            TextEncoder(getattr(pipeline, f"tokenizer{end}"), getattr(pipeline, f"text_encoder{end}"), layer)
+            for end, layer in encoders
+        ),
+        vae=pipeline.vae,
+        schedule=schedule_for(config, name, prediction, bool(content and content.is_zero_terminal)),
+        prediction=prediction,
+        family=family.name,
         name=name,
-        size=8 * pipeline.unet.config.sample_size,
+        size=content.size if content else 8 * pipeline.unet.config.sample_size,
+        scheduler="sgm_uniform" if not content and config.get("timestep_spacing") == "trailing" else "normal",
     )
-    return _frozen(model)
-
-
-CONDITIONS = ("time_cond_proj_dim", "class_embed_type", "num_class_embeds", "addition_embed_type", "encoder_hid_dim")
-"""Settings of a UNet that want more than latents, a timestep and a prompt."""
-
-
-def _check_unet(config: Mapping[str, Any], name: str) -> None:
-    """Refuse a UNet that would draw something else when it is called as SD 1.5's is."""
-    width = config["cross_attention_dim"]
-    if width != 768:
-        raise SteeringError(f"{name} has text width {width}; only SD 1.x models (768) are supported")
-    if config["in_channels"] != 4:
-        raise SteeringError(
-            f"{name} takes {config['in_channels']} channels, as an inpainting model does; give a text-to-image model "
-            "of 4 channels"
-        )
-    wanted = [key for key in CONDITIONS if config.get(key) is not None]
-    if wanted:
-        raise SteeringError(
-            f"{name} has {wanted[0]} set, as distilled (LCM) and class-conditional models do; give a plain SD 1.x model"
-        )
-
-
-def schedule_of(config: Mapping[str, Any], name: str) -> NoiseSchedule:
-    """The noise schedule that a scheduler's configuration, of diffusers, says the model was trained with.
-
-    Raises:
-        SteeringError: no such schedule, or one whose first noise level is infinite.
-    """
-    if config.get("rescale_betas_zero_snr"):
-        raise SteeringError(
-            f"{name} starts from pure noise (rescale_betas_zero_snr), whose noise level is infinite; that is not "
-            "supported"
-        )
-    trained, kind = config.get("trained_betas"), config.get("beta_schedule", "scaled_linear")
-    try:
-        if trained is not None:
-            return NoiseSchedule.from_betas(torch.as_tensor(trained, dtype=torch.float64))
-        if kind not in BETAS:
-            raise SteeringError(f"{name} has beta_schedule {kind!r}, which is not one of {', '.join(BETAS)}")
-        return BETAS[kind](config["beta_start"], config["beta_end"], config["num_train_timesteps"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise SteeringError(f"{name} has a scheduler configuration that lacks or misstates {error}") from None
-
-
-BETAS: Mapping[str, Callable[[float, float, int], NoiseSchedule]] = {
-    "scaled_linear": NoiseSchedule.scaled_linear,
-    "linear": NoiseSchedule.linear,
-}
-"""diffusers' ``beta_schedule`` -> the schedule."""
-
-
-def _frozen(model: DiffusionModel) -> DiffusionModel:
-    for part in (model.unet, model.text_encoder, model.vae):
-        part.eval().requires_grad_(False)
-    return model

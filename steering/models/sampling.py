@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..checks import MOST_GUIDANCE, check_finite
 from ..errors import SteeringError
+from ..families import family_named
 from ..sites import Site
-from .families import defaults_of
 from .recording import Reducer
 
 STEPS = 30
@@ -99,7 +99,7 @@ class CaptureSettings:
 
     def on(self, model: CapturableModel) -> Sampling:
         """The same settings with every None filled in for a model."""
-        known = defaults_of(model.family)
+        known = family_named(model.family)
         guidance = known.guidance if self.guidance is None else self.guidance
         return Sampling(
             self.steps,

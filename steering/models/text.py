@@ -17,17 +17,14 @@ from torch import Tensor
 
 from ..checks import check_text
 from ..errors import SteeringError
+from .conditioning import LENGTH, Conditioning, same_length
 
 EMPHASIS = 1.1
 """What a pair of parentheses without a number multiplies by."""
-LENGTH = 77
-"""Tokens of a chunk, with its start and end."""
 LONG = 8
 """From so many tokens on, a segment of one weight may be broken between two chunks; a shorter one moves to the next."""
 MOST = 16
 """Most chunks of a prompt."""
-TOGETHER = 64
-"""Most chunks that prompts of different lengths are repeated to; any two of up to eight chunks meet below."""
 Weighted = tuple[str, float]
 
 
@@ -106,7 +103,6 @@ def chunks(prompt: str, tokenizer: Any) -> list[Chunk]:
     Raises:
         SteeringError: a prompt that is too long, or of letters that are none.
     """
-    start, end = tokenizer.bos_token_id, tokenizer.eos_token_id
     room = LENGTH - 2
     filled: list[list[tuple[int, float]]] = [[]]
     for text, weight in weighted(prompt):
@@ -122,45 +118,43 @@ def chunks(prompt: str, tokenizer: Any) -> list[Chunk]:
                 filled.append([])
     if len(filled) > MOST:
         raise SteeringError(f"a prompt of {len(filled)} chunks of {room} tokens is longer than {MOST}; shorten it")
-    made = []
-    for part in filled:
-        tokens = [start, *(number for number, _ in part)]
-        weights = [1.0, *(weight for _, weight in part)]
-        padding = LENGTH - len(tokens)
-        made.append(Chunk((*tokens, *[end] * padding), (*weights, *[1.0] * padding)))
-    return made
+    return [_chunk(part, tokenizer) for part in filled]
 
 
-def encode(prompts: Sequence[str], tokenizer: Any, encoder: Callable[[Tensor], Tensor]) -> Tensor:
-    """Embeddings ``[B, 77 m, C]`` of prompts, all repeated to the same number m of chunks.
+def _chunk(part: Sequence[tuple[int, float]], tokenizer: Any) -> Chunk:
+    """Tokens and weights between start and end, and padding with whatever the encoder was trained with."""
+    tokens = [tokenizer.bos_token_id, *(number for number, _ in part), tokenizer.eos_token_id]
+    weights = [1.0, *(weight for _, weight in part), 1.0]
+    padding = LENGTH - len(tokens)
+    return Chunk((*tokens, *[tokenizer.pad_token_id] * padding), (*weights, *[1.0] * padding))
+
+
+Encoder = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+"""Tokens ``[n, 77]`` to embeddings ``[n, 77, C]`` and, where there is one, the pooled embedding ``[n, P]``."""
+
+
+def encode(prompts: Sequence[str], tokenizer: Any, encoder: Encoder) -> Conditioning:
+    """Embeddings ``[B, 77 m, C]`` of prompts, all repeated to the same number m of chunks; pooled, the first chunk's.
 
     Attention does not see how often a context is repeated, so that changes nothing but the shape.
 
     Args:
         prompts: the prompts.
         tokenizer: of CLIP.
-        encoder: tokens ``[n, 77]`` to embeddings ``[n, 77, C]``.
+        encoder: see `Encoder`.
 
     Raises:
         SteeringError: a prompt that cannot be encoded, or prompts of too different lengths.
     """
     made = {prompt: chunks(prompt, tokenizer) for prompt in dict.fromkeys(prompts)}
-    ends = [tokenizer.bos_token_id, *[tokenizer.eos_token_id] * (LENGTH - 1)]
     rows = [list(chunk.tokens) for some in made.values() for chunk in some]
-    encoded = encoder(torch.tensor([*rows, ends]))
-    empty, found, place = encoded[-1], {}, 0
+    encoded, pooled = encoder(torch.tensor([*rows, _chunk((), tokenizer).tokens]))
+    empty, found, firsts, place = encoded[-1], {}, {}, 0
     for prompt, some in made.items():
         part = encoded[place : place + len(some)]
         weights = torch.tensor([chunk.weights for chunk in some], dtype=part.dtype, device=part.device)[..., None]
         # Where the weight is 1 the embedding stays as it is, to the last bit.
         part = torch.where(weights == 1, part, empty + weights * (part - empty))
-        found[prompt], place = part.flatten(0, 1), place + len(some)
-    return torch.stack(same_length([found[prompt] for prompt in prompts]))
-
-
-def same_length(contexts: Sequence[Tensor]) -> list[Tensor]:
-    """Embeddings ``[..., T, C]`` repeated along their tokens to a common length, which attention does not notice."""
-    longest = math.lcm(*(context.shape[-2] for context in contexts))
-    if longest > TOGETHER * LENGTH:
-        raise SteeringError("prompts of very different lengths cannot be drawn together; draw them one by one")
-    return [context.repeat(*[1] * (context.ndim - 2), longest // context.shape[-2], 1) for context in contexts]
+        found[prompt], firsts[prompt], place = part.flatten(0, 1), place, place + len(some)
+    context = torch.stack(same_length([found[prompt] for prompt in prompts]))
+    return Conditioning(context, None if pooled is None else pooled[[firsts[prompt] for prompt in prompts]])

@@ -11,6 +11,7 @@ import numpy as np
 from ..concepts.prompts import evaluated, load_concept
 from ..errors import SteeringError
 from ..evaluate.metrics import root_mean_square
+from ..families import family_named
 from ..pocket.backgrounds import SIZE
 from ..pocket.judge import LABELS, judge
 from .pictures import labelled_grid
@@ -75,7 +76,7 @@ def draw_sweep(
 
 def judge_labels(concept: str, family: str) -> tuple[str, ...]:
     """The embedded judge's labels that mean a concept; none for other models, or for what it does not know."""
-    if family != "pocket":
+    if not family_named(family).is_embedded:
         return ()
     if concept in evaluated(family):
         return load_concept(concept, family).judge

@@ -39,7 +39,7 @@ class Setup:
 
     Attributes:
         model: a name for `load_model`.
-        device: for `load_model`; of the GPUs, a worker sees the one it was given.
+        how: further arguments for `load_model`; of the GPUs, a worker sees the one it was given.
         digest: the hash that the model must have there as here.
         measures: what is measured.
         concepts: names of the concepts, which decide what is measured where nothing is said.
@@ -48,7 +48,7 @@ class Setup:
     """
 
     model: str
-    device: str
+    how: Mapping[str, Any]
     digest: str
     measures: Measures
     concepts: tuple[str, ...]
@@ -56,13 +56,15 @@ class Setup:
     version: str = __version__
 
     @classmethod
-    def of(cls, source: str, device: str, measures: Measures, concepts: Sequence[str], bench: Bench) -> Setup:
+    def of(
+        cls, source: str, how: Mapping[str, Any], measures: Measures, concepts: Sequence[str], bench: Bench
+    ) -> Setup:
         """What workers need to do what ``bench`` does, which was loaded from ``source`` and measures ``measures``."""
         paths = {name: _absolute(value) for name, value in vars(measures).items() if name != "judge"}
         # The judge that is asked keeps its answers in the study's folder, so it stays with the study.
         named = {metric.name: metric.identity() for metric in bench.metrics if not isinstance(metric, Judge)}
         digest = bench.model.digest()
-        return cls(str(_absolute(source)), device, digest, Measures(**paths), tuple(concepts), named)
+        return cls(str(_absolute(source)), how, digest, Measures(**paths), tuple(concepts), named)
 
 
 def _absolute(value: Any) -> Any:
@@ -88,7 +90,7 @@ class Worker:
             raise SteeringError(
                 f"{node()} has version {__version__} of this package, not {setup.version}; install that"
             )
-        model = load_model(setup.model, setup.device)
+        model = load_model(setup.model, **setup.how)
         metrics = metrics_of(setup.measures, model.family, setup.concepts, Path(), str(model.device))
         other = [metric.name for metric in metrics if metric.identity() != setup.identities.get(metric.name)]
         other += [setup.model] if model.digest() != setup.digest else []

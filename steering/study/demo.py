@@ -9,7 +9,7 @@ from typing import Any
 
 from ..concepts.prompts import evaluated
 from ..evaluate.measures import Measures, metrics_of
-from ..models.families import defaults_of
+from ..families import family_named
 from ..models.loading import load_model
 from ..models.sampling import Progress, silent
 from . import plan
@@ -56,7 +56,7 @@ def with_prompts(demo: Plan, count: int) -> Plan:
 
 def planned_rows(demo: Plan) -> int:
     """Upper bound of the UNet rows that a demo computes."""
-    return planned(demo, 1, len(evaluated("pocket")) - 1, defaults_of("pocket").guidance)[2]
+    return planned(demo, 1, len(evaluated("pocket")) - 1, family_named("pocket").guidance)[2]
 
 
 def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = silent) -> Written:

@@ -40,7 +40,7 @@ def evaluation_arms(
         SteeringError: a vector for another model, or an unknown preset.
     """
     vector = SteeringVector.load(path)
-    resolve(model.unet, Steering([vector.entry(strength=strength, preset=preset)]))
+    resolve(model.unet, Steering([vector.entry(strength=strength, preset=preset)]), model.family)
     setting = Setting.of_file(path, vector, model.schedule, strength, preset)
     targets = (plan.test[0], 0, 0)
     return [

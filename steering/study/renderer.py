@@ -16,10 +16,10 @@ from PIL import Image
 
 from ..concepts.pairs import spread
 from ..concepts.prompts import ROLES, Prompt
+from ..families import family_named
 from ..files import parse_object, read_text, replacing, write_text
 from ..interventions.presets import get_preset
 from ..models.diffusion import DiffusionModel
-from ..models.families import defaults_of
 from ..models.sampling import rows_of
 from ..vectors.vector import SteeringVector
 from ..work_files import is_whole
@@ -113,7 +113,7 @@ class Renderer:
 
     def units(self, arm: Arm, items: Sequence[Item], vector: SteeringVector | None) -> list[Unit]:
         """An arm's pictures in units of one role and one guidance."""
-        most = self.plan.batch or defaults_of(self.model.family).batch
+        most = self.plan.batch or family_named(self.model.family).batch
         steering = _steering(arm.setting, vector)
 
         def alike(item: Item) -> tuple[int, float]:
@@ -133,7 +133,7 @@ class Renderer:
         """A prompt's own guidance, else the plan's, else the model's usual one."""
         if prompt.guidance is not None:
             return prompt.guidance
-        return defaults_of(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
+        return family_named(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
 
     def finished(self, key: str) -> bool:
         """Whether a unit's pictures are all there as they were drawn; its list is written last."""

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..concepts.prompts import ROLES
 from ..evaluate.metrics import percent_change
+from ..families import family_named
 from ..files import parse_object, read_text, write_text
-from ..models.families import defaults_of
 from ..plots import comparisons
 from ..plots import figures as plots
 from ..vectors.vector import SteeringVector
@@ -83,7 +83,7 @@ def timing(study: Study) -> dict[str, Any]:
 def results_of(study: Study, measured: Sequence[Result], figures: Mapping[str, Figures]) -> dict[str, Any]:
     """The study as JSON values: what was done, with what, and every figure."""
     model, plan = study.model, {part.name: getattr(study.plan, part.name) for part in fields(study.plan)}
-    guidance = defaults_of(model.family).guidance if plan["guidance"] is None else plan["guidance"]
+    guidance = family_named(model.family).guidance if plan["guidance"] is None else plan["guidance"]
     return {
         "format": FORMAT,
         "package": __version__,

@@ -15,8 +15,8 @@ from ..activations.parts import capture_rows
 from ..activations.store import Activations
 from ..evaluate.judge import Judge
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
+from ..families import family_named
 from ..models.diffusion import DiffusionModel
-from ..models.families import defaults_of
 from ..models.sampling import CaptureSettings, Progress, silent
 from ..scores.navigator import score, usual_mode
 from ..sites import TEXT_KIND
@@ -85,14 +85,14 @@ class Study:
 
     def guided(self, subjects: Sequence[Subject]) -> bool:
         """Whether there is classifier-free guidance, at least in some prompts."""
-        usually = defaults_of(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
+        usually = family_named(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
         tests = (prompt.guidance for subject in subjects for prompt in subject.prompts["test"])
         return any((usually if own is None else own) != 1 for own in tests)
 
     @cached_property
     def settings(self) -> CaptureSettings:
         """How pairs are captured."""
-        batch = max(1, (self.plan.batch or defaults_of(self.model.family).batch) // 2)
+        batch = max(1, (self.plan.batch or family_named(self.model.family).batch) // 2)
         return CaptureSettings(self.plan.steps, self.plan.guidance, 0, self.plan.size, batch)
 
     @cached_property

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..concepts.pairs import Pair, load_pairs, spread
 from ..concepts.prompts import Concept, Prompt, concept_folder, evaluated, load_concept, load_prompts
 from ..errors import SteeringError
+from ..families import family_named
 from ..pocket.judge import LABELS
 from .plan import Plan
 
@@ -50,7 +51,7 @@ def load_subject(name: str, family: str, plan: Plan, targets: Sequence[Prompt] |
         if not any(prompt.role == "target" for prompt in some):
             raise SteeringError(f"{folder / split}.csv holds no prompts of role target, on which presence is measured")
     concept = load_concept(name, family)
-    if family == "pocket":
+    if family_named(family).is_embedded:
         _check_labels(concept, [prompt for some in prompts.values() for prompt in some])
     return Subject(concept, spread(load_pairs(folder / "fit.csv"), plan.pairs), prompts)
 

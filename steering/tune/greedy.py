@@ -27,10 +27,11 @@ from torch import Tensor
 
 from ..concepts.pairs import Pair, spread
 from ..errors import SteeringError
+from ..families import family_named
 from ..interventions.entry import Entry
 from ..interventions.steer import steer
+from ..models.conditioning import Conditioning, together
 from ..models.diffusion import DiffusionModel
-from ..models.families import defaults_of
 from ..models.sampling import Progress, silent
 from ..sites import Site
 from ..vectors.vector import SteeringVector
@@ -83,15 +84,15 @@ class Bench:
 
     Attributes:
         model: the model.
-        prompts: embeddings of the prompts with and then without the concept ``[2M, 77, C]``.
-        nothing: embedding of the empty negative prompt ``[1, 77, C]``.
+        prompts: the M prompts with and then the M without the concept.
+        nothing: the empty negative prompt.
         levels: what is asked at each noise level at which the prompts make a difference.
         progress: called with numbers of UNet rows.
     """
 
     model: DiffusionModel
-    prompts: Tensor
-    nothing: Tensor
+    prompts: Conditioning
+    nothing: Conditioning
     levels: tuple[Level, ...]
     progress: Progress
 
@@ -128,11 +129,11 @@ def bench(
         )
     prompts = model.encode([pair.positive for pair in some] + [pair.negative for pair in some])
     noise = model.noise([*range(len(some))] * 2, model.size)
-    parts = zip(*(part.split(defaults_of(model.family).batch) for part in (prompts, noise)), strict=True)
-    nothing, guidance = model.encode([""]), defaults_of(model.family).guidance
+    parts = zip(*(part.split(family_named(model.family).batch) for part in (prompts, noise)), strict=True)
+    nothing, guidance = model.encode([""]), family_named(model.family).guidance
     pictures = torch.cat([model.denoise(p, nothing, n, steps, guidance, progress) for p, n in parts])
     fresh = model.noise([1_000_000 + i for i in range(len(some))] * 2, model.size).to(pictures)
-    without = prompts.chunk(2)[1].repeat(2, 1, 1)
+    without = together([prompts[len(some) :]] * 2)
     asked = []
     # The middles of equal parts of the schedule.
     for sigma in model.sigmas(2 * levels + 1)[1::2].tolist():
@@ -149,10 +150,10 @@ def bench(
 
 @torch.no_grad()
 def _predicted(
-    model: DiffusionModel, x: Tensor, sigma: float, prompts: Tensor, nothing: Tensor, progress: Progress
+    model: DiffusionModel, x: Tensor, sigma: float, prompts: Conditioning, nothing: Conditioning, progress: Progress
 ) -> Tensor:
     """The clean latents that the model sees in ``x``, as many at a time as are usual for it."""
-    known = defaults_of(model.family)
+    known = family_named(model.family)
     parts = zip(x.split(known.batch), prompts.split(known.batch), strict=True)
     return torch.cat([model.guided_clean(a, sigma, p, nothing, known.guidance, progress) for a, p in parts])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..models.families import defaults_of
+from ..families import family_named
 from ..study.subject import Subject
 
 MORE_GUIDANCE = 1.5
@@ -18,7 +18,7 @@ def perturbed(subject: Subject, family: str) -> Subject:
 
     A prompt with a guidance of its own keeps that.
     """
-    usual = defaults_of(family).guidance
+    usual = family_named(family).guidance
     if usual == 1:
         return subject
     dev, number = [], 0

@@ -15,6 +15,7 @@ from steering.concepts.pairs import Pair
 from steering.errors import SteeringError
 from steering.interventions.entry import make_entry
 from steering.interventions.steer import steer
+from steering.models.conditioning import Conditioning
 from steering.sites import SD15_SITES, TEXT, Site, find_sites
 from steering.vectors.build import build
 from steering.vectors.vector import SteeringVector
@@ -43,7 +44,7 @@ def test_a_capture_holds_every_token_of_both_sides_beside_its_partner(captured, 
     assert captured.tensors[TEXT].shape == (2, 77 * 3, 1, 64)
     assert captured.pairs // captured.metadata["tokens"] == 3
     positive, negative = captured.tensors[TEXT][:, :, 0].unflatten(1, (77, 3))
-    sides = [toy_model.encode([getattr(pair, side) for pair in PAIRS]) for side in ("positive", "negative")]
+    sides = [toy_model.encode([getattr(pair, side) for pair in PAIRS]).context for side in ("positive", "negative")]
     torch.testing.assert_close(positive, sides[0].transpose(0, 1))
     for i in range(3):  # every token of the negative is somebody's partner
         order = partners(sides[0][i], sides[1][i])
@@ -89,13 +90,14 @@ def test_steering_it_is_drawing_with_the_moved_embedding(captured, toy_model):
     """The theorem behind the hooks: every reader sees the map's text, and the negative prompt its own."""
     vector = build(captured, select_by="text", direction="affine", time="constant", rank=2)
     rows = vector.entry(preset="affine").rows(TEXT, 1.0)
-    text = toy_model.encode(["a dog"])
+    words = toy_model.encode(["a dog"])
+    text = words.context
     moved = text - ((text @ rows.readouts.T - rows.offsets) * rows.strengths) @ rows.directions
     noise, empty = toy_model.noise([3], 64), toy_model.encode([""])
     with steer(toy_model, vector, preset="affine"):
-        steered = toy_model.denoise(text, empty, noise, 2, 7.5)
-    by_hand = toy_model.denoise(moved, empty, noise, 2, 7.5)
-    assert (by_hand - toy_model.denoise(text, empty, noise, 2, 7.5)).abs().max() > 0.01
+        steered = toy_model.denoise(words, empty, noise, 2, 7.5)
+    by_hand = toy_model.denoise(Conditioning(moved), empty, noise, 2, 7.5)
+    assert (by_hand - toy_model.denoise(words, empty, noise, 2, 7.5)).abs().max() > 0.01
     torch.testing.assert_close(steered, by_hand, atol=1e-4, rtol=1e-4)  # float32 sums in another order
 
 

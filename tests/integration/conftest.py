@@ -105,7 +105,7 @@ class Headless:
         """Latents from the noise that ComfyUI draws for a batch (one generator for all), unscaled as it has them."""
         shape = (batch, self.model.unet.config.in_channels, SIZE // 8, SIZE // 8)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-        conditional = self.model.encode([text]).expand(batch, -1, -1)
+        conditional = self.model.encode([text]).expand(batch)
         latents = self.model.denoise(conditional, self.model.encode([""]), noise, steps, cfg)
         return latents / self.model.vae.config.scaling_factor
 

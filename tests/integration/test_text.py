@@ -50,4 +50,4 @@ def test_the_same_picture_of_weights_and_of_long_prompts(graph, headless, text):
 def test_embeddings_agree(graph, headless):
     text = "a (dog:1.4) and ((a cat))"
     theirs = graph.encode(text)[0][0]
-    torch.testing.assert_close(theirs.float(), headless.model.encode([text]).float(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(theirs.float(), headless.model.encode([text]).context.float(), atol=1e-4, rtol=1e-4)

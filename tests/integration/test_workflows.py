@@ -17,6 +17,7 @@ import pytest
 
 from . import standin
 from .conftest import COMFYUI, PACK, internals
+from .narrow_comfy import register, write_for_comfy
 
 WORKFLOWS = PACK / "workflows" / "api"
 CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"
@@ -191,6 +192,28 @@ def test_the_workflows_of_sd15_run_on_a_narrow_stand_in(comfy, folders):
     assert abs(apart).max() <= 1  # strength 0 is the original; previews cut off where the grid rounds
 
 
+def test_the_workflows_of_sdxl_run_on_a_narrow_stand_in(comfy, folders):
+    import folder_paths
+
+    write_for_comfy("sdxl", folders / "narrow", folders / "checkpoints" / "sd_xl_base_1.0.safetensors")
+    register("sdxl")
+    (folders / "steering_pairs" / "two.csv").write_text("positive,negative\na dog,a cat\na dog runs,a cat runs\n")
+    small = {"steps": 2, "width": 64, "height": 64, "concept": "two.csv"}
+    graph = load("10_sdxl_build_a_style_vector")
+    for node in graph.values():  # smaller, and nothing else changed
+        node["inputs"] |= {name: value for name, value in small.items() if name in node["inputs"]}
+    original, steered = pictures(folders, run(graph)).values()
+    assert (folders / "steering_vectors" / "sdxl_van_gogh.safetensors").is_file()
+    assert (original != steered).any()
+    folder_paths.filename_list_cache.clear()
+    graph = load("11_sdxl_apply_vector")
+    for node in graph.values():
+        node["inputs"] |= {name: value for name, value in small.items() if name in node["inputs"]}
+    (grid,) = pictures(folders, run(graph)).values()
+    tiles = cut(grid, 5, 5)
+    assert len({tile.tobytes() for tile in tiles}) == 5  # every strength draws another picture
+
+
 def graph_title(key):
     return load("03_sd15_remove_dog")[key]["_meta"]["title"]
 
@@ -301,7 +324,7 @@ def test_a_fresh_installation_beside_a_pack_with_a_nodes_folder(comfy, tmp_path)
         images = [image for part in history["outputs"].values() for image in part["images"]]
         assert len(images) == 8
         listed = ask(f"{address}/workflow_templates")
-        assert len(listed["activation-steering"]) == 9
+        assert len(listed["activation-steering"]) == 11
         page = urllib.request.urlopen(f"{address}/extensions/activation-steering/docs/SteeringApply.md")
         assert b"# Apply Steering" in page.read()
 

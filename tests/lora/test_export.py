@@ -38,7 +38,7 @@ def pipeline_of(model):
     vae = diffusers.AutoencoderKL(block_out_channels=(4,), norm_num_groups=4, latent_channels=24)
     return diffusers.StableDiffusionPipeline(
         vae=vae,
-        text_encoder=model.text_encoder,
+        text_encoder=model.encoders[0].module,
         tokenizer=model.tokenizer,
         unet=model.unet,
         scheduler=diffusers.EulerDiscreteScheduler(steps_offset=1),
@@ -148,7 +148,12 @@ def test_the_header_says_what_the_file_does_and_what_it_was_made_from(toy_model,
 
 @pytest.mark.parametrize(
     ("family", "base", "architecture"),
-    [("sd15", "sd_v1-5", "stable-diffusion-v1/lora"), ("pocket", "pocket", "pocket/lora")],
+    [
+        ("sd15", "sd_v1-5", "stable-diffusion-v1/lora"),
+        ("sd2", "sd_v2", "stable-diffusion-v2/lora"),
+        ("sdxl", "sdxl_base_v1-0", "stable-diffusion-xl-v1-base/lora"),
+        ("pocket", "pocket", "pocket/lora"),
+    ],
 )
 def test_programs_that_list_loras_find_what_they_show(toy_model, tmp_path, family, base, architecture):
     entry = Entry(vector_for(toy_model), 1.5, Settings("negative", "all", half="both"))
@@ -158,6 +163,7 @@ def test_programs_that_list_loras_find_what_they_show(toy_model, tmp_path, famil
         card = file.metadata()
     expected = {
         "ss_base_model_version": base,
+        "ss_v2": str(family == "sd2"),
         "ss_network_module": "networks.lora",
         "ss_network_dim": "1",
         "ss_network_alpha": "1",

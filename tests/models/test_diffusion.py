@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from steering.models.conditioning import Conditioning
 from steering.models.loading import load_model
 
 
@@ -31,7 +32,7 @@ def test_every_prediction_type_recovers_the_clean_latents(toy_model, prediction)
             return (outputs[prediction],)
 
     model = replace(toy_model, unet=Oracle(1, 1), prediction=prediction)
-    recovered = model.predict_clean(clean + sigma * noise, sigma, torch.zeros(1))
+    recovered = model.predict_clean(clean + sigma * noise, sigma, Conditioning(torch.zeros(1)))
     torch.testing.assert_close(recovered, clean, atol=1e-5, rtol=0)  # float32 rounding at sigma 1.7
 
 

@@ -5,14 +5,11 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from steering.errors import SteeringError
-from steering.models.loading import SD15, load_model, schedule_of
+from steering.models.loading import SD15, load_model
 from steering.schedule import NoiseSchedule
-from steering.vectors.vector import SteeringVector
-
-from ..interventions.conftest import vector_for
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,7 @@ def folder(tmp_path_factory):
         ),
         text_encoder=CLIPTextModel(text),
         tokenizer=CLIPTokenizer.from_pretrained(SD15 / "tokenizer"),
-        unet=UNet2DConditionModel(block_out_channels=(32, 32, 32, 32), cross_attention_dim=768, sample_size=8),
+        unet=UNet2DConditionModel(block_out_channels=(320, 32, 32, 32), cross_attention_dim=768, sample_size=8),
         scheduler=EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"),
         safety_checker=None,
         feature_extractor=None,
@@ -86,30 +83,23 @@ def test_trained_betas_are_honoured(changed):
 @pytest.mark.parametrize(
     ("part", "settings", "words"),
     [
-        ("scheduler", {"rescale_betas_zero_snr": True}, "starts from pure noise"),
+        ("scheduler", {"rescale_betas_zero_snr": True}, "in which there is no noise to predict"),
         ("scheduler", {"beta_schedule": "sigmoid"}, "sigmoid"),
         ("scheduler", {"beta_start": "x"}, "does not load"),
         ("scheduler", {"prediction_type": "flow"}, "prediction 'flow' is not one of"),
-        ("unet", {"cross_attention_dim": 1024}, "does not load|text width 1024"),
-        ("unet", {"in_channels": 9}, "does not load|9 channels"),
-        ("unet", {"time_cond_proj_dim": 256}, "does not load|time_cond_proj_dim"),
+        ("unet", {"cross_attention_dim": 1024}, "does not load as a model of Stable Diffusion 2"),
+        (
+            "unet",
+            {"cross_attention_dim": 1000},
+            r"text width 1000, which is none of Stable Diffusion 1 \(768\), Stable",
+        ),
+        ("unet", {"in_channels": 9}, "9 channels, as models for inpainting"),
+        ("unet", {"time_cond_proj_dim": 256}, "has time_cond_proj_dim set to 256, as distilled"),
     ],
 )
 def test_what_would_be_drawn_wrongly_is_refused(changed, part, settings, words):
     with pytest.raises(SteeringError, match=words):
         load_model(changed(part, **settings), "cpu")
-
-
-@pytest.mark.parametrize("key", ["class_embed_type", "addition_embed_type", "time_cond_proj_dim"])
-def test_conditions_that_nobody_gives_are_refused(key):
-    from steering.models.loading import _check_unet
-
-    config = {"cross_attention_dim": 768, "in_channels": 4}
-    _check_unet(config, "m")
-    with pytest.raises(SteeringError, match=f"m has {key} set"):
-        _check_unet({**config, key: "x"}, "m")
-    with pytest.raises(SteeringError, match="9 channels, as an inpainting model"):
-        _check_unet({**config, "in_channels": 9}, "m")
 
 
 @pytest.mark.parametrize("part", ["unet", "text_encoder", "vae"])
@@ -118,7 +108,7 @@ def test_a_cut_file_is_refused_in_one_sentence(folder, tmp_path, part):
     shutil.copytree(folder, place)
     path = next((place / part).glob("*.safetensors"))
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(SteeringError, match="model does not load as a Stable Diffusion 1 model"):
+    with pytest.raises(SteeringError, match="model does not load as a model of Stable Diffusion 1"):
         load_model(str(place), "cpu")
 
 
@@ -132,16 +122,6 @@ def test_pickles_are_not_read_even_where_there_is_nothing_else(folder, tmp_path)
         load_model(str(place), "cpu")
     with pytest.raises(SteeringError, match="pickled code"):
         load_model(str(tmp_path / "evil.CKPT"), "cpu")
-
-
-def test_other_files_in_the_place_of_a_checkpoint_say_what_they_are(toy_model, tmp_path):
-    vector: SteeringVector = vector_for(toy_model, ["in4.attn2"])
-    vector.save(tmp_path / "vector.safetensors")
-    save_file({"lora_unet_x.lora_up.weight": torch.ones(1)}, tmp_path / "lora.safetensors")
-    save_file({"something": torch.ones(1)}, tmp_path / "other.safetensors")
-    for name, words in (("vector", "is no model"), ("lora", "is a LoRA"), ("other", "no checkpoint of Stable")):
-        with pytest.raises(SteeringError, match=words):
-            load_model(str(tmp_path / f"{name}.safetensors"), "cpu")
 
 
 def test_a_mistyped_path_is_no_hub_id(tmp_path, monkeypatch):
@@ -185,9 +165,3 @@ def test_a_picture_that_is_not_finite_is_an_error_and_not_black(toy_model):
 def test_sampling_beyond_reason_is_refused(toy_model, how, words):
     with pytest.raises(SteeringError, match=words):
         toy_model.generate("a dog", **{"steps": 1, **how})
-
-
-def test_a_scheduler_that_lacks_a_number_is_refused():
-    for config in ({}, {"beta_start": 0.1}, {"beta_schedule": "sigmoid"}):
-        with pytest.raises(SteeringError, match=r"lacks or misstates|not one of scaled_linear, linear"):
-            schedule_of(config, "m")

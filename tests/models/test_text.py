@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steering.errors import SteeringError
+from steering.models.conditioning import Conditioning
 from steering.models.loading import SD15
-from steering.models.text import LENGTH, MOST, chunks, encode, same_length, weighted
+from steering.models.text import LENGTH, MOST, chunks, encode, weighted
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +89,9 @@ def test_weights_stretch_the_difference_from_the_empty_prompt(tokenizer):
     places = torch.randn(LENGTH, 8, generator=torch.Generator().manual_seed(1))
 
     def encoder(tokens):
-        return table[tokens] + places
+        return table[tokens] + places, None
 
-    plain, heavy, empty = encode(["a dog", "a (dog:1.5)", ""], tokenizer, encoder)
+    plain, heavy, empty = encode(["a dog", "a (dog:1.5)", ""], tokenizer, encoder).context
     # "dog" stands at place 2.
     torch.testing.assert_close(heavy[2], empty[2] + 1.5 * (plain[2] - empty[2]))
     others = [i for i in range(LENGTH) if i != 2]
@@ -99,22 +100,17 @@ def test_weights_stretch_the_difference_from_the_empty_prompt(tokenizer):
 
 def test_prompts_of_different_lengths_share_a_batch(tokenizer):
     def encoder(tokens):
-        return tokens[..., None].float()
+        return tokens[..., None].float(), None
 
-    short, long = encode(["a dog", "dog " * 100], tokenizer, encoder)
+    short, long = encode(["a dog", "dog " * 100], tokenizer, encoder).context
     assert short.shape == long.shape == (2 * LENGTH, 1)
     assert torch.equal(short[:LENGTH], short[LENGTH:])
-    four, five = same_length([torch.arange(4.0 * LENGTH)[:, None], torch.zeros(5 * LENGTH, 1)])
-    assert four.shape == five.shape == (20 * LENGTH, 1)
-    assert torch.equal(four[: 4 * LENGTH], four[16 * LENGTH :])
-    with pytest.raises(SteeringError, match="one by one"):
-        same_length([torch.zeros(15 * LENGTH, 1), torch.zeros(14 * LENGTH, 1)])
 
 
 def test_repeating_a_context_changes_no_picture(toy_model):
     noise, prompt, empty = toy_model.noise([0], 64), toy_model.encode(["a dog"]), toy_model.encode([""])
     once = toy_model.denoise(prompt, empty, noise, 2, 7.5)
-    twice = toy_model.denoise(prompt.repeat(1, 2, 1), empty, noise, 2, 7.5)
+    twice = toy_model.denoise(Conditioning(prompt.context.repeat(1, 2, 1)), empty, noise, 2, 7.5)
     torch.testing.assert_close(once, twice, atol=1e-4, rtol=1e-4)  # softmax over twice as many keys, in float32
     assert not torch.allclose(
         once, toy_model.denoise(toy_model.encode(["a (dog:1.8)"]), empty, noise, 2, 7.5), atol=1e-3
@@ -125,3 +121,23 @@ def test_parentheses_within_parentheses_end_somewhere():
     assert weighted("(" * 20 + "x" + ")" * 20)[0][1] == pytest.approx(1.1**20)
     with pytest.raises(SteeringError, match="beyond reason"):
         weighted("(" * 3000 + "x" + ")" * 3000)
+
+
+def test_padding_is_the_tokenizers_own():
+    from transformers import CLIPTokenizer
+
+    other = CLIPTokenizer.from_pretrained(SD15 / "tokenizer", pad_token="!")
+    (chunk,) = chunks("a dog", other)
+    assert chunk.tokens[3] == other.eos_token_id
+    assert set(chunk.tokens[4:]) == {0}
+    (full,) = chunks("dog " * 75, other)
+    assert full.tokens[76] == other.eos_token_id
+
+
+def test_the_pooled_embedding_is_that_of_the_first_chunk_and_knows_no_weights(tokenizer):
+    def encoder(tokens):
+        return tokens[..., None].float(), tokens[:, 1:2].float()
+
+    made = encode(["cat " * 100, "a (dog:1.5)", "dog " + "cat " * 90], tokenizer, encoder)
+    cat, a, dog = (float(tokenizer(word, add_special_tokens=False).input_ids[0]) for word in ("cat", "a", "dog"))
+    assert made.pooled[:, 0].tolist() == [cat, a, dog]

@@ -20,7 +20,7 @@ def fires(model, concept, count, texts):
     """Which prompts hold the concept by a condition that so many of its pairs teach."""
     captured = capture(model, spread(load_pairs(f"pocket/{concept}"), count), sites="text")
     rule = build(captured, direction="affine", time="constant").sites[TEXT].condition
-    return holds(model.encode(texts).float(), rule).any(1)
+    return holds(model.encode(texts).context.float(), rule).any(1)
 
 
 @pytest.mark.parametrize("count", [12, 25, 50])

@@ -39,7 +39,7 @@ def bench():
 
 @pytest.fixture(scope="module")
 def setup(bench):
-    return Setup.of("pocket", "cpu", Measures(), CONCEPTS, bench)
+    return Setup.of("pocket", {"device": "cpu"}, Measures(), CONCEPTS, bench)
 
 
 @pytest.fixture(scope="module")

@@ -57,12 +57,12 @@ def test_the_whole_model_is_in_a_units_key(toy_model, tmp_path):
     def key(model):
         return Renderer(model, PLAN, tmp_path).units(Arm("a", "a", (2, 0, 0)), items((2, 0, 0)), None)[0].key
 
-    text_encoder = copy.deepcopy(toy_model.text_encoder)
-    text_encoder.get_input_embeddings().weight.data += 1
+    (encoder,) = copy.deepcopy(toy_model.encoders)
+    encoder.module.get_input_embeddings().weight.data += 1
     codec = copy.deepcopy(toy_model.vae)
     with torch.no_grad():
         codec.decoder.conv_out.weight *= 2
-    others = [replace(toy_model, text_encoder=text_encoder), replace(toy_model, vae=codec)]
+    others = [replace(toy_model, encoders=(encoder,)), replace(toy_model, vae=codec)]
     others.append(replace(toy_model, prediction="epsilon"))
     assert len({key(model) for model in (toy_model, *others)}) == 4
     assert key(toy_model) == key(replace(toy_model, name="elsewhere"))

@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steering.concepts.pairs import Pair
+from steering.families import family_named
 from steering.interventions.entry import make_entry
-from steering.models.families import Defaults, defaults_of
 from steering.sites import Site, module_width
 from steering.tune import greedy
 from steering.tune.greedy import Rating, at_sites, bench, forward_selection, rows_at_most
@@ -95,8 +97,8 @@ def test_ratings_do_not_depend_on_how_many_rows_run_together(toy_model, monkeypa
     widths = {site: module_width(toy_model.sites()[site], site.kind) for site in SITES}
     entry = make_entry(vector_for(widths), strength=2.5, preset="projection")
     together = bench(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
-    one = Defaults(defaults_of(toy_model.family).guidance, 1, 64)
-    monkeypatch.setattr(greedy, "defaults_of", lambda family: one)
+    one = replace(family_named(toy_model.family), batch=1)
+    monkeypatch.setattr(greedy, "family_named", lambda family: one)
     alone = bench(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
     assert alone.left == pytest.approx(together.left, rel=1e-3)  # float32 through three UNet calls
     assert alone.damage == pytest.approx(together.damage, rel=1e-3)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from steering.concepts.pairs import spread
-from steering.models.families import defaults_of
+from steering.families import family_named
 from steering.study.plan import Plan
 from steering.study.subject import load_subject
 from steering.tune.perturb import MORE_GUIDANCE, perturbed
@@ -10,7 +10,7 @@ from steering.tune.perturb import MORE_GUIDANCE, perturbed
 def test_half_of_the_dev_targets_are_harder_however_many_are_taken():
     subject = load_subject("dog", "pocket", Plan())
     harder = perturbed(subject, "pocket")
-    usual = defaults_of("pocket").guidance
+    usual = family_named("pocket").guidance
     for before, after in zip(subject.prompts["dev"], harder.prompts["dev"], strict=True):
         assert replace(after, guidance=None) == before
         assert after.guidance in (None, MORE_GUIDANCE * usual)

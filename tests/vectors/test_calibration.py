@@ -43,7 +43,7 @@ def test_calibrated_thresholds_let_one_token_in_twenty_through(captured, toy_mod
         conditional = toy_model.encode([pair.negative for pair in PAIRS])
         toy_model.denoise(
             conditional,
-            toy_model.encode([""]).expand_as(conditional),
+            toy_model.encode([""]).expand(3),
             toy_model.noise([0, 1, 2], 64),
             2,
             7.5,

@@ -1,0 +1,53 @@
+"""What diffusers' configurations say of a model."""
+
+import pytest
+import torch
+
+from steering.activations.capture import capture
+from steering.concepts.pairs import Pair
+from steering.errors import SteeringError
+from steering.models.configurations import check_unet, schedule_of
+from steering.models.loading import load_model
+from steering.models.sampling import CaptureSettings
+
+PAIRS = [Pair("a dog in the snow", "a cat in the snow"), Pair("a dog on a hill", "a fox on a hill")]
+
+
+@pytest.mark.parametrize("key", ["class_embed_type", "addition_embed_type", "time_cond_proj_dim"])
+def test_conditions_that_nobody_gives_are_refused(key):
+    config = {"block_out_channels": [320], "cross_attention_dim": 768, "in_channels": 4}
+    check_unet(config, "m")
+    with pytest.raises(SteeringError, match=f"m has {key} set to 'x', as distilled"):
+        check_unet({**config, key: "x"}, "m")
+    with pytest.raises(SteeringError, match="9 channels, as models for inpainting"):
+        check_unet({**config, "in_channels": 9}, "m")
+
+
+def test_a_folder_of_zero_terminal_noise_loads(copied):
+    model = load_model(copied("scheduler", prediction_type="v_prediction", rescale_betas_zero_snr=True), "cpu")
+    assert model.schedule.sigmas[-1] > 4000
+    assert model.scheduler == "normal"
+
+
+def test_a_distilled_model_is_drawn_with_its_own_spacing(copied):
+    folder = copied("scheduler", timestep_spacing="trailing")
+    model = load_model(folder, "cpu")
+    assert model.scheduler == "sgm_uniform"
+    assert torch.equal(model.sigmas(4), model.schedule.sgm_uniform(4)[:-1])
+    assert capture(model, PAIRS, settings=CaptureSettings(steps=2)).metadata["scheduler"] == "sgm_uniform"
+    assert load_model(folder, "cpu", scheduler="normal").scheduler == "normal"
+    with pytest.raises(SteeringError, match="scheduler 'karras' is not one of normal, sgm_uniform"):
+        load_model(folder, "cpu", scheduler="karras")
+
+
+def test_a_vae_that_leaves_the_range_of_float16_runs_in_float32(copied, rows):
+    model = load_model(copied("unet"), "cpu", dtype=torch.float16)
+    assert model.dtype == torch.float16
+    assert next(model.vae.parameters()).dtype == torch.float32
+    assert load_model(str(rows / "sdxl" / "folder"), "cpu", dtype=torch.bfloat16).vae.dtype == torch.bfloat16
+
+
+def test_a_scheduler_that_lacks_a_number_is_refused():
+    for config in ({}, {"beta_start": 0.1}, {"beta_schedule": "sigmoid"}):
+        with pytest.raises(SteeringError, match=r"lacks or misstates|not one of scaled_linear, linear"):
+            schedule_of(config, "m")
