@@ -126,8 +126,10 @@ class WritePairs(io.ComfyNode):
                     "words",
                     options=list(FAMILIES),
                     default="any model",
-                    tooltip="any model: plain English, as SD 1.5 and SDXL take it. pocket model: its own few words, with "
-                    "kind auto and no siblings.",
+                    tooltip=(
+                        "any model: plain English, as SD 1.5 and SDXL take it. pocket model: its own few words, with kind "
+                        "auto and no siblings."
+                    ),
                 ),
                 io.Combo.Input(
                     "kind",
