@@ -127,8 +127,8 @@ class WritePairs(io.ComfyNode):
                     options=list(FAMILIES),
                     default="any model",
                     tooltip=(
-                        "any model: plain English, as SD 1.5 and SDXL take it. pocket model: its own few words, with kind "
-                        "auto and no siblings."
+                        "any model: plain English, as SD 1.5 and SDXL take it. pocket model: its own few words, with "
+                        "kind auto and no siblings."
                     ),
                 ),
                 io.Combo.Input(
