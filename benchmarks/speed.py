@@ -4,7 +4,8 @@ Every way is timed in turn with the plain call, so that a busy machine slows all
 turn, and their quartiles. Ways: one vector at k sites (preset precise, noise level and half of guidance as in a real
 call), five vectors at eight, the captures' hooks on all blocks, a merged copy (what a LoRA holds), and the hooks of
 CASteer and of the source study in the form in which they were published, written anew. ``--compiled`` adds
-``torch.compile`` of the plain and of the steered UNet. Random weights at SD 1.5's size: cost does not depend on them.
+``torch.compile`` of the plain and of the steered UNet. Random weights at the size of SD 1.5, SD 2 and SDXL: cost does
+not depend on them.
 
 Beside them stands the least that steering could cost: the bytes that eight sites must move, over the bandwidth that a
 copy of a large tensor reaches in the same run. ``--json`` prints the figures of k = 8 as the last line.
@@ -18,18 +19,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from steering.families import FAMILIES, Family, family_named
 from steering.interventions.engine import Steering
 from steering.interventions.entry import Entry
 from steering.lora.bake import bake, linear_layers, merged
 from steering.models.call import Call
 from steering.models.hooks import as_tokens, like_output, site_hooks
-from steering.models.loading import SD15, load_model
+from steering.models.loading import CONFIGURATIONS, load_model
 from steering.models.recording import record
 from steering.schedule import NoiseSchedule
 from steering.sites import BLOCKS, Site, choose_sites, find_sites, module_width, sort_sites
@@ -44,11 +46,13 @@ ROWS = 2
 Run = Callable[[], Any]
 
 
-def full_size(device: str) -> nn.Module:
+def full_size(family: Family, device: str) -> nn.Module:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     torch.manual_seed(0)
-    unet: Any = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(SD15 / "unet"))
+    assert family.checkpoint is not None
+    folder = CONFIGURATIONS / family.checkpoint.folder / "unet"
+    unet: Any = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder))
     return unet.to(device, torch.float16 if device == "cuda" else torch.float32).eval().requires_grad_(False)
 
 
@@ -59,23 +63,27 @@ class Bench:
     Attributes:
         unet: the network.
         x: noisy latents ``[ROWS, 4, h, w]``.
-        context: text embeddings ``[ROWS, 77, C]``.
+        told: what it is told of prompts.
         call: what the call is about.
     """
 
     unet: Any
     x: Tensor
-    context: Tensor
+    told: dict[str, Any]
     call: Call
 
     @classmethod
     def of(cls, size: str, latent: int, device: str) -> "Bench":
-        unet: Any = full_size(device) if size == "sd15" else load_model("pocket", device).unet
+        family = family_named(size)
+        unet: Any = full_size(family, device) if family.checkpoint else load_model(size, device).unet
         precision, width = next(unet.parameters()).dtype, unet.config.cross_attention_dim
         x = torch.randn(ROWS, 4, latent, latent, device=device, dtype=precision)
-        context = torch.randn(ROWS, 77, width, device=device, dtype=precision)
+        told: dict[str, Any] = {"encoder_hidden_states": torch.randn(ROWS, 77, width, device=device, dtype=precision)}
+        if family.pooled_width:
+            pooled = torch.randn(ROWS, family.pooled_width, device=device, dtype=precision)
+            told["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": torch.ones(ROWS, 6, device=device)}
         sigma = NoiseSchedule.scaled_linear().sigma(500)
-        return cls(unet, x, context, Call((sigma,) * ROWS, (True, False), (latent, latent), 1))
+        return cls(unet, x, told, Call((sigma,) * ROWS, (True, False), (latent, latent), 1))
 
     @cached_property
     def modules(self) -> dict[Site, nn.Module]:
@@ -88,7 +96,7 @@ class Bench:
 
         def once() -> Tensor:
             with torch.no_grad():
-                return unet(self.x, 500, self.context, return_dict=False)[0]
+                return unet(self.x, 500, **self.told, return_dict=False)[0]
 
         return once
 
@@ -154,24 +162,33 @@ def precise(vector: SteeringVector) -> Entry:
     return vector.entry(strength=1.0, preset="precise")
 
 
-def ways(bench: Bench, compiled: bool) -> dict[str, Run]:
-    """Title -> a UNet call."""
+def ways(bench: Bench, compiled: bool) -> dict[str, Callable[[], Run]]:
+    """Title -> what makes a UNet call of that way."""
     eight = bench.spread(8)
     attention = [site for site in bench.modules if site.kind == "attn2"][:8]
-    folded = bench.folded(bench.vector(attention).entry(strength=1.0, preset="lora"))
-    made: dict[str, Run] = {
-        f"steered, k = {k}": bench.inside(bench.steered(precise(bench.vector(bench.spread(k))))) for k in KS
-    }
     several = [precise(bench.vector(eight, seed)) for seed in range(VECTORS)]
-    made[f"steered, k = 8, {VECTORS} vectors"] = bench.inside(bench.steered(*several))
-    made["CASteer's hooks, k = 8"] = bench.inside(bench.hooked(eight, casteer))
-    made["the source study's hooks, k = 8"] = bench.inside(bench.hooked(eight, source_study))
-    made["capture, all blocks"] = bench.inside(lambda: captured(bench))
-    made["folded into the weights"] = bench.run(folded)
+
+    def steered(sites: list[Site], network: Any = None) -> Run:
+        return bench.inside(bench.steered(precise(bench.vector(sites))), network)
+
+    made: dict[str, Callable[[], Run]] = {
+        f"steered, k = {k}": partial(steered, bench.spread(k))
+        for k in (*KS, len(bench.modules))
+        if k <= len(bench.modules)
+    }
+    made |= {
+        f"steered, k = 8, {VECTORS} vectors": lambda: bench.inside(bench.steered(*several)),
+        "CASteer's hooks, k = 8": lambda: bench.inside(bench.hooked(eight, casteer)),
+        "the source study's hooks, k = 8": lambda: bench.inside(bench.hooked(eight, source_study)),
+        "capture, all blocks": lambda: bench.inside(lambda: captured(bench)),
+        "folded into the weights": lambda: bench.run(
+            bench.folded(bench.vector(attention).entry(strength=1.0, preset="lora"))
+        ),
+    }
     if compiled:
         network = torch.compile(bench.unet, fullgraph=True)
-        made["compiled"] = bench.run(network)
-        made["compiled, steered, k = 8"] = bench.inside(bench.steered(precise(bench.vector(eight))), network)
+        made["compiled"] = lambda: bench.run(network)
+        made["compiled, steered, k = 8"] = lambda: steered(eight, network)
     return made
 
 
@@ -225,7 +242,7 @@ def size_of(output: Tensor) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--size", default="pocket", choices=("pocket", "sd15"))
+    parser.add_argument("--size", default="pocket", choices=[family.name for family in FAMILIES])
     parser.add_argument("--latent", type=int, help="height and width of the latents; the model's own if not given")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--turns", type=int, default=15)
@@ -234,8 +251,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     device = options.device
-    bench = Bench.of(options.size, options.latent or (64 if options.size == "sd15" else 16), device)
-    made = {title: run for title, run in ways(bench, options.compiled).items() if options.only in title}
+    bench = Bench.of(options.size, options.latent or family_named(options.size).size // 8, device)
+    made = {title: make() for title, make in ways(bench, options.compiled).items() if options.only in title}
     plain, found = ratios(bench.run(), made, options.turns, device)
     rows = []
     for title, values in found.items():

@@ -127,6 +127,14 @@ def test_modules_and_functions_stay_short():
                 )  # options are a schema
 
 
+def test_no_code_asks_for_a_family_by_its_name():
+    """What differs from family to family stands in its row, where another one can be added."""
+    asks = re.compile(r"""famil\w*(?:\.name)?\s*(?:(?:==|!=)\s*["']|in \s*[\[({])""")
+    for path in (*MODULES, *(ROOT / "nodes").glob("*.py")):
+        found = asks.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path.name}: {found}"
+
+
 def test_every_module_has_a_test_file():
     for path in MODULES:
         if path.name == "__init__.py" or path.stem in {"version", "__main__", "concepts", "architecture"}:

@@ -216,11 +216,20 @@ def test_a_vector_of_another_family_is_refused_with_its_name(both, graph, captur
         both.comfy.SteeringApply.execute(graph.model, vector, 1.0, "projection", "suppress", 0.0, 1.0)
 
 
-def test_a_map_shows_where_it_acts(both, captured, tmp_path):
-    build(captured[1], top_k=8).save(tmp_path / "v.safetensors")
-    vector = internals(both.comfy, "vectors").SteeringVector.load(tmp_path / "v.safetensors")
-    applied = both.comfy.SteeringApply.execute(both.model, vector, 1.0, "projection", "suppress", 0.0, 1.0).args[0]
-    assert applied is not both.model
+def test_scores_a_report_and_a_map_are_made_of_it(both, captured, tmp_path):
     scores, picture, *_ = both.comfy.SteeringScore.execute(captured[0], "cross-fitted").args
     assert len(scores.sites) == len(captured[0].tensors)
     assert np.asarray(picture).std() > 0.05
+    build(captured[1], top_k=8).save(tmp_path / "v.safetensors")
+    vector = internals(both.comfy, "vectors").SteeringVector.load(tmp_path / "v.safetensors")
+    applied = both.comfy.SteeringApply.execute(both.model, vector, 3.0, "projection", "suppress", 0.0, 1.0).args[0]
+    latent = both.comfy.EmptyLatentImage().generate(SIZE, SIZE, 1)[0]
+    words = encoded(both, TEXT), encoded(both, "a cat")
+    with torch.inference_mode():
+        how = (7, STEPS, GUIDANCE, "euler", "normal", *words, latent, 1.0)
+        latents, seen = both.comfy.SteeringKSampler.execute(applied, *how).args
+        report, _ = both.comfy.SteeringReport.execute(seen).args
+        picture = both.comfy.SteeringMap.execute(seen, torch.rand(1, SIZE, SIZE, 3), "held", 0, 0, 3, 2).args[0]
+    assert torch.equal(latents["samples"], sampled(both, applied))
+    assert all(str(site) in report for site in list(vector.sites)[:1])
+    assert picture.std() > 0.05

@@ -109,3 +109,24 @@ def test_prompts_differ_in_both_embeddings(family, rows):
         assert long.pooled.shape == (1, 24)
     else:
         assert words.pooled is None
+
+
+def test_a_vector_of_a_model_does_on_its_fine_tune_nearly_what_the_tunes_own_does(family, rows):
+    """Weights moved by two per cent, as by a fine-tune; another weights hash, the same family."""
+    model, tuned = (load_model(str(rows / family / "folder"), "cpu") for _ in range(2))
+    generator = torch.Generator().manual_seed(0)
+    for weight in tuned.unet.parameters():
+        weight.mul_(1 + 0.02 * torch.randn(weight.shape, generator=generator))
+    settings = CaptureSettings(steps=2)
+    made = [build(capture(one, PAIRS, sites="attn2", settings=settings), select_by="attn2") for one in (model, tuned)]
+    assert made[0].metadata["model"]["weights"] != made[1].metadata["model"]["weights"]
+    noise, words, nothing = tuned.noise([0, 1], 64), tuned.encode(["a dog", "a dog on a hill"]), tuned.encode([""])
+
+    def drawn(vector, strength):
+        with steer(tuned, vector, strength=strength, preset="projection"):
+            return tuned.denoise(words, nothing, noise, 2, 4.0)
+
+    plain, theirs, own = drawn(made[0], 0.0), drawn(made[0], 20.0), drawn(made[1], 20.0)
+    effect = (own - plain).norm()
+    assert effect > 1e-3 * plain.norm()  # there is something to carry over
+    assert (theirs - own).norm() < 0.5 * effect
