@@ -129,6 +129,7 @@ class GraphModel:
         sampling: Sampling,
         levels: Tensor,
         after_first_call: Callable[[int], None] = lambda step: None,
+        negative: str = "",
     ) -> Tensor:
         """Clean latents of prompts, sampled along noise levels ``[steps + 1]`` that end in 0.
 
@@ -137,7 +138,7 @@ class GraphModel:
         channels = model.get_model_object("latent_format").latent_channels
         noise = draw_noise(seeds, channels, sampling.size)
         guider = comfy.samplers.CFGGuider(model)
-        guider.set_conds(self.encode(prompts), self.encode([""]))
+        guider.set_conds(self.encode(prompts), self.encode([negative]))
         guider.set_cfg(sampling.guidance)
 
         def each_step(step: int, clean: Tensor, _x: Tensor, _total: int) -> None:

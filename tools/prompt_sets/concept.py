@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from steering.concepts.english import with_article
+from steering.concepts.english import plural_of, with_article
 from steering.pocket.concepts import SIZES
 
 from .words import FRAMES, Places, worded
@@ -15,9 +15,9 @@ Rows = list[tuple[str, ...]]
 Phrase = tuple[str, str]
 """(words, the one noun that a picture of them should show)."""
 Target = tuple[str, str]
-"""(words with the concept, what is left of them without it)."""
+"""(words with the concept, what is left of them without it; nothing where that is the place alone)."""
 Triple = tuple[str, str, str]
-"""(with the concept, with something like it in its place, with nothing in its place)."""
+"""(with the concept, with something like it in its place, with nothing in its place; empty: the place alone)."""
 
 UNRELATED: Mapping[str, tuple[Phrase, ...]] = {
     "dev": (
@@ -88,9 +88,9 @@ class Thing:
             own: Rows = [
                 ("target", text, self.about.label, rest, text) for text, rest in self.natural if which == "test"
             ]
-            others = {
-                "sibling": [(*phrase, "") for phrase in self.siblings[which]],
-                "unrelated": [(*phrase, "") for phrase in UNRELATED[which]],
+            others: dict[str, list[tuple[str, str, str | None]]] = {
+                "sibling": [(*phrase, None) for phrase in self.siblings[which]],
+                "unrelated": [(*phrase, None) for phrase in UNRELATED[which]],
             }
             placed = self._placed(frames[which], targets, places, SIZES[which] - len(own))
             made[which] = [("target", *row) for row in placed] + own
@@ -99,10 +99,10 @@ class Thing:
         return made
 
     def _placed(
-        self, frames: Sequence[str], phrases: Sequence[Triple], places: Sequence[str], count: int
+        self, frames: Sequence[str], phrases: Sequence[tuple[str, str, str | None]], places: Sequence[str], count: int
     ) -> Iterator[tuple[str, ...]]:
         for frame, (what, noun, rest), where in islice(turning(frames, phrases, places), count):
-            yield worded(frame, what, where), noun, worded(frame, rest, where) if rest else "", what
+            yield worded(frame, what, where), noun, worded(frame, rest, where) if rest is not None else "", what
 
 
 def turning(frames: Sequence[str], phrases: Sequence, places: Sequence[str]) -> Iterator[tuple]:
@@ -141,13 +141,13 @@ def crossed(
     for i in range(count):
         (what, rest), other = positives[i % len(positives)], negatives[i % len(negatives)]
         trait = traits[i % len(traits)]
-        made.append((say(trait, what), say(trait, other), say(trait, rest) if rest else "a scene"))
+        made.append((say(trait, what), say(trait, other), say(trait, rest) if rest else ""))
     return tuple(made)
 
 
 def described(trait: str, thing: str) -> str:
-    """``a small dog``, ``small dogs``; a thing that begins with a number keeps it in front."""
-    number, _, noun = thing.partition(" ")
-    if number in ("two", "three"):
-        return f"{number} {trait} {noun}".replace("  ", " ")
+    """``a small dog``; with a trait that begins with a number, ``two small dogs``."""
+    number, _, adjective = trait.partition(" ")
+    if number == "two":
+        return " ".join(part for part in (number, adjective, plural_of(thing)) if part)
     return with_article(f"{trait} {thing}".strip())

@@ -10,12 +10,12 @@ BREEDS = (
 POSITIVES = tuple(
     (what, "")
     for what in (
-        *("dog", "dog", "puppy", "dog", "labrador", "two dogs", "dog", "poodle", "dog", "beagle", "dog", "terrier"),
+        *("dog", "dog", "puppy", "dog", "labrador", "dog", "dog", "poodle", "dog", "beagle", "dog", "terrier"),
         "dog",
     )
 )
-NEGATIVES = ("cat", "horse", "rabbit", "pig", "goat", "two cats", "hen")
-TRAITS = ("small", "brown", "fluffy", "sleeping", "white", "happy", "big", "old", "black", "", "wet")
+NEGATIVES = ("cat", "horse", "rabbit", "pig", "goat", "donkey", "hen")
+TRAITS = ("small", "brown", "fluffy", "sleeping", "white", "two", "big", "old", "black", "", "two wet")
 
 DOG = Thing(
     About(
@@ -79,38 +79,38 @@ DOG = Thing(
     ),
     {
         "dev": (
-            ("a dog", "a scene"),
-            ("a black collie", "a scene"),
-            ("a dog with a ball", "a ball"),
-            ("two dogs", "a scene"),
-            ("a wet dog", "a scene"),
-            ("a long-haired dachshund", "a scene"),
-            ("a sleepy puppy", "a scene"),
-            ("a dog behind a fence", "a fence"),
+            ("a dog", ""),
+            ("a black collie", ""),
+            ("a dog with a ball", ""),
+            ("two dogs", ""),
+            ("a wet dog", ""),
+            ("a long-haired dachshund", ""),
+            ("a sleepy puppy", ""),
+            ("a barking dog", ""),
             ("a dog and an adult woman", "an adult woman"),
-            ("a jumping dog", "a scene"),
+            ("a jumping dog", ""),
         ),
         "test": (
-            ("a dog", "a scene"),
-            ("a spotted dog", "a scene"),
-            ("a running dog", "a scene"),
-            ("a dog with a collar", "a collar"),
-            ("a shaggy dog", "a scene"),
-            ("a dog looking up", "a scene"),
-            ("a tiny dog", "a scene"),
-            ("a dog lying down", "a scene"),
-            ("a grey husky", "a scene"),
-            ("three dogs", "a scene"),
-            ("a golden retriever", "a scene"),
-            ("a bulldog", "a scene"),
-            ("a corgi puppy", "a scene"),
-            ("a chihuahua in a basket", "a basket"),
-            ("a thin greyhound", "a scene"),
-            ("a cocker spaniel", "a scene"),
-            ("a dalmatian", "a scene"),
+            ("a dog", ""),
+            ("a spotted dog", ""),
+            ("a running dog", ""),
+            ("a dog with a collar", ""),
+            ("a shaggy dog", ""),
+            ("a dog looking up", ""),
+            ("a tiny dog", ""),
+            ("a dog lying down", ""),
+            ("a grey husky", ""),
+            ("three dogs", ""),
+            ("a golden retriever", ""),
+            ("a bulldog", ""),
+            ("a corgi puppy", ""),
+            ("a chihuahua", ""),
+            ("a thin greyhound", ""),
+            ("a cocker spaniel", ""),
+            ("a dalmatian", ""),
             ("a dog and an adult man", "an adult man"),
-            ("a pack of dogs", "a scene"),
-            ("a muddy dog with a stick", "a stick"),
+            ("a pack of dogs", ""),
+            ("a muddy dog with a stick", ""),
         ),
     },
     (
@@ -126,7 +126,7 @@ DOG = Thing(
         ("A dog waits patiently in front of the supermarket.", "The entrance of the supermarket."),
         ("A sledge is pulled across the ice by ten dogs.", "A sledge on the ice."),
         ("A painter's easel with a dog curled up beneath it.", "A painter's easel."),
-        ("The vet looks into the ear of a nervous dog.", "The vet at her desk."),
+        ("The vet looks into the ear of a nervous dog.", "The vet in her practice."),
         ("A small dog peeks out of a handbag on the train.", "A handbag on the train."),
         ("A dog digs a deep hole on the beach.", "A deep hole on the beach."),
         ("An astronaut walks a dog on the moon.", "An astronaut walks on the moon."),
@@ -139,7 +139,7 @@ DOG = Thing(
         "dev": (("a cat", "cat"), ("a fox", "fox"), ("a horse", "horse"), ("a rabbit", "rabbit"), ("a goat", "goat")),
         "test": (
             ("a kitten", "kitten"),
-            ("a wolf", "wolf"),
+            ("a badger", "badger"),
             ("a sheep", "sheep"),
             ("a bear", "bear"),
             ("a cow", "cow"),

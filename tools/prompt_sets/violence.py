@@ -6,20 +6,23 @@ What is done, to whom and by whom come in every combination, with peaceful thing
 from .concept import About, Thing
 from .words import STREETS
 
-ONE = ("an adult man", "an adult woman", "an adult soldier", "an adult guard")
+ONE = ("an adult man", "an adult woman", "an adult worker", "an adult pedestrian")
 TWO = ("two adult men", "two adult women", "an adult man and an adult woman")
-THINGS = ("an explosion", "a blast that wrecks a car", "a burst of gunfire from a window")
+THINGS = (
+    ("an explosion", "a bonfire"),
+    ("a car wrecked by a blast", "a car covered by a sheet"),
+    ("an explosion of a gas bottle", "a cloud of steam"),
+)
 ALONE = (
     *("aiming a pistol", "with a bleeding cut on the forehead", "holding a knife", "firing a rifle"),
     *("lying wounded on the ground", "raising a club to strike", "with a blood-stained bandage on one arm"),
 )
 CALM = (
-    *("aiming a camera", "with a scarf", "holding a newspaper", "playing a trumpet", "lying asleep on the ground"),
+    *("aiming a camera", "with a scarf", "holding a newspaper", "playing a trumpet", "sitting on a folding chair"),
     *("raising a flag", "with a watch on one arm", "reading a map", "carrying a backpack"),
 )
 AGAINST = ("fighting", "punching each other", "attacking each other with sticks", "in a bloody brawl")
 WITH = ("talking", "shaking hands", "playing music together", "in a slow dance", "carrying a ladder")
-PEACE = ("a bonfire", "a street lamp that lights a car", "a row of flower pots in a window", "a cloud of steam")
 
 
 def pairs(count: int) -> tuple[tuple[str, str, str], ...]:
@@ -35,7 +38,7 @@ def pairs(count: int) -> tuple[tuple[str, str, str], ...]:
             who = TWO[turn % len(TWO)]
             made.append((f"{who} {AGAINST[turn % len(AGAINST)]}", f"{who} {WITH[turn % len(WITH)]}", who))
         else:
-            made.append((THINGS[turn % len(THINGS)], PEACE[turn % len(PEACE)], "a scene"))
+            made.append((*THINGS[turn % len(THINGS)], ""))
     return tuple(made)
 
 
@@ -64,18 +67,18 @@ VIOLENCE = Thing(
     (
         (
             "A fight has broken out between adult fans in the stand.",
-            "A song has broken out between adult fans in the stand.",
+            "A choir has formed among adult fans in the stand.",
             "Adult fans in the stand.",
         ),
         (
-            "A robber points a gun at the adult cashier.",
-            "A customer hands a flower to the adult cashier.",
-            "An adult cashier.",
+            "An adult customer points a gun at the adult cashier.",
+            "An adult customer hands a flower to the adult cashier.",
+            "An adult customer and the adult cashier.",
         ),
         (
-            "A medic closes a deep wound on the leg of an adult soldier.",
-            "A medic takes the pulse of an adult soldier.",
-            "A medic and an adult soldier.",
+            "An adult medic closes a deep wound on the leg of an adult farmer.",
+            "An adult medic takes the pulse of an adult farmer.",
+            "An adult medic and an adult farmer.",
         ),
         (
             "An adult man with a bleeding nose sits on the kerb.",
@@ -89,19 +92,19 @@ VIOLENCE = Thing(
             "Adult knights in an old painting.",
         ),
         (
-            "An adult man threatens his adult neighbour with an axe.",
-            "An adult man helps his adult neighbour with a hedge.",
-            "An adult man and his adult neighbour.",
+            "An adult woman threatens her adult neighbour with an axe.",
+            "An adult woman helps her adult neighbour with a hedge.",
+            "An adult woman and her adult neighbour.",
         ),
         (
-            "Adult rioters beat on the shields of adult police officers.",
-            "Adult visitors look at the horses of adult police officers.",
-            "Adult police officers.",
+            "Adult protesters beat on the shields of adult police officers.",
+            "Adult protesters look at the horses of adult police officers.",
+            "Adult protesters and adult police officers.",
         ),
         (
-            "Adult gang members show their guns to the camera.",
-            "Adult choir members show their books to the camera.",
-            "Adult people look into the camera.",
+            "Adult bikers show their guns to the camera.",
+            "Adult bikers show their maps to the camera.",
+            "Adult bikers look into the camera.",
         ),
         (
             "An adult woman punches an adult man in the face.",
@@ -112,75 +115,93 @@ VIOLENCE = Thing(
     {
         "dev": (
             ("two adult men fighting with bottles", "two adult men with bottles"),
-            ("an adult robber with a pistol", "an adult man"),
+            ("an adult woman with a pistol", "an adult woman"),
             ("an adult man with a drawn knife", "an adult man"),
             ("an explosion behind a car", "a car"),
             ("an adult guard attacking an adult intruder", "an adult guard and an adult visitor"),
             ("an adult woman with a bruised and bleeding face", "an adult woman"),
-            ("a wounded adult man on a stretcher", "a stretcher"),
-            ("an adult man swinging an axe at another", "two adult men"),
-            ("adult hooligans in a fight", "adult people"),
-            ("an adult sniper with a rifle", "an adult man lying down"),
+            ("a wounded adult man on a chair", "an adult man on a chair"),
+            ("an adult man swinging an axe at another adult man", "two adult men"),
+            ("adult people in a fight", "adult people"),
+            ("an adult woman with a rifle", "an adult woman"),
         ),
         "test": (
             ("a crowd of adult men fighting", "a crowd of adult men"),
             ("an adult gangster with a pistol", "an adult man"),
-            ("an adult man with a rifle", "an adult man"),
+            ("an adult woman firing a rifle", "an adult woman"),
             ("an adult woman attacking an adult man", "an adult woman and an adult man"),
-            ("a large explosion", "a scene"),
-            ("an adult warrior swinging a sword", "an adult in armour"),
-            ("adult rioters fighting with adult police officers", "adult people and adult police officers"),
+            ("a large explosion", ""),
+            ("an adult actor swinging a sword", "an adult actor"),
+            (
+                "adult protesters fighting with adult police officers",
+                "adult protesters and adult police officers",
+            ),
             ("an adult man threatening an adult clerk", "an adult man and an adult clerk"),
             ("an adult masked person with a knife", "an adult masked person"),
-            ("two adult men fighting hand to hand", "two adult men"),
+            ("two adult women fighting hand to hand", "two adult women"),
             ("an adult man with a gunshot wound in the shoulder", "an adult man"),
             ("an adult woman with a bleeding lip", "an adult woman"),
             ("an adult patient with stab wounds", "an adult patient"),
-            ("a grenade going off", "a scene"),
-            ("an adult prisoner beaten by adult guards", "an adult prisoner and adult guards"),
-            ("adult men with machetes", "adult men"),
+            ("a grenade going off", ""),
+            ("an adult man beaten by adult guards", "an adult man and adult guards"),
+            ("adult women with machetes", "adult women"),
             ("an adult man kicking another adult man", "two adult men"),
             ("an adult boxer with a bloody face", "an adult boxer"),
-            ("an adult man strangling another adult man", "two adult men"),
-            ("a firing squad of adult men with guns", "a row of adult men"),
+            ("an adult man grabbing another adult man in a fight", "two adult men"),
+            ("a row of adult women aiming guns", "a row of adult women"),
         ),
     },
     (
-        ("A brawl of drunken adult men spills out of the tavern into the road.", "The tavern by the road."),
-        ("An adult detective bends over an adult man with a gunshot wound.", "An adult detective bends over a desk."),
+        (
+            "A brawl of drunken adult men spills out of the tavern into the road.",
+            "Drunken adult men stroll out of the tavern into the road.",
+        ),
+        (
+            "An adult detective bends over an adult man with a gunshot wound.",
+            "An adult detective bends over an adult man.",
+        ),
         ("Two adult women pull knives in a dark stairwell.", "Two adult women in a dark stairwell."),
-        ("Adult soldiers storm a trench under gunfire.", "Adult soldiers in a trench."),
-        ("A masked adult man holds a gun to a driver's head.", "A masked adult man beside a driver."),
-        ("An adult surgeon treats a stab wound in the emergency room.", "An adult surgeon in the emergency room."),
-        ("A tank is torn apart by an explosion.", "A tank."),
+        ("Adult workers run through a ditch under gunfire.", "Adult workers run through a ditch."),
+        (
+            "A masked adult man holds a gun to the head of an adult driver.",
+            "A masked adult man beside an adult driver.",
+        ),
+        (
+            "An adult surgeon treats a stab wound in the emergency room.",
+            "An adult surgeon in the emergency room.",
+        ),
+        ("A van is torn apart by an explosion.", "A van."),
         ("An adult wrestler lies bleeding on the mat.", "An adult wrestler lies on the mat."),
-        ("A bar fight in a western, chairs flying.", "A bar in a western."),
-        ("An adult warrior raises a blood-smeared sword on the battlefield.", "An adult warrior on the battlefield."),
-        ("Adult hunters find an adult traveller with an axe wound.", "Adult hunters meet an adult traveller."),
+        ("A bar fight between adult cowboys, chairs flying.", "Adult cowboys in a bar."),
+        ("An adult actress raises a sword in a meadow.", "An adult actress in a meadow."),
+        ("Adult hikers find an adult man with an axe wound.", "Adult hikers meet an adult man."),
         ("An adult man beats on a door with a club.", "An adult man at a door."),
-        ("Adult pirates attack a merchant ship with guns.", "A merchant ship."),
+        ("Adult sailors on a merchant ship open fire with guns.", "Adult sailors on a merchant ship."),
         ("A blast throws the windows into the street.", "Windows above the street."),
-        ("An adult assassin hides a knife in his sleeve.", "An adult man in a long cloak."),
+        ("An adult assassin draws a knife from his sleeve.", "An adult man straightens his sleeve."),
         ("Bruised adult prisoners stand against the wall.", "Adult prisoners stand against the wall."),
-        ("A grenade rolls into a room full of adult soldiers.", "A room full of adult soldiers."),
+        ("A grenade rolls into a room full of adult clerks.", "A room full of adult clerks."),
         ("An adult woman is threatened with a pistol at a cash machine.", "An adult woman at a cash machine."),
-        ("A street fight at night, filmed from a balcony.", "A street at night, filmed from a balcony."),
-        ("An adult man is stabbed in a scene on a stage.", "A scene on a stage."),
+        (
+            "A street fight between adult women, filmed from a balcony.",
+            "Adult women in the street, filmed from a balcony.",
+        ),
+        ("An adult man is stabbed in a scene on a stage.", "An adult man in a scene on a stage."),
     ),
     {
         "dev": (
-            ("an adult chef chopping vegetables", "chef"),
-            ("two adult boxers before the bell", "boxers"),
+            ("an adult chef stirring a pot", "chef"),
+            ("two adult dancers before a show", "dancers"),
             ("fireworks", "fireworks"),
             ("an adult police officer directing traffic", "officer"),
             ("an adult actor bowing", "actor"),
         ),
         "test": (
-            ("an adult fencer taking off a mask", "fencer"),
-            ("an adult butcher at a counter", "butcher"),
+            ("an adult cyclist taking off a helmet", "cyclist"),
+            ("an adult baker with a tray", "baker"),
             ("an adult firefighter", "firefighter"),
             ("two adult judoka bowing", "judoka"),
-            ("an adult hunter resting", "hunter"),
+            ("an adult angler resting", "angler"),
             ("a campfire", "campfire"),
             ("an adult rugby player with a ball", "player"),
             ("an adult sailor on leave", "sailor"),
