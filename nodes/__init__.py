@@ -8,6 +8,7 @@ from .build import Build
 from .capture import Capture
 from .combine import Combine
 from .comfy_files import register
+from .evaluate import Evaluate
 from .lora import ExportLora
 from .map import SteeringMap
 from .pairs import LoadPairs, PairsFromText, WritePairs
@@ -16,6 +17,7 @@ from .quick import Quick
 from .run import Report, SteeredKSampler
 from .score import Score
 from .sweep import LabelledGrid, Sweep
+from .tune import Tune
 from .vectors import LoadVector, SaveVector
 
 NODES: list[type[io.ComfyNode]] = [
@@ -40,6 +42,8 @@ NODES: list[type[io.ComfyNode]] = [
     Combine,
     ExportLora,
     SteeringMap,
+    Tune,
+    Evaluate,
 ]
 """Every node of the pack, in menu order."""
 

@@ -24,6 +24,8 @@ ALIASES = {
     "SteeringMap": ("attention map", "heat map", "saliency"),
     "SteeringSweep": ("strength grid", "XY plot"),
     "SteeringLabelledGrid": ("contact sheet", "XY plot"),
+    "SteeringTune": ("search", "optimise", "hyperparameters", "Optuna"),
+    "SteeringEvaluate": ("benchmark", "measure", "clean removal", "CLIP score"),
 }
 """Node id -> words that a search finds it by, besides its name."""
 FOLDED = {
@@ -33,6 +35,8 @@ FOLDED = {
     "SteeringExportLora": ("format", "approximate"),
     "SteeringLoadVector": ("leave_out",),
     "SteeringMap": ("picture", "vector_number"),
+    "SteeringTune": ("exportable", "batch"),
+    "SteeringEvaluate": ("batch",),
 }
 """Node id -> inputs that most graphs leave as they are."""
 

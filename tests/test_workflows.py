@@ -53,7 +53,7 @@ def fits(value, values, options):
 
 def test_there_are_the_eleven_workflows_and_all_nodes():
     assert [path.stem[:2] for path in WORKFLOWS] == [f"{number:02d}" for number in range(1, 12)]
-    assert len([name for name in KNOWN if name.startswith("Steering")]) == 21
+    assert len([name for name in KNOWN if name.startswith("Steering")]) == 23
 
 
 @names

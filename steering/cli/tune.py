@@ -67,6 +67,7 @@ def tune(
     from ..study.plan import Plan
     from ..study.pool import Bench
     from ..study.subject import load_subject
+    from ..tune.front import front_plot
     from ..tune.search import FULL, QUICK, planned_rows, search_of, write_table
 
     new_file(out, "vector", inputs=[model, concept], force=force)
@@ -87,10 +88,10 @@ def tune(
     ):
         console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
         with progress(rows, "tune") as update:
-            found = replace(search, study=replace(search.study, progress=update, pool=pool)).run()
+            found = search.told(update, pool).run()
         taken = found.taken
         write_table(folder / "tune.json", search, found)
-        _plot(found, folder / "pareto.png", subject.name)
+        front_plot(found, folder / "pareto.png", subject.name)
     search.vector(found).save(out)
     console.print(_table(f"{subject.name}: all dev prompts", found.finals, len(found.finals), taken))
     console.print(f"{WORTH} {TAKEN}")
@@ -133,17 +134,3 @@ def _table(title: str, outcomes: Sequence[Any], count: int, taken: Any = None) -
         numbers = (one.removed, one.presence, one.debris, one.sibling, one.unrelated)
         table.add_row(one.setting.name, *("" if value is None else f"{value:.1f}" for value in numbers), mark)
     return table
-
-
-def _plot(found: Any, path: Path, concept: str) -> None:
-    from ..plots.comparisons import pareto_plot
-    from ..study.choice import pareto
-
-    pareto_plot(
-        [(one.cost, 100 - one.removed) for one in found.tried.values()],
-        [(one.cost, 100 - one.removed) for one in found.finals],
-        [(one.cost, 100 - one.removed, one.setting.name) for one in pareto(found.finals)],
-        (found.taken.cost, 100 - found.taken.removed),
-        path,
-        f"{concept}: {len(found.tried)} settings tried, dev prompts",
-    )

@@ -18,6 +18,7 @@ from ..errors import SteeringError
 from ..files import file_hash, header_of
 from ..pocket import clip as pocket
 from ..pocket.backgrounds import SIZE
+from .extras import extra
 
 DEFAULT = "ViT-B-32"
 DEFAULT_WEIGHTS = "laion2b_s34b_b79k"
@@ -143,7 +144,7 @@ class OpenClip:
 
 def _known(model: str) -> str:
     """The architecture's name, after open_clip has been told about one of a file's."""
-    import open_clip
+    open_clip = extra("open_clip", "headless")
 
     if model.endswith(".json"):
         if not Path(model).is_file():
@@ -158,7 +159,7 @@ def _known(model: str) -> str:
 
 
 def _load(model: str, weights: str | None, device: str, random: bool) -> tuple[Any, Any, Any]:
-    import open_clip
+    open_clip = extra("open_clip", "headless")
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     if not weights and not random:

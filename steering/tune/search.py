@@ -15,6 +15,7 @@ from ..models.diffusion import DiffusionModel
 from ..models.sampling import Progress, rows_of, silent
 from ..study.choice import Outcome, choose, pareto, promising
 from ..study.plan import Counts, Plan
+from ..study.pool import ALONE, Pool
 from ..study.results import Prepared
 from ..study.run import Study
 from ..study.setting import MAPS, Setting
@@ -138,6 +139,10 @@ class Search:
             if (number + 1) % TOLD_EVERY == 0:
                 self.tell(f"trial {number + 1} of {self.budget.trials}", list(tried.values()))
         return tried, list(given_up)
+
+    def told(self, progress: Progress, pool: Pool = ALONE) -> Search:
+        """The same search that tells how far it is, with somebody to do the work."""
+        return replace(self, study=replace(self.study, progress=progress, pool=pool))
 
     def rows(self, counts: Counts) -> int:
         """UNet rows of a trial on some prompts: steered, original, and targets without the concept."""

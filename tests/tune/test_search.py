@@ -42,7 +42,7 @@ def test_the_best_of_all_dev_prompts_is_taken_from_what_the_trials_found(found):
     search, made, told, rows = found
     assert [name for name, _ in told] == ["trial 10 of 11", "all dev prompts"]
     assert len(made.tried) + len(made.given_up) > len(first_trials())  # and one that was proposed
-    assert TINY.finals <= len(made.finals) <= TINY.finals + 1
+    assert TINY.finals <= len(made.finals) <= TINY.finals + 2  # the source study's and the default come besides
     assert ("projection", 2.5) in {(one.setting.preset, one.setting.strength) for one in made.finals}
     assert made.taken == choose(made.finals)
     assert max(made.finals, key=lambda one: one.worth) in pareto(made.finals)

@@ -1,0 +1,33 @@
+"""What a search found, for readers: its plot and its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..plots.comparisons import pareto_plot
+from ..study.choice import pareto, promising
+from ..study.table import Table
+from .search import Found
+
+
+def front_plot(found: Found, path: Path, concept: str) -> None:
+    """Percent not removed over points lost: trials, finalists, those that no other beats, and the one taken."""
+    pareto_plot(
+        [(one.cost, 100 - one.removed) for one in found.tried.values()],
+        [(one.cost, 100 - one.removed) for one in found.finals],
+        [(one.cost, 100 - one.removed, one.setting.name) for one in pareto(found.finals)],
+        (found.taken.cost, 100 - found.taken.removed),
+        path,
+        f"{concept}: {len(found.tried)} settings tried, dev prompts",
+    )
+
+
+def front_table(found: Found, concept: str) -> Table:
+    """The finalists on all dev prompts, the most promising first."""
+    front, rows = pareto(found.finals), []
+    for one in promising(found.finals, len(found.finals)):
+        mark = "taken" if one is found.taken else "yes" if one in front else ""
+        numbers = (one.removed, one.presence, one.debris, one.sibling, one.unrelated)
+        rows.append((one.setting.name, *("" if value is None else f"{value:.1f}" for value in numbers), mark))
+    header = ("setting", "removed", "presence", "debris", "siblings lose", "unrelated lose", "front")
+    return Table(f"{concept}: the finalists on all dev prompts", header, tuple(rows))
