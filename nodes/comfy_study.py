@@ -14,7 +14,7 @@ from comfy_api.latest import io
 
 from ..steering.concepts.pairs import CONCEPTS
 from ..steering.concepts.request import Request
-from ..steering.concepts.writing import name_of, write_set
+from ..steering.concepts.writing import write_set
 from ..steering.errors import SteeringError
 from ..steering.families import FAMILIES
 from ..steering.files import write_text
@@ -75,7 +75,7 @@ def subject_of(model: DrawingModel, concept: str, word: str, plan: Plan) -> Subj
             raise SteeringError(str(problem))
         return load_subject(str(concept_folders()[concept]), model.family, plan)
     written = write_set(Request(word.strip()), model.family)
-    folder = output_folder(f"concepts/{model.family}_{name_of(word)}")
+    folder = output_folder(f"concepts/{model.family}_{written.name}")
     for name, content in written.files.items():
         write_text(folder / name, content)
     return load_subject(str(folder), model.family, plan)

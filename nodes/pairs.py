@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs, parse_lines, parse_pairs
 from ..steering.concepts.request import Request, listed
-from ..steering.concepts.writing import KINDS, SIZES, name_of, write_set
+from ..steering.concepts.writing import KINDS, SIZES, write_set
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_schema import schema
 from .sockets import NamedPairs, Pairs
@@ -152,4 +152,4 @@ class WritePairs(io.ComfyNode):
     def execute(cls, concept: str, words: str, kind: str, siblings: str, count: int) -> io.NodeOutput:
         """Write the set and keep its pairs."""
         written = write_set(Request(concept, kind, listed(siblings)), FAMILIES[words])
-        return _answer(name_of(concept), parse_pairs(written.files["fit.csv"])[:count])
+        return _answer(written.name, parse_pairs(written.files["fit.csv"])[:count])

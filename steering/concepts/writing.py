@@ -149,6 +149,11 @@ class Written:
     alike: Alike
     files: Mapping[str, str]
 
+    @property
+    def name(self) -> str:
+        """The concept's name, of the word in its plain form."""
+        return str(json.loads(self.files["concept.json"])["name"])
+
 
 def write_set(request: Request, family: str = "sd15") -> Written:
     """The set of a concept, in words of a family of models: ``pocket`` knows few, any other all.

@@ -167,3 +167,8 @@ def test_nothing_is_weak_in_the_set_of_any_word_that_is_known(tmp_path):
         found = check_concept(str(folder_of(write_set(Request(word)), tmp_path)), "sd15", lambda _text: 1)
         weak |= {word: found} if found else {}
     assert not weak
+
+
+def test_a_set_is_named_by_the_plain_form_of_its_word():
+    assert write_set(Request("An Umbrella ")).name == write_set(Request("umbrella")).name == "umbrella"
+    assert write_set(Request("an umbrella"), "pocket").name == "umbrella"

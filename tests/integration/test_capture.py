@@ -282,7 +282,7 @@ def test_a_word_becomes_pairs_and_they_a_steered_model(comfy, graph):
     for text, same in (("a photo of an umbrella in a room", False), ("a photo of a dog in a room", True)):
         assert torch.equal(graph.sample(steered, text), graph.sample(text=text)) == same
     few = comfy.SteeringWritePairs.execute("a lamp", "any model", "object", "candle, torch", 12).args
-    assert few[1] == 12
+    assert (few[0].concept, few[1]) == ("lamp", 12)
     assert "candle" in few[2]
     with pytest.raises(Exception, match="the pocket model knows dog, cat"):
         comfy.SteeringWritePairs.execute("unicorn", "pocket model", "auto", "", 50)
