@@ -18,15 +18,21 @@ CONDITIONS = ("time_cond_proj_dim", "class_embed_type", "num_class_embeds", "add
 
 def family_of_config(config: Mapping[str, Any]) -> Family:
     """The family of a UNet's configuration."""
-    channels, width = config.get("block_out_channels") or (None,), config.get("cross_attention_dim")
-    return family_of(channels[0] if isinstance(channels, list | tuple) else None, width)
+    return family_of(*_widths(config))
+
+
+def _widths(config: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Channels of the first level and width of the text; None where they are not said."""
+    channels = config.get("block_out_channels")
+    first = channels[0] if isinstance(channels, list | tuple) and channels else None
+    return first, config.get("cross_attention_dim")
 
 
 def check_unet(config: Mapping[str, Any], name: str) -> None:
     """Refuse a UNet that would draw something else when it is called as its family's is."""
     family = family_of_config(config)
     if family.checkpoint is None:
-        raise SteeringError(foreign(name, config["block_out_channels"][0], config.get("cross_attention_dim")))
+        raise SteeringError(foreign(name, *_widths(config)))
     check_input(name, config.get("in_channels", 4))
     taken = {"addition_embed_type": "text_time"} if family.pooled_width else {}
     wanted = [key for key in CONDITIONS if config.get(key) != taken.get(key)]

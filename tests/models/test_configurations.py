@@ -51,3 +51,11 @@ def test_a_scheduler_that_lacks_a_number_is_refused():
     for config in ({}, {"beta_start": 0.1}, {"beta_schedule": "sigmoid"}):
         with pytest.raises(SteeringError, match=r"lacks or misstates|not one of scaled_linear, linear"):
             schedule_of(config, "m")
+
+
+@pytest.mark.parametrize("channels", [None, [], 320, "x"])
+def test_a_configuration_that_says_no_widths_is_of_no_family(channels):
+    with pytest.raises(SteeringError, match="m has text width 768, which is none of"):
+        check_unet({"block_out_channels": channels, "cross_attention_dim": 768}, "m")
+    with pytest.raises(SteeringError, match="m is the refiner of Stable Diffusion XL"):
+        check_unet({"block_out_channels": [384], "cross_attention_dim": 1280}, "m")
