@@ -192,7 +192,7 @@ def _calibrated(vector: Any, captured: Mapping[str, Any], model: str, placement:
     from ..activations.parts import capture_rows
     from ..vectors.calibration import calibrate, captured_negatives, with_thresholds
 
-    loaded = placement.load(model)
+    loaded = placement.as_captured(captured).load(model)
     negatives, settings = captured_negatives(loaded, captured)
     rows = capture_rows(len(negatives), settings) // 2  # one side of every pair
     with progress(rows, "calibrate") as update:

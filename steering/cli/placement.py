@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
@@ -34,6 +35,13 @@ class Placement:
 
         dtype = None if self.dtype == "auto" else getattr(torch, self.dtype)
         return {"device": self.device, "dtype": dtype, "offload": self.offload, "scheduler": self.scheduler}
+
+    def as_captured(self, about: Mapping[str, Any]) -> Placement:
+        """The same with the noise levels that a capture was made at, where nobody says others."""
+        from ..schedule import SCHEDULERS
+
+        known = about.get("scheduler")
+        return self if self.scheduler or known not in SCHEDULERS else replace(self, scheduler=known)
 
     def load(self, model: str) -> DiffusionModel:
         """The model of a name, file, folder or hub id."""

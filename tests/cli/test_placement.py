@@ -16,6 +16,12 @@ def test_what_is_said_is_done():
     assert (model.dtype, model.scheduler, model.device.type) == (torch.bfloat16, "sgm_uniform", "cpu")
 
 
+def test_thresholds_are_measured_at_the_noise_levels_of_the_capture():
+    assert HERE.as_captured({"scheduler": "sgm_uniform"}).scheduler == "sgm_uniform"
+    assert Placement(scheduler="normal").as_captured({"scheduler": "sgm_uniform"}).scheduler == "normal"
+    assert HERE.as_captured({"scheduler": "karras"}) == HERE.as_captured({}) == HERE  # a graph's, which we have not
+
+
 def test_every_command_that_loads_a_model_takes_it(tmp_path):
     out = tmp_path / "p.png"
     words = ("generate", "pocket", "--prompt", "a dog", "--steps", 1, "--size", 64, "--out", out)
