@@ -4,21 +4,54 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from ..errors import SteeringError
+from ..evaluate.judge_transport import OPENAI
 from .options import Force, Json, answer
 
 if TYPE_CHECKING:
     from ..concepts.checking import Finding
+    from ..concepts.material import Material
+    from ..concepts.request import Request
 
 concept = App(name="concept", help="Sets of prompts of one's own: written from a word, and checked.")
 
 Family = Annotated[Literal["sd15", "sd2", "sdxl", "pocket"], Parameter(help="Family of models that the words are for.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LlmOptions:
+    """Who writes besides the templates.
+
+    Attributes:
+        llm: Language model that names things like the word and writes sentences (extra judge).
+        llm_url: Its server, such as http://localhost:11434/v1 of Ollama; OpenAI if not given.
+        llm_consent: The word may be sent to another machine.
+    """
+
+    llm: str | None = None
+    llm_url: str = OPENAI
+    llm_consent: bool = False
+
+    def material(self, request: Request, folder: Path) -> Material | None:
+        """What of its answer can be used; None where nobody is asked."""
+        if self.llm is None:
+            return None
+        from ..concepts.material import accepted
+        from ..concepts.request import begins, checked
+        from ..concepts.word_lists import EXPLICIT
+        from ..evaluate.writer import Writer
+
+        plain = checked(request)
+        explicit = begins(plain.word, EXPLICIT)
+        said = Writer(self.llm, self.llm_url, self.llm_consent).ask(plain.word, plain.kind, explicit, folder)
+        return accepted(said, plain, explicit)
 
 
 @concept.default
@@ -30,6 +63,7 @@ def write(
     kind: Literal["auto", "object", "style", "attribute", "scene"] = "auto",
     siblings: str = "",
     family: Family = "sd15",
+    llm: LlmOptions = LlmOptions(),
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -47,23 +81,26 @@ def write(
     """
     from ..concepts.pairs import CONCEPTS, parse_pairs
     from ..concepts.request import Request, listed
-    from ..concepts.writing import write_set
+    from ..concepts.writing import FILES, write_set
     from ..families import FAMILIES, family_named
     from ..files import write_text
 
-    request = Request(word, kind, listed(siblings))
-    written = write_set(request, family)
     if not out.is_absolute() and any((CONCEPTS / family.concepts / out).is_dir() for family in FAMILIES):
         raise SteeringError(f"{out} is the name of a built-in concept, which commands would take for it; give another")
-    there = [name for name in written.files if (out / name).exists()]
+    there = [name for name in FILES if (out / name).exists()]
     if there and not force:
         raise SteeringError(f"{out} already holds {', '.join(there)}; give another folder, or --force to replace them")
+    request = Request(word, kind, listed(siblings))
+    material = llm.material(request, out)
+    written = write_set(request, family, material)
     parse_pairs(written.files["fit.csv"])  # what could not be read again is not written
     for name, content in written.files.items():
         write_text(out / name, content)
     found = _weak(str(out.resolve()), family)
     model, said = "pocket" if family_named(family).is_embedded else "MODEL", shlex.quote(str(out))
+    took = f"of the language model's sentences {len(material.captions)} could be used" if material else ""
     lines = [
+        *[took] * bool(took),
         f"taken for: {written.kind} (--kind says otherwise); told apart from {', '.join(written.alike.seen)}",
         f"at test from {', '.join(written.alike.new)}",
         *["nothing like it is known, so these are of all kinds; --siblings names better ones"] * (not written.known),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from random import Random
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from ..files import csv_text
 from ..pocket.concepts import COLUMNS, GRADES, SIZES, files
 from ..pocket.vocabulary import STYLES, concept_of, known_words
 from .english import with_article
+from .material import Material
 from .prompts import LONGEST_NAME, RESERVED, ROLES
 from .request import KNOWN, Request, begins, checked
 from .scenes import (
@@ -38,6 +39,8 @@ from .scenes import (
 )
 from .word_lists import ARTISTS, ATTRIBUTES, EXPLICIT, LOOKS, MEDIA, SCENES, THINGS
 
+FILES = ("concept.json", "fit.csv", "dev.csv", "test.csv")
+"""Of a set."""
 SIDE = 6
 """Things alike on each side: those that fitting and choosing see, and those of the report."""
 
@@ -155,14 +158,23 @@ class Written:
         return str(json.loads(self.files["concept.json"])["name"])
 
 
-def write_set(request: Request, family: str = "sd15") -> Written:
+def write_set(request: Request, family: str = "sd15", material: Material | None = None) -> Written:
     """The set of a concept, in words of a family of models: ``pocket`` knows few, any other all.
+
+    Args:
+        request: the concept.
+        family: of models.
+        material: siblings that are taken where the request names none, and sentences that take some templates' place.
 
     Raises:
         SteeringError: a word without letters, too long or not to be written about by template; an unknown kind; or
             what the pocket model does not know.
     """
-    return _of_the_pocket(request) if family_named(family).is_embedded else _of_templates(request)
+    if not family_named(family).is_embedded:
+        return _of_templates(request, material or Material())
+    if material:
+        raise SteeringError("the pocket model knows few words, and sentences of others are not among them")
+    return _of_the_pocket(request)
 
 
 def _of_the_pocket(request: Request) -> Written:
@@ -176,15 +188,18 @@ def _of_the_pocket(request: Request) -> Written:
     return Written("style" if made.name in STYLES else "object", True, others, files(made))
 
 
-def _of_templates(request: Request) -> Written:
-    request = checked(request)
+def _of_templates(request: Request, material: Material) -> Written:
+    request = checked(request if request.siblings else replace(request, siblings=material.siblings))
     word, kind = request.word, KINDS[request.kind]
     random = Random(word)
     others = alike(word, request.kind, request.siblings, random)
     pairs = _pairs(word, kind.scenes(word, "fit", random)[: SIZES["fit"]], others.seen)
+    pairs[len(pairs) - len(material.fit) :] = [[one.positive, one.negative, one.rest] for one in material.fit]
     contents = {"concept.json": _about(request, others), "fit.csv": csv_text(("positive", "negative", "rest"), pairs)}
     for which, near in (("dev", others.seen), ("test", others.new)):
         rows = _prompts(word, kind, which, near, others.far, random)
+        for i, one in enumerate(material.test if which == "test" else ()):
+            rows[SIZES[which] - 1 - i] = ["target", one.positive, name_of(word), one.rest, one.positive]
         contents[f"{which}.csv"] = csv_text(COLUMNS, rows)
     known = word in KNOWN[request.kind] or request.kind == "style"
     named = len(request.siblings) > 1 or (request.kind == "attribute" and follows_its_noun(word))

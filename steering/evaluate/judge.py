@@ -14,14 +14,12 @@ import hashlib
 import io
 import json
 import math
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -30,12 +28,10 @@ from ..errors import SteeringError
 from ..files import write_text
 from .extras import extra
 from .judge_answers import SCHEMA, Answer, cached, redacted, understood
-from .judge_transport import OPENAI, capped_transport
+from .judge_transport import OPENAI
 from .metrics import Batch, Columns
+from .server import check_server, client_of, is_local
 
-KEY_VARIABLE = "OPENAI_API_KEY"
-OTHER_KEY_VARIABLE = "JUDGE_API_KEY"
-"""Where the key of any other server is read from, so that OpenAI's is sent to nobody else."""
 GIVE_UP = 3
 """Refused logins in a row after which the rest is not tried."""
 OPTIONAL = {"temperature": 0.0, "max_completion_tokens": 600}
@@ -67,27 +63,12 @@ class JudgeSettings:
     def __post_init__(self) -> None:
         if not self.model:
             raise SteeringError("the judge needs the name of a model on its server")
-        try:
-            parts = urlsplit(self.base_url)
-            plain = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            parts, plain = urlsplit(""), False
-        if not plain or parts.username or parts.password or parts.query or parts.fragment:
-            raise SteeringError(
-                "--judge-url must be http://HOST/PATH or https://HOST/PATH, without a name, password or key in it; "
-                f"keys are read from the environment variables {KEY_VARIABLE} (OpenAI) and {OTHER_KEY_VARIABLE}"
-            )
-        if not self.local and not self.consent:
-            raise SteeringError(
-                f"the judge at {self.base_url} is not on this machine, and pictures may be explicit; "
-                "say --judge-consent to send them, or name a server on localhost with --judge-url"
-            )
+        check_server(self.base_url, self.consent, "judge", "pictures may be explicit")
 
     @property
     def local(self) -> bool:
         """Whether the server is on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return host in ("localhost", "127.0.0.1", "::1")
+        return is_local(self.base_url)
 
 
 class Judge:
@@ -106,24 +87,7 @@ class Judge:
     def __init__(self, settings: JudgeSettings, cache: Path) -> None:
         self.settings, self.cache = settings, cache
         self.openai = extra("openai", "judge")
-        variable = KEY_VARIABLE if settings.base_url == OPENAI else OTHER_KEY_VARIABLE
-        key = os.environ.get(variable, "")
-        if not key and not settings.local:
-            raise SteeringError(
-                f"the judge at {settings.base_url} needs its key in the environment variable {variable}"
-            )
-        self._secrets = (key,) if key else ()
-        self.client = self.openai.OpenAI(
-            base_url=settings.base_url,
-            api_key=key or "none",
-            max_retries=settings.retries,
-            timeout=settings.timeout,
-            # No redirects, which would carry the picture to a host that nobody agreed to.
-            http_client=self.openai.DefaultHttpxClient(
-                transport=capped_transport(settings.base_url, settings.timeout, settings.local), follow_redirects=False
-            ),
-            default_headers={"Accept-Encoding": "identity"},
-        )
+        self.client, self._secrets = client_of(settings.base_url, settings.retries, settings.timeout, "judge")
         self.asked = 0
         self._options: dict[str, Any] = dict(OPTIONAL)
         self._dropped: list[str] = []
