@@ -21,7 +21,7 @@ from ..steering.files import write_text
 from ..steering.study.plan import FULL, Plan, scaled
 from ..steering.study.subject import Subject, load_subject
 from .comfy_drawing import DrawingModel
-from .comfy_files import PAIRS, names
+from .comfy_files import PAIRS, fingerprint, names
 
 ABOUT = "concept.json"
 
@@ -65,6 +65,13 @@ def concept_problem(concept: str, word: str) -> bool | str:
     if word.strip() or concept in concept_folders():
         return True
     return f"concept {concept!r} is not one of {', '.join(concept_folders())}; or write a word"
+
+
+def concept_fingerprint(concept: str, word: str) -> str:
+    """Changes with the files of a concept, so that ComfyUI measures anew."""
+    if word.strip() or concept not in concept_folders():
+        return word
+    return " ".join(fingerprint(path) for path in sorted(concept_folders()[concept].iterdir()) if path.is_file())
 
 
 def subject_of(model: DrawingModel, concept: str, word: str, plan: Plan) -> Subject:

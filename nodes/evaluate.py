@@ -23,7 +23,15 @@ from .apply import preset_input, preset_name
 from .comfy_capture import Bar
 from .comfy_drawing import DrawingModel
 from .comfy_schema import schema
-from .comfy_study import concept_inputs, concept_problem, plan_of, sampling_inputs, subject_of, work_folder
+from .comfy_study import (
+    concept_fingerprint,
+    concept_inputs,
+    concept_problem,
+    plan_of,
+    sampling_inputs,
+    subject_of,
+    work_folder,
+)
 from .pictures import as_image
 from .sockets import Vector
 
@@ -84,6 +92,11 @@ class Evaluate(io.ComfyNode):
     def validate_inputs(cls, concept: str, word: str) -> bool | str:
         """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
         return concept_problem(concept, word)
+
+    @classmethod
+    def fingerprint_inputs(cls, concept: str, word: str, **_others: object) -> str:
+        """Changes with the concept's files."""
+        return concept_fingerprint(concept, word)
 
     @classmethod
     def execute(

@@ -1,6 +1,7 @@
 """Evaluate Steering and Tune Steering: the command line's study, drawn by a graph's own model."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -106,6 +107,24 @@ def test_a_word_is_enough(comfy, graph, outputs, vector):
     assert validate("pocket/dog", "") is True
     assert validate("nothing", "umbrella") is True
     assert "is not one of pocket/" in validate("nothing", "")
+
+
+def test_a_folder_of_the_users_is_a_concept_and_its_files_count(comfy, tmp_path, monkeypatch):
+    import folder_paths
+
+    shutil.copytree(PACK / "vectors" / "concepts" / "pocket" / "dog", tmp_path / "my_dog")
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "steering_pairs", ([str(tmp_path)], {".csv"}))
+    folder_paths.filename_list_cache.clear()
+    folders = internals(comfy, "comfy_study").concept_folders()
+    assert folders["my_dog"] == tmp_path / "my_dog"
+    assert {"pocket/dog", "sd15/nudity", "sdxl/van_gogh"} <= set(folders)
+    assert "pocket/cat" not in folders  # pairs only
+    before = comfy.SteeringTune.fingerprint_inputs("my_dog", "")
+    assert before == comfy.SteeringEvaluate.fingerprint_inputs("my_dog", "")
+    path = tmp_path / "my_dog" / "test.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "target,a dog,dog,a scene,x\n", encoding="utf-8")
+    assert comfy.SteeringTune.fingerprint_inputs("my_dog", "") != before
+    folder_paths.filename_list_cache.clear()
 
 
 def test_an_interrupted_evaluation_leaves_no_hook_and_goes_on(comfy, graph, outputs, vector, monkeypatch):
