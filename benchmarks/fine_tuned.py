@@ -25,8 +25,9 @@ def fine_tuned(folder: Path) -> DiffusionModel:
             trainer.step(TUNING_RATE)
         average = trainer.average
         torch.save({"unet": average.unet.state_dict(), "text_encoder": average.text_encoder.state_dict()}, kept)
+    parts = {"unet": model.unet, "text_encoder": model.encoders[0].module}
     for name, state in torch.load(kept, weights_only=True).items():
-        getattr(model, name).load_state_dict(state)
+        parts[name].load_state_dict(state)
     return model
 
 

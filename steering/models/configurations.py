@@ -11,6 +11,7 @@ from ..errors import SteeringError
 from ..families import Family, family_of
 from ..schedule import NoiseSchedule
 from .checkpoint import check_input, foreign
+from .sampling import MOST_SIZE
 
 CONDITIONS = ("time_cond_proj_dim", "class_embed_type", "num_class_embeds", "addition_embed_type", "encoder_hid_dim")
 """Settings of a UNet that want more than latents, a timestep and a prompt."""
@@ -41,6 +42,18 @@ def check_unet(config: Mapping[str, Any], name: str) -> None:
             f"{name} has {wanted[0]} set to {config.get(wanted[0])!r}, as distilled (LCM) and class-conditional models "
             f"do; give a plain model of {family.title}"
         )
+
+
+def size_of(latents: Any, family: Family, name: str) -> int:
+    """Usual width and height in pixels of a UNet of latents that wide; the family's where it does not say one."""
+    if latents is None or (isinstance(latents, list | tuple) and len(set(latents)) > 1):
+        return family.size
+    side = latents[0] if isinstance(latents, list | tuple) and latents else latents
+    if type(side) is not int or not 1 <= side <= MOST_SIZE // 8:
+        raise SteeringError(
+            f"{name} has sample_size {latents!r}, which must be a whole number from 1 to {MOST_SIZE // 8}"
+        )
+    return 8 * side
 
 
 def schedule_for(config: Mapping[str, Any], name: str, prediction: str, is_zero_terminal: bool) -> NoiseSchedule:

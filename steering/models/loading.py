@@ -17,7 +17,7 @@ from ..families import Family
 from ..files import header_of, parse_object, read_text
 from ..pocket.architecture import WEIGHTS
 from .checkpoint import Content, content_of
-from .configurations import check_unet, family_of_config, schedule_for, schedule_of
+from .configurations import check_unet, family_of_config, schedule_for, schedule_of, size_of
 from .diffusion import DiffusionModel
 from .encoders import TextEncoder
 
@@ -57,10 +57,29 @@ def load_model(
     model = _load(name, precision)
     idle = (model.vae, *(encoder.module for encoder in model.encoders))
     for part in (model.unet, *idle):
+        _check_whole(part, model.name)
         part.eval().requires_grad_(False)
     for part in (model.unet, *(() if offload else idle)):
         part.to(place)
     return replace(model, scheduler=scheduler) if scheduler else model
+
+
+def _check_whole(part: torch.nn.Module, name: str) -> None:
+    """Refuse a part of whose tensors the file held none."""
+    lacking = [tensor for tensor, value in part.named_parameters() if value.is_meta]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise SteeringError(f"{name} lacks {lacking[0]}{more} of its {type(part).__name__}; give a whole model")
+
+
+def _check_words(encoder: TextEncoder, name: str) -> None:
+    """Refuse a tokenizer that a library made up of nothing, where its files are missing."""
+    known, embedded = len(encoder.tokenizer), encoder.module.config.vocab_size
+    if known < embedded:
+        raise SteeringError(
+            f"{name} has a tokenizer of {known} words and a text encoder of {embedded}: files of its tokenizer are "
+            "missing; give a whole model"
+        )
 
 
 def _load(name: str, dtype: torch.dtype) -> DiffusionModel:
@@ -222,17 +241,20 @@ def _from_pipeline(pipeline: Any, name: str, family: Family, content: Content | 
     encoders = zip(ends, family.text_layers, strict=True)
     if pipeline.vae.config.get("force_upcast") and pipeline.vae.dtype == torch.float16:
         pipeline.vae.to(torch.float32)  # its activations leave the range of float16
+    words = tuple(
+        TextEncoder(getattr(pipeline, f"tokenizer{end}"), getattr(pipeline, f"text_encoder{end}"), layer)
+        for end, layer in encoders
+    )
+    for encoder in words:
+        _check_words(encoder, name)
     return DiffusionModel(
         unet=pipeline.unet,
-        encoders=tuple(
-            TextEncoder(getattr(pipeline, f"tokenizer{end}"), getattr(pipeline, f"text_encoder{end}"), layer)
-            for end, layer in encoders
-        ),
+        encoders=words,
         vae=pipeline.vae,
         schedule=schedule_for(config, name, prediction, bool(content and content.is_zero_terminal)),
         prediction=prediction,
         family=family.name,
         name=name,
-        size=content.size if content else 8 * pipeline.unet.config.sample_size,
+        size=content.size if content else size_of(pipeline.unet.config.get("sample_size"), family, name),
         scheduler="sgm_uniform" if not content and config.get("timestep_spacing") == "trailing" else "normal",
     )

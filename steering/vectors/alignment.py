@@ -22,7 +22,12 @@ def used_knots(part: SiteVector, levels: Tensor) -> Tensor:
 
 
 def check_widths(vectors: Sequence[SteeringVector]) -> None:
-    """Refuse vectors of which two have another number of channels at the same site."""
+    """Refuse vectors of two families, or of which two have another number of channels at the same site."""
+    families = sorted({vector.family for vector in vectors} - {""})
+    if len(families) > 1:
+        raise SteeringError(
+            f"vectors of {' and '.join(families)} do not go together; combine vectors made for the same model"
+        )
     widths: dict[Site, int] = {}
     for vector in vectors:
         for site, part in vector.sites.items():

@@ -274,6 +274,9 @@ def _of_pairs(activations: Activations, which: Tensor, sites: Iterable[Site]) ->
 
 
 def _check_alike(kind: str, activations: Activations, other: Activations) -> None:
+    mine, theirs = (some.metadata.get("model", {}).get("family", "") for some in (activations, other))
+    if mine and theirs and mine != theirs:
+        raise SteeringError(f"the {kind} capture is of {theirs} and the concept's of {mine}; capture both on one model")
     if other.sigmas.shape != activations.sigmas.shape or not torch.allclose(other.sigmas, activations.sigmas):
         raise SteeringError(
             f"the {kind} capture has {len(other.sigmas)} noise levels and the concept's {len(activations.sigmas)}, "

@@ -268,7 +268,10 @@ def _about(vectors: Sequence[SteeringVector], how: str, weights: Sequence[float]
     if len(vectors) > 1:
         kept = ("model", "sampler", "scheduler", "steps", "guidance", "size")
         same = [key for key in kept if key in first and all(v.metadata.get(key) == first[key] for v in vectors)]
-        first = {key: first[key] for key in same}
+        family = next((vector.family for vector in vectors if vector.family), "")
+        # Of several models of one family only the family is true of the whole.
+        first = {"model": {"family": family}} if family else {}
+        first |= {key: vectors[0].metadata[key] for key in same}
     first.pop("recommended", None)  # tuned for the vector as it was
     parts = [
         {"concept": name_of(vector, i), "weight": weight, "digest": vector.digest(lengths=True)}

@@ -1,12 +1,16 @@
 """What diffusers' configurations say of a model."""
 
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from steering.activations.capture import capture
 from steering.concepts.pairs import Pair
 from steering.errors import SteeringError
-from steering.models.configurations import check_unet, schedule_of
+from steering.families import family_named
+from steering.models.configurations import check_unet, schedule_of, size_of
 from steering.models.loading import load_model
 from steering.models.sampling import CaptureSettings
 
@@ -59,3 +63,31 @@ def test_a_configuration_that_says_no_widths_is_of_no_family(channels):
         check_unet({"block_out_channels": channels, "cross_attention_dim": 768}, "m")
     with pytest.raises(SteeringError, match="m is the refiner of Stable Diffusion XL"):
         check_unet({"block_out_channels": [384], "cross_attention_dim": 1280}, "m")
+
+
+def test_a_size_is_a_whole_number_of_latents():
+    row = family_named("sdxl")
+    assert size_of(128, row, "m") == size_of([128, 128], row, "m") == 1024
+    assert size_of(None, row, "m") == size_of([64, 96], row, "m") == row.size
+    for wrong in ("8", 8.0, 0, -8, [], True):
+        with pytest.raises(SteeringError, match="m has sample_size"):
+            size_of(wrong, row, "m")
+
+
+@pytest.mark.parametrize("missing", ["tokenizer", "tokenizer_2"])
+def test_a_folder_without_its_tokenizer_is_refused(copied, missing, tmp_path):
+    """transformers makes one of two words up, to which every prompt is the same."""
+    folder = copied("unet")
+    shutil.rmtree(tmp_path / "copy" / missing)
+    with pytest.raises(SteeringError, match=r"files of its tokenizer are missing|does not load"):
+        load_model(folder, "cpu")
+
+
+def test_a_folder_that_lacks_a_tensor_is_refused_with_its_name(copied, tmp_path):
+    folder = copied("unet")
+    path = next((tmp_path / "copy" / "unet").glob("*.safetensors"))
+    state = load_file(path)
+    state.pop("down_blocks.1.resnets.0.conv1.weight")
+    save_file(state, path, metadata={"format": "pt"})
+    with pytest.raises(SteeringError, match=r"lacks down_blocks.1.resnets.0.conv1.weight of its|does not load"):
+        load_model(folder, "cpu")

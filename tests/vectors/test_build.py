@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -86,6 +88,12 @@ def test_a_protected_direction_is_not_moved_and_the_concept_still_is():
         assert cosines[1].max() < 1e-5  # float32
         assert (protected.sites[site].direction[:, 0] * plain.sites[site].direction[:, 0]).sum(-1).min() > 0.3
     assert protected.metadata["method"]["protect"] == [{"concept": "x", "pairs": ""}]
+    families = [
+        replace(some, metadata={**some.metadata, "model": {"family": name}})
+        for some, name in ((concept, "sd15"), (kept, "sd2"))
+    ]
+    with pytest.raises(ValueError, match="capture is of sd2 and the concept's of sd15"):
+        build(families[0], top_k=2, protect=[families[1]])
     both = build(concept, top_k=2, protect=[kept], direction="whitened", time="constant")
     for part in both.sites.values():
         torch.testing.assert_close((part.direction * part.readout).sum(-1), torch.ones(1, 1), atol=1e-4, rtol=0)

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steering.errors import SteeringError
 from steering.sites import Site
 from steering.vectors.combine import COMBINATIONS, combine, scale
 from steering.vectors.similarity import cosine_table, cosines, name_of
@@ -224,7 +225,13 @@ def test_the_metadata_say_what_it_was_made_of():
     assert [part["digest"] for part in about["parts"]] == [a.digest(lengths=True), b.digest(lengths=True)]
     assert scale(a, 2).digest() == a.digest()  # suppresses alike
     assert scale(a, 2).digest(lengths=True) != a.digest(lengths=True)
-    assert "model" not in about  # they do not agree on it
+    assert about["model"] == {"family": "toy"}  # one does not say, and the other's is true of the whole
+    tuned = replace(a, metadata={"model": {"family": "toy", "weights": "other"}})
+    assert combine([a, tuned], "average").metadata["model"] == {"family": "toy"}
+    foreign = replace(a, metadata={"model": {"family": "sd2"}})
+    for how in COMBINATIONS:
+        with pytest.raises(SteeringError, match="vectors of sd2 and toy do not go together"):
+            combine([a, foreign], how)
     assert combine([a, a], "average").metadata["model"] == {"family": "toy"}
     assert name_of(replace(a, metadata={}), 1) == "vector 2"
 
