@@ -21,7 +21,7 @@ from ..steering.files import write_text
 from ..steering.study.plan import FULL, Plan, scaled
 from ..steering.study.subject import Subject, load_subject
 from .comfy_drawing import DrawingModel
-from .comfy_files import PAIRS, fingerprint, names
+from .comfy_files import PAIRS, fingerprint, names, problem
 
 ABOUT = "concept.json"
 
@@ -60,27 +60,34 @@ def concept_inputs() -> list[Any]:
     ]
 
 
-def concept_problem(concept: str, word: str) -> bool | str:
-    """True where there is such a concept, else a sentence that says which there are."""
-    if word.strip() or concept in concept_folders():
-        return True
-    return f"concept {concept!r} is not one of {', '.join(concept_folders())}; or write a word"
+def concept_folder(concept: str) -> Path:
+    """Where a concept lies; raises SteeringError with those that there are."""
+    known = concept_folders()
+    if concept not in known:
+        raise SteeringError(f"concept {concept!r} is not one of {', '.join(known)}; or write a word")
+    return known[concept]
 
 
-def concept_fingerprint(concept: str, word: str) -> str:
-    """Changes with the files of a concept, so that ComfyUI measures anew."""
-    if word.strip() or concept not in concept_folders():
-        return word
-    return " ".join(fingerprint(path) for path in sorted(concept_folders()[concept].iterdir()) if path.is_file())
+class OfConcept(io.ComfyNode):
+    """A node with the inputs `concept_inputs`."""
+
+    @classmethod
+    def validate_inputs(cls, concept: str, word: str) -> bool | str:
+        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
+        return bool(word.strip()) or problem(concept_folder, concept)
+
+    @classmethod
+    def fingerprint_inputs(cls, concept: str, word: str, **_others: object) -> str:
+        """Changes with the concept's files, so that ComfyUI measures anew."""
+        if word.strip():
+            return word
+        return " ".join(fingerprint(path) for path in sorted(concept_folder(concept).iterdir()) if path.is_file())
 
 
 def subject_of(model: DrawingModel, concept: str, word: str, plan: Plan) -> Subject:
     """The concept with its prompts; of a word they are written first, into the output folder."""
     if not word.strip():
-        problem = concept_problem(concept, word)
-        if problem is not True:
-            raise SteeringError(str(problem))
-        return load_subject(str(concept_folders()[concept]), model.family, plan)
+        return load_subject(str(concept_folder(concept)), model.family, plan)
     written = write_set(Request(word.strip()), model.family)
     folder = output_folder(f"concepts/{model.family}_{written.name}")
     for name, content in written.files.items():

@@ -14,7 +14,7 @@ from ..steering.models.sampling import rows_of
 from ..steering.study.evaluation import evaluation_arms, pictures_drawn, write_control
 from ..steering.study.folder import setting_of, work_in
 from ..steering.study.renderer import read_picture
-from ..steering.study.report import Written, write_study
+from ..steering.study.report import write_study
 from ..steering.study.results import Result
 from ..steering.study.run import Study
 from ..steering.study.tables import removals
@@ -23,20 +23,12 @@ from .apply import preset_input, preset_name
 from .comfy_capture import Bar
 from .comfy_drawing import DrawingModel
 from .comfy_schema import schema
-from .comfy_study import (
-    concept_fingerprint,
-    concept_inputs,
-    concept_problem,
-    plan_of,
-    sampling_inputs,
-    subject_of,
-    work_folder,
-)
+from .comfy_study import OfConcept, concept_inputs, plan_of, sampling_inputs, subject_of, work_folder
 from .pictures import as_image
 from .sockets import Vector
 
 
-class Evaluate(io.ComfyNode):
+class Evaluate(OfConcept):
     """A vector, measured on prompts with its concept and without."""
 
     @classmethod
@@ -89,16 +81,6 @@ class Evaluate(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, concept: str, word: str) -> bool | str:
-        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
-        return concept_problem(concept, word)
-
-    @classmethod
-    def fingerprint_inputs(cls, concept: str, word: str, **_others: object) -> str:
-        """Changes with the concept's files."""
-        return concept_fingerprint(concept, word)
-
-    @classmethod
     def execute(
         cls,
         model: ModelPatcher,
@@ -133,8 +115,5 @@ class Evaluate(io.ComfyNode):
             written = write_study(study, study.measure([Result(subject, arms, {})]))
         shown = read_picture(out / subject.name / "gallery_fixed.png")
         table, report = removals(written.figures).markdown(), str(out / "report.html")
-        return io.NodeOutput(as_image(shown), table, _figures(written, subject.name), report, ui={"text": (table,)})
-
-
-def _figures(written: Written, name: str) -> str:
-    return json.dumps(written.results["concepts"][name]["arms"])
+        figures = json.dumps(written.results["concepts"][subject.name]["arms"])
+        return io.NodeOutput(as_image(shown), table, figures, report, ui={"text": (table,)})

@@ -15,15 +15,7 @@ from ..steering.tune.search import FULL, QUICK, planned_rows, search_of, write_t
 from .comfy_capture import Bar
 from .comfy_drawing import DrawingModel
 from .comfy_schema import schema
-from .comfy_study import (
-    concept_fingerprint,
-    concept_inputs,
-    concept_problem,
-    plan_of,
-    sampling_inputs,
-    subject_of,
-    work_folder,
-)
+from .comfy_study import OfConcept, concept_inputs, plan_of, sampling_inputs, subject_of, work_folder
 from .pictures import as_image
 from .sockets import Vector
 
@@ -31,7 +23,7 @@ BUDGETS = {"quick": (QUICK, 12), "full": (FULL, 50)}
 """Name -> what is tried, and pairs that are captured."""
 
 
-class Tune(io.ComfyNode):
+class Tune(OfConcept):
     """The best way of steering that a search finds."""
 
     @classmethod
@@ -79,16 +71,6 @@ class Tune(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, concept: str, word: str) -> bool | str:
-        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
-        return concept_problem(concept, word)
-
-    @classmethod
-    def fingerprint_inputs(cls, concept: str, word: str, **_others: object) -> str:
-        """Changes with the concept's files."""
-        return concept_fingerprint(concept, word)
-
-    @classmethod
     def execute(
         cls,
         model: ModelPatcher,
@@ -118,5 +100,6 @@ class Tune(io.ComfyNode):
             write_table(out / "tune.json", search, found)
             front_plot(found, out / "pareto.png", subject.name)
             vector = search.vector(found)
-        table = front_table(found, subject.name).markdown()
+        title = f"{subject.name}: the finalists on all dev prompts"
+        table = front_table(title, found.finals, taken=found.taken).markdown()
         return io.NodeOutput(vector, found.taken.setting.strength, as_image(read_picture(out / "pareto.png")), table)

@@ -172,15 +172,13 @@ class _Work:
         placement: Placement,
         as_json: bool,
     ) -> None:
-        from ..families import family_named
-
         if out.exists() and not out.is_dir():
             raise SteeringError(f"--out {out} is a file; name a folder")
         self.plan, self.price, self.out, self.as_json = plan, measured.prices(), out, as_json
         self.measures = measured.measures()
         self.source, self.placement, self.cluster = model, placement, cluster
         self.model = placement.load(model)
-        self.guidance = family_named(self.model.family).guidance if plan.guidance is None else plan.guidance
+        self.guidance = plan.guidance_on(self.model.family)
 
     def subjects(self, concepts: list[str] | None, targets: dict[str, Path]) -> list[Any]:
         """The concepts with their prompts; all built-in ones of the model's family where None are named."""

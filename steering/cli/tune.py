@@ -93,7 +93,7 @@ def tune(
         write_table(folder / "tune.json", search, found)
         front_plot(found, folder / "pareto.png", subject.name)
     search.vector(found).save(out)
-    console.print(_table(f"{subject.name}: all dev prompts", found.finals, len(found.finals), taken))
+    _show(f"{subject.name}: all dev prompts", found.finals, taken)
     console.print(f"{WORTH} {TAKEN}")
     values = {
         "out": str(out),
@@ -119,18 +119,16 @@ def _counts(search: Any) -> str:
 def _print(name: str, outcomes: Sequence[Any]) -> None:
     from ..study.choice import promising
 
-    console.print(_table(f"{name}, {len(outcomes)} settings so far", promising(outcomes, SHOWN), SHOWN))
+    _show(f"{name}, {len(outcomes)} settings so far", promising(outcomes, SHOWN))
 
 
-def _table(title: str, outcomes: Sequence[Any], count: int, taken: Any = None) -> Table:
-    from ..study.choice import pareto, promising
+def _show(title: str, outcomes: Sequence[Any], taken: Any = None) -> None:
+    from ..tune.front import front_table
 
-    front = pareto(outcomes)
-    table = Table(title=title)
-    for heading in ("setting", "removed", "presence", "debris", "siblings lose", "unrelated lose", "front"):
+    made = front_table(title, outcomes, taken=taken)
+    table = Table(title=made.title)
+    for heading in made.header:
         table.add_column(heading, justify="left" if heading == "setting" else "right")
-    for one in promising(outcomes, count):
-        mark = "taken" if one is taken else "yes" if one in front else ""
-        numbers = (one.removed, one.presence, one.debris, one.sibling, one.unrelated)
-        table.add_row(one.setting.name, *("" if value is None else f"{value:.1f}" for value in numbers), mark)
-    return table
+    for row in made.rows:
+        table.add_row(*row)
+    console.print(table)

@@ -275,11 +275,11 @@ class DiffusionModel:
             raise SteeringError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
         check_sampling(steps, guidance, size, seeds)
         pictures = []
-        together = batch or family_named(self.family).batch
-        guidance = family_named(self.family).guidance if guidance is None else guidance
+        usual = family_named(self.family)
+        most, guidance = batch or usual.batch, usual.guidance if guidance is None else guidance
         unconditional = self.encode([negative]) if guidance != 1 else None
-        for start in range(0, len(prompts), together):
-            part = slice(start, start + together)
+        for start in range(0, len(prompts), most):
+            part = slice(start, start + most)
             noise = self.noise(seeds[part], self.size if size is None else size)
             latents = self.denoise(self.encode(prompts[part]), unconditional, noise, steps, guidance, progress)
             pictures.append(self.decode(latents))

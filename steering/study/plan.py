@@ -9,6 +9,7 @@ from typing import Any
 
 from ..concepts.prompts import Prompt
 from ..errors import SteeringError
+from ..families import family_named
 from ..interventions.presets import get_preset
 from ..models.sampling import STEPS, check_sampling, rows_of
 from ..sites import KINDS
@@ -115,6 +116,10 @@ class Plan:
     guidance: float | None = None
     size: int | None = None
     batch: int | None = None
+
+    def guidance_on(self, family: str) -> float:
+        """The guidance of a model of a family: the plan's, else the usual one."""
+        return family_named(family).guidance if self.guidance is None else self.guidance
 
     def __post_init__(self) -> None:
         if not self.ks or min(self.ks) < 1 or len(set(self.ks)) < len(self.ks):

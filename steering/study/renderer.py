@@ -131,9 +131,7 @@ class Renderer:
 
     def guidance(self, prompt: Prompt) -> float:
         """A prompt's own guidance, else the plan's, else the model's usual one."""
-        if prompt.guidance is not None:
-            return prompt.guidance
-        return family_named(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
+        return self.plan.guidance_on(self.model.family) if prompt.guidance is None else prompt.guidance
 
     def finished(self, key: str) -> bool:
         """Whether a unit's pictures are all there as they were drawn; its list is written last."""

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..concepts.prompts import ROLES
 from ..evaluate.metrics import percent_change
-from ..families import family_named
 from ..files import parse_object, read_text, write_text
 from ..plots import comparisons
 from ..plots import figures as plots
@@ -83,7 +82,7 @@ def timing(study: Study) -> dict[str, Any]:
 def results_of(study: Study, measured: Sequence[Result], figures: Mapping[str, Figures]) -> dict[str, Any]:
     """The study as JSON values: what was done, with what, and every figure."""
     model, plan = study.model, {part.name: getattr(study.plan, part.name) for part in fields(study.plan)}
-    guidance = family_named(model.family).guidance if plan["guidance"] is None else plan["guidance"]
+    guidance = study.plan.guidance_on(model.family)
     return {
         "format": FORMAT,
         "package": __version__,

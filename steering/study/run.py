@@ -85,9 +85,7 @@ class Study:
 
     def guided(self, subjects: Sequence[Subject]) -> bool:
         """Whether there is classifier-free guidance, at least in some prompts."""
-        usually = family_named(self.model.family).guidance if self.plan.guidance is None else self.plan.guidance
-        tests = (prompt.guidance for subject in subjects for prompt in subject.prompts["test"])
-        return any((usually if own is None else own) != 1 for own in tests)
+        return any(self.renderer.guidance(prompt) != 1 for subject in subjects for prompt in subject.prompts["test"])
 
     @cached_property
     def settings(self) -> CaptureSettings:

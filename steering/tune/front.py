@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..plots.comparisons import pareto_plot
-from ..study.choice import pareto, promising
+from ..study.choice import Outcome, pareto, promising
 from ..study.table import Table
 from .search import Found
 
@@ -22,12 +23,18 @@ def front_plot(found: Found, path: Path, concept: str) -> None:
     )
 
 
-def front_table(found: Found, concept: str) -> Table:
-    """The finalists on all dev prompts, the most promising first."""
-    front, rows = pareto(found.finals), []
-    for one in promising(found.finals, len(found.finals)):
-        mark = "taken" if one is found.taken else "yes" if one in front else ""
+def front_table(title: str, outcomes: Sequence[Outcome], taken: Outcome | None = None) -> Table:
+    """Some outcomes, the most promising first, and which of them no other beats.
+
+    Args:
+        title: what they are.
+        outcomes: the outcomes.
+        taken: the one that was taken.
+    """
+    front, rows = pareto(outcomes), []
+    for one in promising(outcomes, len(outcomes)):
+        mark = "taken" if one is taken else "yes" if one in front else ""
         numbers = (one.removed, one.presence, one.debris, one.sibling, one.unrelated)
         rows.append((one.setting.name, *("" if value is None else f"{value:.1f}" for value in numbers), mark))
     header = ("setting", "removed", "presence", "debris", "siblings lose", "unrelated lose", "front")
-    return Table(f"{concept}: the finalists on all dev prompts", header, tuple(rows))
+    return Table(title, header, tuple(rows))

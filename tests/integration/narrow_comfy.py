@@ -1,4 +1,4 @@
-"""Narrow SDXL and SD 2 with random weights, which the stock Load Checkpoint takes for the real ones.
+"""Narrow models of SD 1.5, 2 and XL with random weights, which the stock Load Checkpoint takes for the real ones.
 
 Files of `tests.models.narrow`, so the command line loads the same ones. ComfyUI reads widths from a file but knows the
 families by them; one entry more in its list of known models, gone with the process, is all it takes. Its VAEs have one
@@ -27,14 +27,17 @@ def register(name):
         }
 
     sizes = {
+        "sd15": {"clip_l_model_config": config(UNETS["sd15"]["cross_attention_dim"], LAYERS["sd15"])},
         "sdxl": {"clip_l_model_config": config(16, LAYERS["sdxl"]), "clip_g_model_config": config(24, LAYERS["sdxl"])},
         "sd2": {"clip_h_model_config": config(UNETS["sd2"]["cross_attention_dim"], LAYERS["sd2"] + 1)},
     }[name]
     words, encoder = {
+        "sd15": (comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel),
         "sdxl": (comfy.sdxl_clip.SDXLTokenizer, comfy.sdxl_clip.SDXLClipModel),
         "sd2": (sd2_clip.SD2Tokenizer, sd2_clip.SD2ClipModel),
     }[name]
-    whole = {"sdxl": known.SDXL, "sd2": known.SD20}[name]
+    whole = {"sd15": known.SD15, "sdxl": known.SDXL, "sd2": known.SD20}[name]
+    heads = {} if name == "sd15" else {"num_head_channels": 16}  # of SD 1.5 there are eight, however wide
 
     class NarrowClip(encoder):
         def __init__(self, device="cpu", dtype=None, model_options=None):
@@ -47,7 +50,7 @@ def register(name):
             "context_dim": UNETS[name]["cross_attention_dim"],
             **({"adm_in_channels": UNETS[name]["projection_class_embeddings_input_dim"]} if name == "sdxl" else {}),
         }
-        unet_extra_config = {**whole.unet_extra_config, "num_head_channels": 16}  # noqa: RUF012
+        unet_extra_config = {**whole.unet_extra_config, **heads}  # noqa: RUF012
 
         def clip_target(self, state_dict=None):
             return base.ClipTarget(words, NarrowClip)

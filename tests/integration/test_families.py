@@ -1,4 +1,4 @@
-"""SDXL and SD 2, narrow: what the command line does with a file a graph does with it too."""
+"""SD 1.5, 2 and XL, narrow: what the command line does with a file a graph does with it too."""
 
 from types import SimpleNamespace
 
@@ -27,7 +27,7 @@ PLACES = "in snow", "on a hill", "at home", "by the sea", "in a car", "on a boat
 PAIRS = [Pair(f"a dog {where}", f"a cat {where}") for where in PLACES]
 
 
-@pytest.fixture(scope="module", params=["sdxl", "sd2"])
+@pytest.fixture(scope="module", params=["sd15", "sd2", "sdxl"])
 def both(request, comfy, tmp_path_factory):
     """A family's narrow model in a graph and on the command line."""
     import folder_paths
@@ -128,7 +128,7 @@ def captured(both):
 
 def test_a_graph_captures_what_the_command_line_captures(both, captured):
     theirs, mine = captured
-    assert len(mine.tensors) == {"sdxl": 227, "sd2": 70}[both.name]
+    assert len(mine.tensors) == {"sd15": 70, "sd2": 70, "sdxl": 227}[both.name]
     assert [str(site) for site in theirs.tensors] == [str(site) for site in mine.tensors]
     for a, b in zip(theirs.tensors.values(), mine.tensors.values(), strict=True):
         assert (a - b).norm() < SAME * b.norm()

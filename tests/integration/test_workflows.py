@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from . import standin
 from .conftest import COMFYUI, PACK, internals
 from .narrow_comfy import register, write_for_comfy
 
@@ -169,7 +168,8 @@ def test_the_pocket_workflow_builds_a_vector_that_works(folders):
 def test_the_workflows_of_sd15_run_on_a_narrow_stand_in(comfy, folders):
     import folder_paths
 
-    standin.write(folders / "checkpoints" / CHECKPOINT, standin.register())
+    write_for_comfy("sd15", folders / "narrow", folders / "checkpoints" / CHECKPOINT)
+    register("sd15")
     pairs = folders / "steering_pairs" / "two.csv"
     pairs.write_text("positive,negative\na dog,a cat\na dog runs,a cat runs\n", encoding="utf-8")
     graph = load("03_sd15_remove_dog")

@@ -14,7 +14,7 @@ TEXT = {"intermediate_size": 32, "num_attention_heads": 2, "bos_token_id": 0, "e
 LAYERS = {"sd15": 3, "sd2": 23, "sdxl": 3}
 """Of the text encoders; SD 2's last layer, the 24th, is left out where diffusers holds it."""
 UNETS = {
-    "sd15": {"block_out_channels": (32, 32, 32, 32), "cross_attention_dim": 24, "attention_head_dim": 4},
+    "sd15": {"block_out_channels": (32, 32, 32, 32), "cross_attention_dim": 24, "attention_head_dim": 8},
     "sd2": {
         "block_out_channels": (32, 32, 32, 32),
         "cross_attention_dim": 28,

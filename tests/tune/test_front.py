@@ -20,7 +20,8 @@ def found():
 
 
 def test_the_table_says_which_is_taken_and_which_no_other_beats():
-    table = front_table(found(), "dog")
+    made = found()
+    table = front_table("dog: the finalists", made.finals, taken=made.taken)
     marks = {row[0]: row[-1] for row in table.rows}
     assert marks == {ROUGH.name: "taken", GENTLE.name: "yes", WORSE.name: ""}
     rows = {row[0]: row for row in table.rows}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 
-from steering.concepts.english import plural_of, with_article
 from steering.pocket.concepts import SIZES
 
 from .words import FRAMES, Places, worded
@@ -119,35 +118,3 @@ def turning(frames: Sequence[str], phrases: Sequence, places: Sequence[str]) -> 
             seen.add(found)
             yield found
     yield from (found for found in product(frames, phrases, places) if found not in seen)
-
-
-def crossed(
-    positives: Sequence[tuple[str, str]],
-    negatives: Sequence[str],
-    traits: Sequence[str],
-    count: int,
-    say: Callable[[str, str], str],
-) -> tuple[Triple, ...]:
-    """Phrases in which every trait comes with many things on both sides, so that it belongs to neither.
-
-    Args:
-        positives: (the concept in words, what is left of it without).
-        negatives: things in its place.
-        traits: adjectives, media or people, said of both sides of a pair alike.
-        count: how many; the three lists should have lengths without a common divisor, so that all of them meet.
-        say: a phrase of a trait and a thing.
-    """
-    made = []
-    for i in range(count):
-        (what, rest), other = positives[i % len(positives)], negatives[i % len(negatives)]
-        trait = traits[i % len(traits)]
-        made.append((say(trait, what), say(trait, other), say(trait, rest) if rest else ""))
-    return tuple(made)
-
-
-def described(trait: str, thing: str) -> str:
-    """``a small dog``; with a trait that begins with a number, ``two small dogs``."""
-    number, _, adjective = trait.partition(" ")
-    if number == "two":
-        return " ".join(part for part in (number, adjective, plural_of(thing)) if part)
-    return with_article(f"{trait} {thing}".strip())

@@ -1,21 +1,40 @@
 """The dog: an animal among animals, of many breeds, young and old, one and several."""
 
-from .concept import About, Thing, crossed, described
+from steering.concepts.english import plural_of, with_article
+
+from .concept import About, Thing, Triple
 from .words import OUTDOORS
 
 BREEDS = (
     *("labrador", "poodle", "beagle", "terrier", "collie", "dachshund", "spaniel", "husky", "greyhound", "bulldog"),
     *("corgi", "chihuahua", "retriever", "dalmatian", "whippet", "mastiff"),
 )
-POSITIVES = tuple(
-    (what, "")
-    for what in (
-        *("dog", "dog", "puppy", "dog", "labrador", "dog", "dog", "poodle", "dog", "beagle", "dog", "terrier"),
-        "dog",
-    )
+POSITIVES = (
+    *("dog", "dog", "puppy", "dog", "labrador", "dog", "dog", "poodle", "dog", "beagle", "dog", "terrier"),
+    "dog",
 )
 NEGATIVES = ("cat", "horse", "rabbit", "pig", "goat", "donkey", "hen")
 TRAITS = ("small", "brown", "fluffy", "sleeping", "white", "two", "big", "old", "black", "", "two wet")
+"""Said of both sides of a pair alike. No two of the three lists have lengths with a common divisor, so all meet."""
+
+
+def described(trait: str, thing: str) -> str:
+    """``a small dog``; with a trait that begins with a number, ``two small dogs``."""
+    number, _, adjective = trait.partition(" ")
+    if number == "two":
+        return " ".join(part for part in (number, adjective, plural_of(thing)) if part)
+    return with_article(f"{trait} {thing}".strip())
+
+
+def pairs(count: int) -> tuple[Triple, ...]:
+    """Every trait comes with many animals, so that it belongs to neither side; without an animal the place is left."""
+    made = []
+    for i in range(count):
+        trait = TRAITS[i % len(TRAITS)]
+        dog, other = POSITIVES[i % len(POSITIVES)], NEGATIVES[i % len(NEGATIVES)]
+        made.append((described(trait, dog), described(trait, other), ""))
+    return tuple(made)
+
 
 DOG = Thing(
     About(
@@ -32,7 +51,7 @@ DOG = Thing(
             "one or more clearly visible dogs",
         ),
     ),
-    crossed(POSITIVES, NEGATIVES, TRAITS, 40, described),
+    pairs(40),
     (
         (
             "My dog loves to ride in the back of the truck.",
