@@ -68,7 +68,7 @@ def sampled(model: DiffusionModel, sampler: Sampler) -> Iterator[None]:
         guidance: float,
         progress: Progress = silent,
     ) -> Tensor:
-        sigmas = model.schedule.normal(steps).tolist()
+        sigmas = model.levels(steps).tolist()
 
         def clean(x: Tensor, sigma: float) -> Tensor:
             return model.guided_clean(x, sigma, conditional, unconditional, guidance, progress)

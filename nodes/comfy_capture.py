@@ -62,6 +62,11 @@ class GraphModel:
         self.family, self.name = family_of(model), "a ComfyUI graph"
         self.size = family_named(self.family).size
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the UNet computes in; its weights may be held in another precision, which their hash tells."""
+        return self.model.model.manual_cast_dtype or self.model.model.get_dtype()
+
     def sites(self) -> dict[Site, torch.nn.Module]:
         """Every site with its module."""
         return find_sites(self.model.model.diffusion_model)

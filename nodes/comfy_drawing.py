@@ -54,11 +54,6 @@ class DrawingModel(GraphModel):
         """Where it runs."""
         return self.model.load_device
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """The precision of its UNet's arithmetic."""
-        return self.model.model.get_dtype()
-
     def digest(self) -> str:
         """A hash of what it draws: of its weights, and of a picture with all that the graph has put on it."""
         if not self._digest:

@@ -65,7 +65,7 @@ def draw_over(
     model: DiffusionModel, latents: Tensor, prompts: Sequence[str], seeds: Sequence[int], how: Drawing, guidance: float
 ) -> Tensor:
     """Latents drawn over others with noise of a share of the steps, as ComfyUI's sampler does with ``denoise``."""
-    sigmas = model.schedule.normal(round(how.steps / how.over))[-how.steps - 1 :].tolist()
+    sigmas = model.levels(round(how.steps / how.over))[-how.steps - 1 :].tolist()
     x = latents + sigmas[0] * model.noise([seed + 1 for seed in seeds], model.size)
     conditional, unconditional = model.encode(prompts), model.encode([""])
     for sigma, following in pairwise(sigmas):

@@ -88,6 +88,7 @@ def _sampled(model: CapturableModel, about: Mapping[str, Any], sampling: Samplin
         **about,
         "sampler": model.sampler,
         "scheduler": model.scheduler,
+        "precision": str(model.dtype).removeprefix("torch."),
         "steps": sampling.steps,
         "guidance": sampling.guidance,
         "seed": sampling.seed,

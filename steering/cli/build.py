@@ -144,6 +144,8 @@ def build(
     new_file(out, "vector", inputs=filter(None, read), force=force)
     if alpha is not None and direction not in CONTRASTS:
         raise SteeringError(f"--alpha is for {', '.join(CONTRASTS)}; direction {direction!r} has none, leave it out")
+    if placement != HERE and not calibrate:
+        raise SteeringError("--device, --dtype, --offload and --scheduler are for --calibrate; leave them out")
     advice = _advice(recommend) if recommend else None
     given = Scores.load(scores) if scores else None
     captured = Activations.load(activations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,8 @@ from ..errors import SteeringError
 from ..models.call import Call, SteerableModel, running_call
 from ..models.hooks import hooked, site_hooks
 from ..schedule import NoiseSchedule
-from ..sites import Site, find_sites, module_width
+from ..sites import Site, find_sites
+from ..vectors.fit import check_fit
 from ..vectors.vector import SteeringVector
 from .engine import Steering
 from .entry import ALWAYS, Entry, make_entry
@@ -126,32 +127,12 @@ def resolve(unet: nn.Module, steering: Steering, family: str = "") -> dict[Site,
     """
     available = find_sites(unet)
     for entry in steering.entries:
-        _check_fit(entry.vector, available, family)
+        check_fit(entry.vector, available, family)
         if entry.target is not None:
             shared = {site: part for site, part in entry.target.sites.items() if site in entry.vector.sites}
-            _check_fit(replace(entry.target, sites=shared), available, family)
+            check_fit(replace(entry.target, sites=shared), available, family)
     wanted = {site for entry in steering.entries for site in entry.vector.sites}
     return {site: module for site, module in available.items() if site in wanted}
-
-
-def _check_fit(vector: SteeringVector, available: Mapping[Site, nn.Module], family: str) -> None:
-    made_for = vector.family or "another model"
-    if family and vector.family and vector.family != family:
-        raise SteeringError(
-            f"the vector was made for {vector.family}, and this model is {family}; use a vector made for this model"
-        )
-    for site, part in vector.sites.items():
-        if site not in available:
-            raise SteeringError(
-                f"the vector steers {site}, which this model lacks, and was made for {made_for}; use a vector made for "
-                "this model"
-            )
-        width = module_width(available[site], site.kind)
-        if width != part.width:
-            raise SteeringError(
-                f"{site} has {width} channels here and {part.width} in the vector, which was made for {made_for}; "
-                "use a vector made for this model"
-            )
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from ..errors import SteeringError
 from ..families import REFINER, V_PREDICTION_SPREAD, Family, family_of, titles
 from ..files import KEY, Header, read_tensor
 
+CHANNELS = 4
+"""Of latents."""
 UNET = "model.diffusion_model."
 READS_TEXT = ".attn2.to_k.weight"
 PARTS = {"VAE": ("first_stage_model.",), "text encoder": ("cond_stage_model.", "conditioner.")}
@@ -93,10 +95,10 @@ def foreign(name: str, channels: int | None, text_width: int | None) -> str:
 
 def check_input(name: str, channels: int) -> None:
     """Refuse a UNet that takes more than latents."""
-    if channels != 4:
+    if channels != CHANNELS:
         raise SteeringError(
             f"{name} takes {channels} channels, as models for inpainting (9) or for edits (8) do; give a text-to-image "
-            "model of 4 channels"
+            f"model of {CHANNELS} channels"
         )
 
 

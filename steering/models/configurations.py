@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
+from ..checks import short
 from ..errors import SteeringError
-from ..families import Family, family_of
+from ..families import Family, family_of, titles
 from ..schedule import NoiseSchedule
-from .checkpoint import check_input, foreign
-from .sampling import MOST_SIZE
+from .checkpoint import CHANNELS, check_input, foreign
+from .sampling import MOST_SIZE, MOST_STEPS
 
-CONDITIONS = ("time_cond_proj_dim", "class_embed_type", "num_class_embeds", "addition_embed_type", "encoder_hid_dim")
+CONDITIONS = (
+    "time_cond_proj_dim",
+    "class_embed_type",
+    "num_class_embeds",
+    "addition_embed_type",
+    "addition_time_embed_dim",
+    "projection_class_embeddings_input_dim",
+    "encoder_hid_dim",
+)
 """Settings of a UNet that want more than latents, a timestep and a prompt."""
+SIZES, SIZE_WIDTH = 6, 256
+"""How many numbers of a picture's size and crop SDXL takes, and how wide each becomes."""
+VAE_LEVELS = 4
+"""Of Stable Diffusion's VAE, which halves a picture's sides between two of them."""
+
+
+def _conditions(family: Family) -> dict[str, Any]:
+    """What a family's UNet has of `CONDITIONS`."""
+    if not family.pooled_width:
+        return {}
+    return {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": SIZE_WIDTH,
+        "projection_class_embeddings_input_dim": family.pooled_width + SIZES * SIZE_WIDTH,
+    }
 
 
 def family_of_config(config: Mapping[str, Any]) -> Family:
@@ -35,13 +60,28 @@ def check_unet(config: Mapping[str, Any], name: str) -> None:
     if family.checkpoint is None:
         raise SteeringError(foreign(name, *_widths(config)))
     check_input(name, config.get("in_channels", 4))
-    taken = {"addition_embed_type": "text_time"} if family.pooled_width else {}
+    taken = _conditions(family)
     wanted = [key for key in CONDITIONS if config.get(key) != taken.get(key)]
     if wanted:
         raise SteeringError(
             f"{name} has {wanted[0]} set to {config.get(wanted[0])!r}, as distilled (LCM) and class-conditional models "
             f"do; give a plain model of {family.title}"
         )
+
+
+def check_vae(config: Mapping[str, Any], name: str) -> None:
+    """Refuse a VAE whose latents are other than those of Stable Diffusion: scaled by one number, 8 times smaller."""
+    moved = [key for key in ("latents_mean", "latents_std", "shift_factor") if config.get(key)]
+    if moved:
+        raise SteeringError(f"{name} has a VAE with {moved[0]}, as other kinds of model do; give a VAE without")
+    levels, scale = len(config.get("block_out_channels", ())), config.get("scaling_factor")
+    if levels != VAE_LEVELS or config.get("latent_channels") != CHANNELS:
+        raise SteeringError(
+            f"{name} has a VAE of {levels} levels and {config.get('latent_channels')} channels, where Stable Diffusion "
+            f"has {VAE_LEVELS} and {CHANNELS}; give a VAE of its kind"
+        )
+    if not isinstance(scale, float | int) or not 0 < scale < math.inf:
+        raise SteeringError(f"{name} has a VAE of scaling_factor {scale!r}, which must be a number above 0, as 0.18215")
 
 
 def size_of(latents: Any, family: Family, name: str) -> int:
@@ -75,15 +115,34 @@ def schedule_of(config: Mapping[str, Any], name: str) -> NoiseSchedule:
     Raises:
         SteeringError: no such schedule.
     """
+    if "sigma_data" in config:
+        raise SteeringError(f"{name} has a noise schedule of EDM's kind; give a plain model of {titles()}")
     trained, kind = config.get("trained_betas"), config.get("beta_schedule", "scaled_linear")
     try:
         if trained is not None:
             return NoiseSchedule.from_betas(torch.as_tensor(trained, dtype=torch.float64))
-        if kind not in BETAS:
-            raise SteeringError(f"{name} has beta_schedule {kind!r}, which is not one of {', '.join(BETAS)}")
-        return BETAS[kind](config["beta_start"], config["beta_end"], config["num_train_timesteps"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise SteeringError(f"{name} has a scheduler configuration that lacks or misstates {error}") from None
+    except (TypeError, ValueError, RuntimeError):
+        raise SteeringError(f"{name} has trained_betas {short(trained)}, which must be a list of numbers") from None
+    if kind not in BETAS:
+        raise SteeringError(f"{name} has beta_schedule {kind!r}, which is not one of {', '.join(BETAS)}")
+    return BETAS[kind](_beta(config, "beta_start", name), _beta(config, "beta_end", name), _trained(config, name))
+
+
+def _beta(config: Mapping[str, Any], key: str, name: str) -> float:
+    value = config.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise SteeringError(f"{name} has a scheduler of {key} {value!r}, which must be a number between 0 and 1")
+    return value
+
+
+def _trained(config: Mapping[str, Any], name: str) -> int:
+    steps = config.get("num_train_timesteps")
+    if type(steps) is not int or not 2 <= steps <= MOST_STEPS:
+        raise SteeringError(
+            f"{name} has a scheduler of num_train_timesteps {steps!r}, which must be a whole number from 2 to "
+            f"{MOST_STEPS}"
+        )
+    return steps
 
 
 BETAS: Mapping[str, Callable[[float, float, int], NoiseSchedule]] = {

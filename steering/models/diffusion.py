@@ -48,6 +48,7 @@ class DiffusionModel:
         size: pictures' default width and height.
         sampler: the one it samples with.
         scheduler: its noise levels, by the name that ComfyUI gives them; see `steering.schedule.SCHEDULERS`.
+        weights: the UNet's hash, where its precision keeps less of its weights than the hash takes; else empty.
 
     Encoders and VAE may wait on another device than the UNet; they go to its device for as long as they are used.
     """
@@ -62,6 +63,7 @@ class DiffusionModel:
     size: int
     sampler: str = "euler"
     scheduler: str = "normal"
+    weights: str = ""
     _calls: dict[int, Call] = field(default_factory=dict, init=False)
 
     def __repr__(self) -> str:
@@ -93,25 +95,29 @@ class DiffusionModel:
         """The first encoder's; the others differ in their padding only."""
         return self.encoders[0].tokenizer
 
+    def parts(self) -> list[Any]:
+        """Its networks: UNet, text encoders, VAE."""
+        return [self.unet, *(encoder.module for encoder in self.encoders), self.vae]
+
     def sites(self) -> dict[Site, nn.Module]:
         """Every site with its module."""
         return find_sites(self.unet)
 
     def sigmas(self, steps: int) -> Tensor:
         """Noise levels of a run's UNet calls ``[steps]``, falling."""
-        return self._levels(steps)[:-1]
+        return self.levels(steps)[:-1]
 
-    def _levels(self, steps: int) -> Tensor:
+    def levels(self, steps: int) -> Tensor:
+        """The same and the 0 at which a run ends ``[steps + 1]``."""
         return SCHEDULERS[self.scheduler](self.schedule, steps)
 
     def weights_hash(self) -> str:
-        """`weights_digest` of the UNet."""
-        return weights_digest(self.unet.state_dict())
+        """`weights_digest` of the UNet as its file holds it."""
+        return self.weights or weights_digest(self.unet.state_dict())
 
     def digest(self) -> str:
         """A hash of everything of the model that decides its pictures, precision included."""
-        others = (*(encoder.module for encoder in self.encoders), self.vae)
-        parts = (self.weights_hash(), *(weights_digest(module.state_dict()) for module in others))
+        parts = [weights_digest(part.state_dict()) for part in self.parts()]
         noise = weights_digest({"sigmas": self.schedule.sigmas})
         joined = ":".join((*parts, noise, self.prediction, str(self.dtype), self.scheduler))
         return hashlib.sha256(joined.encode()).hexdigest()[:16]
@@ -175,7 +181,7 @@ class DiffusionModel:
             progress: called after every UNet call.
             after_call: called with the step's number after its UNet call.
         """
-        sigmas = self._levels(steps).tolist()
+        sigmas = self.levels(steps).tolist()
         x = noise.to(self.device, torch.float32) * (1 + sigmas[0] ** 2) ** 0.5
         for step, (sigma, following) in enumerate(pairwise(sigmas)):
             clean = self.guided_clean(x, sigma, conditional, unconditional, guidance, progress)
@@ -273,7 +279,7 @@ class DiffusionModel:
         seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
         if not prompts or len(seeds) != len(prompts):
             raise SteeringError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
-        check_sampling(steps, guidance, size, seeds)
+        check_sampling(steps, guidance, size, seeds, batch)
         pictures = []
         usual = family_named(self.family)
         most, guidance = batch or usual.batch, usual.guidance if guidance is None else guidance

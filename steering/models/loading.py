@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..families import Family
 from ..files import header_of, parse_object, read_text
 from ..pocket.architecture import WEIGHTS
 from .checkpoint import Content, content_of
-from .configurations import check_unet, family_of_config, schedule_for, schedule_of, size_of
+from .configurations import check_unet, check_vae, family_of_config, schedule_for, size_of
 from .diffusion import DiffusionModel
 from .encoders import TextEncoder
 
@@ -44,7 +44,7 @@ def load_model(
         name: see above. Only a hub id that is not on disk touches the network, and not even that where HF_HUB_OFFLINE
             is set.
         device: ``auto`` takes CUDA, then Apple's MPS, then the CPU.
-        dtype: None takes float16 on CUDA and float32 elsewhere.
+        dtype: of `PRECISIONS`; None takes float16 on CUDA and float32 elsewhere.
         offload: text encoders and VAE wait on the CPU while they are not used.
         scheduler: noise levels, a name of `steering.schedule.SCHEDULERS`; None takes ``sgm_uniform`` where a folder
             says that its model is drawn with trailing timesteps, ``normal`` elsewhere.
@@ -54,22 +54,28 @@ def load_model(
     """
     place = _device(device)
     precision = dtype or (torch.float16 if place.type == "cuda" else torch.float32)
+    if precision not in PRECISIONS:
+        known = ", ".join(map(str, PRECISIONS))
+        raise SteeringError(f"dtype {precision!r} is not one of {known}, nor None, which takes the device's usual one")
     model = _load(name, precision)
-    idle = (model.vae, *(encoder.module for encoder in model.encoders))
-    for part in (model.unet, *idle):
-        _check_whole(part, model.name)
+    for part in model.parts():
+        meta = [tensor for tensor, value in part.named_parameters() if value.is_meta]
+        _check_lacking(meta, type(part).__name__, model.name)
         part.eval().requires_grad_(False)
-    for part in (model.unet, *(() if offload else idle)):
+    for part in [model.unet] if offload else model.parts():
         part.to(place)
     return replace(model, scheduler=scheduler) if scheduler else model
 
 
-def _check_whole(part: torch.nn.Module, name: str) -> None:
+PRECISIONS = (torch.float16, torch.bfloat16, torch.float32)
+"""What weights may be held in."""
+
+
+def _check_lacking(lacking: Sequence[str], part: str, name: str) -> None:
     """Refuse a part of whose tensors the file held none."""
-    lacking = [tensor for tensor, value in part.named_parameters() if value.is_meta]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        raise SteeringError(f"{name} lacks {lacking[0]}{more} of its {type(part).__name__}; give a whole model")
+        raise SteeringError(f"{name} lacks {lacking[0]}{more} of its {part}; give a whole model")
 
 
 def _check_words(encoder: TextEncoder, name: str) -> None:
@@ -84,8 +90,15 @@ def _check_words(encoder: TextEncoder, name: str) -> None:
 
 def _load(name: str, dtype: torch.dtype) -> DiffusionModel:
     """The model, on the CPU."""
+    if dtype == torch.bfloat16:
+        # Which keeps less of a weight than its hash takes, so the hash is of the file's own.
+        model = _load(name, torch.float32)
+        model = replace(model, weights=model.weights_hash())
+        for part in model.parts():
+            part.to(dtype)
+        return model
     if name == "pocket":
-        return _load_folder(WEIGHTS, "pocket", dtype)
+        return _load_parts(WEIGHTS, "pocket", dtype, offline=True)
     path = Path(name)
     if path.suffix.lower() in (".ckpt", ".pt", ".pth", ".bin"):
         raise SteeringError(f"{path.name} may hold pickled code; convert it to .safetensors first")
@@ -96,7 +109,7 @@ def _load(name: str, dtype: torch.dtype) -> DiffusionModel:
     if not HUB_ID.fullmatch(name) or path.exists() or path.parent.is_dir():
         raise FileNotFoundError(f"model {name!r} is neither 'pocket', a folder, a .safetensors file nor a hub id")
     offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
-    return _load_pipeline(name, name, dtype, _unet_config(name, name, offline), offline)
+    return _load_parts(name, name, dtype, offline=offline)
 
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -125,7 +138,7 @@ def _loading(name: str, kind: str = "Stable Diffusion") -> Iterator[None]:
     """Whatever a library says about a broken or foreign file, in one sentence."""
     try:
         yield
-    except ImportError:
+    except (ImportError, SteeringError):
         raise
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__
@@ -161,7 +174,19 @@ def _load_checkpoint(path: Path, dtype: torch.dtype) -> DiffusionModel:
         pipeline = _pipeline_class(family).from_single_file(
             str(path), config=str(folder), local_files_only=True, torch_dtype=dtype, **words, **_checker(family)
         )
-    return _from_pipeline(pipeline, path.name, family, content)
+    encoders = (
+        TextEncoder(words[f"tokenizer{end}"], getattr(pipeline, f"text_encoder{end}"), layer)
+        for end, layer in zip(ENDS, family.text_layers, strict=False)
+    )
+    return _made(
+        unet=pipeline.unet,
+        encoders=tuple(encoders),
+        vae=pipeline.vae,
+        scheduler=pipeline.scheduler.config,
+        family=family,
+        name=path.name,
+        content=content,
+    )
 
 
 ENDS = ("", "_2")
@@ -180,81 +205,81 @@ def _tokenizer(folder: Path, end: str) -> Any:
 def _load_folder(folder: Path, name: str, dtype: torch.dtype) -> DiffusionModel:
     if not (folder / "unet" / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is no diffusers folder: it has no unet/config.json")
-    config = parse_object(read_text(folder / "unet" / "config.json"), f"{name}/unet/config.json")
-    if family_of_config(config).is_embedded:
-        return _load_embedded(folder, name, dtype)
-    return _load_pipeline(folder, name, dtype, config, True)
+    return _load_parts(folder, name, dtype, offline=True)
 
 
-def _load_embedded(folder: Path, name: str, dtype: torch.dtype) -> DiffusionModel:
-    """The pocket model, or one trained like it: a folder without a tokenizer of its own."""
+def _load_parts(place: str | Path, name: str, dtype: torch.dtype, *, offline: bool) -> DiffusionModel:
+    """A diffusers folder or a hub id, part by part; never from pickles."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from transformers import CLIPTokenizer
 
+    where: dict[str, Any] = {"local_files_only": offline}
     with _loading(name):
-        how = {"torch_dtype": dtype, "use_safetensors": True}
-        unet: Any = UNet2DConditionModel.from_pretrained(folder / "unet", low_cpu_mem_usage=False, **how)
-        encoder: Any = CLIPTextModel.from_pretrained(folder / "text_encoder", **how)
-        scheduler = parse_object(read_text(folder / "scheduler" / "scheduler_config.json"), f"{name}/scheduler")
-        return DiffusionModel(
-            unet=unet,
-            encoders=(TextEncoder(CLIPTokenizer.from_pretrained(SD15 / "tokenizer"), encoder),),
-            vae=AutoencoderKL.from_pretrained(folder / "vae", **how),
-            schedule=schedule_of(scheduler, name),
-            prediction=scheduler["prediction_type"],
-            family=family_of_config(unet.config).name,
-            name=name,
-            size=8 * unet.config.sample_size,
-        )
-
-
-def _unet_config(place: str, name: str, offline: bool) -> Mapping[str, Any]:
-    """Of a hub id, before any weights are loaded."""
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-    with _loading(name):
-        config: Any = UNet2DConditionModel.load_config(place, subfolder="unet", local_files_only=offline)
-        return config
-
-
-def _load_pipeline(
-    place: str | Path, name: str, dtype: torch.dtype, config: Mapping[str, Any], offline: bool
-) -> DiffusionModel:
-    """What diffusers loads; never from pickles."""
-    check_unet(config, name)
+        config: Any = UNet2DConditionModel.load_config(place, subfolder="unet", **where)
     family = family_of_config(config)
+    if not family.is_embedded:
+        check_unet(config, name)
+    where |= {"torch_dtype": dtype, "use_safetensors": True}
     with _loading(name, family.title):
-        pipeline = _pipeline_class(family).from_pretrained(
-            place, torch_dtype=dtype, use_safetensors=True, local_files_only=offline, **_checker(family)
+        # Of any class: its configuration as it stands, to which diffusers would add what it lacks.
+        scheduler: Any = EulerDiscreteScheduler.load_config(place, subfolder="scheduler", local_files_only=offline)
+        encoders = []
+        for end, layer in zip(ENDS, family.text_layers, strict=False):
+            words = SD15 if family.is_embedded else place
+            tokenizer = CLIPTokenizer.from_pretrained(words, subfolder=f"tokenizer{end}", local_files_only=offline)
+            kind = _encoder_class(end)
+            encoders.append(TextEncoder(tokenizer, _whole(kind, place, f"text_encoder{end}", name, **where), layer))
+        return _made(
+            unet=_whole(UNet2DConditionModel, place, "unet", name, **where),
+            encoders=tuple(encoders),
+            vae=_whole(AutoencoderKL, place, "vae", name, **where),
+            scheduler=scheduler,
+            family=family,
+            name=name,
         )
-    return _from_pipeline(pipeline, name, family)
 
 
-def _from_pipeline(pipeline: Any, name: str, family: Family, content: Content | None = None) -> DiffusionModel:
-    ends = ENDS[: len(family.text_layers)]
-    for part in ("unet", *(f"{p}{end}" for p in ("text_encoder", "tokenizer") for end in ends), "vae", "scheduler"):
-        if getattr(pipeline, part, None) is None:
-            raise SteeringError(f"{name} has no {part}; give a whole model of {family.title}")
-    config = pipeline.scheduler.config
-    prediction = content.prediction if content else str(config.get("prediction_type"))
-    encoders = zip(ends, family.text_layers, strict=True)
-    if pipeline.vae.config.get("force_upcast") and pipeline.vae.dtype == torch.float16:
-        pipeline.vae.to(torch.float32)  # its activations leave the range of float16
-    words = tuple(
-        TextEncoder(getattr(pipeline, f"tokenizer{end}"), getattr(pipeline, f"text_encoder{end}"), layer)
-        for end, layer in encoders
-    )
-    for encoder in words:
+def _encoder_class(end: str) -> Any:
+    """The second text encoder's pooled embedding goes through a projection."""
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    return CLIPTextModelWithProjection if end else CLIPTextModel
+
+
+def _whole(kind: Any, place: str | Path, part: str, name: str, **where: Any) -> Any:
+    """A part of a model all of whose tensors its file holds; libraries would fill the others with random numbers."""
+    module, said = kind.from_pretrained(place, subfolder=part, output_loading_info=True, **where)
+    _check_lacking(sorted(said["missing_keys"]), part, name)
+    return module
+
+
+def _made(
+    *,
+    unet: Any,
+    encoders: tuple[TextEncoder, ...],
+    vae: Any,
+    scheduler: Mapping[str, Any],
+    family: Family,
+    name: str,
+    content: Content | None = None,
+) -> DiffusionModel:
+    """A model of its parts, with what a single file's content says where there is one."""
+    prediction = content.prediction if content else str(scheduler.get("prediction_type", "epsilon"))
+    for encoder in encoders:
         _check_words(encoder, name)
+    check_vae(vae.config, name)
+    if vae.config.get("force_upcast") and vae.dtype == torch.float16:
+        vae.to(torch.float32)  # its activations leave the range of float16
     return DiffusionModel(
-        unet=pipeline.unet,
-        encoders=words,
-        vae=pipeline.vae,
-        schedule=schedule_for(config, name, prediction, bool(content and content.is_zero_terminal)),
+        unet=unet,
+        encoders=encoders,
+        vae=vae,
+        schedule=schedule_for(scheduler, name, prediction, bool(content and content.is_zero_terminal)),
         prediction=prediction,
         family=family.name,
         name=name,
-        size=content.size if content else size_of(pipeline.unet.config.get("sample_size"), family, name),
-        scheduler="sgm_uniform" if not content and config.get("timestep_spacing") == "trailing" else "normal",
+        size=content.size if content else size_of(unet.config.get("sample_size"), family, name),
+        scheduler="sgm_uniform" if not content and scheduler.get("timestep_spacing") == "trailing" else "normal",
     )

@@ -44,6 +44,11 @@ class CapturableModel(Protocol):
     sampler: str
     scheduler: str
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the UNet computes in."""
+        ...
+
     def sites(self) -> Mapping[Site, Any]:
         """Every site that can be recorded."""
         ...
@@ -93,9 +98,7 @@ class CaptureSettings:
     batch: int | None = None
 
     def __post_init__(self) -> None:
-        if self.batch is not None and self.batch < 1:
-            raise SteeringError(f"batch {self.batch} must be at least 1")
-        check_sampling(self.steps, self.guidance, self.size, [self.seed])
+        check_sampling(self.steps, self.guidance, self.size, [self.seed], self.batch)
 
     def on(self, model: CapturableModel) -> Sampling:
         """The same settings with every None filled in for a model."""
@@ -130,7 +133,11 @@ MOST_STEPS, MOST_SIZE = 10_000, 8192
 
 
 def check_sampling(
-    steps: int, guidance: float | None, size: int | tuple[int, int] | None, seeds: Sequence[int] = ()
+    steps: int,
+    guidance: float | None,
+    size: int | tuple[int, int] | None,
+    seeds: Sequence[int] = (),
+    batch: int | None = None,
 ) -> None:
     """Raise SteeringError for what no run can be sampled with; None is left to the model."""
     if not 1 <= steps <= MOST_STEPS:
@@ -138,12 +145,20 @@ def check_sampling(
     if guidance is not None:
         check_finite(guidance, "guidance", MOST_GUIDANCE)
     if size is not None:
-        width, height = (size, size) if isinstance(size, int) else size
-        if not (min(width, height) >= 8 and max(width, height) <= MOST_SIZE) or width % 8 or height % 8:
-            raise SteeringError(f"size {width} x {height} must be multiples of 8 from 8 to {MOST_SIZE}")
+        _check_size(size)
     for seed in seeds:
         if not 0 <= seed < 2**64:
             raise SteeringError(f"seed {seed} must lie between 0 and 2^64 - 1")
+    if batch is not None and batch < 1:
+        raise SteeringError(f"batch {batch} must be at least 1")
+
+
+def _check_size(size: int | tuple[int, int]) -> None:
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or not all(isinstance(side, int) for side in sides):
+        raise SteeringError(f"size {size!r} must be one whole number, or a width and a height")
+    if not all(8 <= side <= MOST_SIZE and side % 8 == 0 for side in sides):
+        raise SteeringError(f"size {sides[0]} x {sides[1]} must be multiples of 8 from 8 to {MOST_SIZE}")
 
 
 def draw_noise(seeds: Sequence[int], channels: int, size: int | tuple[int, int]) -> Tensor:

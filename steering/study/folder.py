@@ -33,7 +33,8 @@ def setting_of(command: str, model: DiffusionModel, plan: Plan, subjects: Sequen
     for subject in subjects:
         prompts = {split: [asdict(prompt) for prompt in some] for split, some in subject.prompts.items()}
         about[f"concept.{subject.name}"] = digest(asdict(subject.concept), [asdict(p) for p in subject.pairs], prompts)
-    made = {"command": command, "model": model.digest(), **about, **more}
+    drawn = {"precision": str(model.dtype).removeprefix("torch."), "scheduler": model.scheduler}
+    made = {"command": command, **drawn, "model": model.digest(), **about, **more}
     return json.loads(json.dumps(made))
 
 

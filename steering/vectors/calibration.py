@@ -14,6 +14,7 @@ from ..errors import SteeringError
 from ..models.recording import Reducer
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
 from ..sites import Site
+from .fit import check_fit
 from .vector import SteeringVector
 
 
@@ -28,7 +29,13 @@ def calibrate(
 
     A read-only pass; put the result into the vector with `steering.vectors.calibration.with_thresholds`. The pass
     runs at the noise levels of its own steps, and a knot of the vector takes those nearest to it.
+
+    Raises:
+        SteeringError: no prompts, or a vector of another family, or of sites or widths that the model does not have.
     """
+    if not prompts:
+        raise SteeringError("gate thresholds need at least one prompt without the concept")
+    check_fit(vector, model.sites(), model.family)
     sampling = (settings or CaptureSettings()).on(model)
     values: dict[Site, list[list[Tensor]]] = {site: [[] for _ in vector.sigmas] for site in vector.sites}
     knots = [vector.knot(sigma) for sigma in model.sigmas(sampling.steps).tolist()]

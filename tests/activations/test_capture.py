@@ -1,3 +1,6 @@
+from copy import deepcopy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,6 +79,16 @@ def test_parts_of_another_capture_do_not_count(toy_model, tmp_path):
     other = CaptureSettings(steps=1, seed=5)
     fresh = capture(toy_model, PAIRS[:1], sites="attn2", settings=other)
     resumed = capture(toy_model, PAIRS[:1], sites="attn2", settings=other, parts=tmp_path)
+    assert all(torch.equal(resumed.tensors[s], t) for s, t in fresh.tensors.items())
+
+
+def test_parts_of_another_precision_do_not_count(toy_model, tmp_path):
+    coarse = replace(toy_model, unet=deepcopy(toy_model.unet).to(torch.bfloat16), weights=toy_model.weights_hash())
+    settings = CaptureSettings(steps=1)
+    capture(toy_model, PAIRS[:1], sites="attn2", settings=settings, parts=tmp_path)
+    fresh = capture(coarse, PAIRS[:1], sites="attn2", settings=settings)
+    resumed = capture(coarse, PAIRS[:1], sites="attn2", settings=settings, parts=tmp_path)
+    assert fresh.metadata["precision"] == "bfloat16"
     assert all(torch.equal(resumed.tensors[s], t) for s, t in fresh.tensors.items())
 
 

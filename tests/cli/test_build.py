@@ -37,6 +37,13 @@ def test_calibrate_gives_the_vector_what_the_selective_preset_needs(made, tmp_pa
     assert picture.is_file()
 
 
+def test_where_a_model_runs_is_asked_only_where_one_is_loaded(made, tmp_path):
+    words = ("build", made / "acts.safetensors", "--out", tmp_path / "v.safetensors", "--dtype", "bfloat16")
+    refused = steering(*words, check=False)
+    assert refused.returncode == 2 and "are for --calibrate" in refused.stderr
+    assert not (tmp_path / "v.safetensors").exists()
+
+
 def test_ctrl_c_keeps_finished_batches_and_leaves_no_half_written_file(tmp_path):
     out = tmp_path / "acts.safetensors"
     words = ["capture", "pocket", "dog", "--out", str(out), "--batch", "1", "--steps", "10"]

@@ -232,23 +232,6 @@ def test_arguments_that_would_be_ignored_are_refused(toy_model, hooks_left):
     assert hooks_left() == 0
 
 
-def test_a_vector_of_another_model_is_refused_with_its_family(toy_model, hooks_left):
-    narrow = SiteVector(torch.eye(1, 8)[None], *(torch.ones(1, 8),) * 2, torch.ones(STEPS, dtype=torch.bool))
-    for name, metadata, words in (
-        ("in4.attn2", {"model": {"family": "sd15"}}, r"^the vector was made for sd15, and this model is pocket; use a"),
-        ("in4.attn2", {"model": {"family": "pocket"}}, r"in4.attn2 has 64 channels here and 8 .* made for pocket; use"),
-        ("in4.attn2", {}, r"made for another model; use a vector made for this model$"),
-        (
-            "in4.attn2.1",
-            {},
-            r"^the vector steers in4.attn2.1, which this model lacks, and was made for another model; use",
-        ),
-    ):
-        wrong = SteeringVector({Site.parse(name): narrow}, SIGMAS[:1], SIGMAS, metadata)
-        with pytest.raises(SteeringError, match=words), steer(toy_model, wrong):
-            pass
-
-
 def test_a_vector_that_would_fit_by_its_widths_alone_is_refused_as_well(toy_model, hooks_left):
     """SD 1.5's and SD 2's sites have the same names and widths, and mean something else."""
     fitting = vector_for(toy_model, ["in4.attn2"])

@@ -12,7 +12,7 @@ from steering.errors import SteeringError
 from steering.families import family_named
 from steering.models.configurations import check_unet, schedule_of, size_of
 from steering.models.loading import load_model
-from steering.models.sampling import CaptureSettings
+from steering.models.sampling import CaptureSettings, weights_digest
 
 PAIRS = [Pair("a dog in the snow", "a cat in the snow"), Pair("a dog on a hill", "a fox on a hill")]
 
@@ -53,7 +53,9 @@ def test_a_vae_that_leaves_the_range_of_float16_runs_in_float32(copied, rows):
 
 def test_a_scheduler_that_lacks_a_number_is_refused():
     for config in ({}, {"beta_start": 0.1}, {"beta_schedule": "sigmoid"}):
-        with pytest.raises(SteeringError, match=r"lacks or misstates|not one of scaled_linear, linear"):
+        with pytest.raises(
+            SteeringError, match=r"beta_start None, which|beta_end None, which|not one of scaled_linear"
+        ):
             schedule_of(config, "m")
 
 
@@ -83,11 +85,25 @@ def test_a_folder_without_its_tokenizer_is_refused(copied, missing, tmp_path):
         load_model(folder, "cpu")
 
 
-def test_a_folder_that_lacks_a_tensor_is_refused_with_its_name(copied, tmp_path):
+def test_a_second_encoder_without_its_projection_is_refused(copied, tmp_path):
     folder = copied("unet")
-    path = next((tmp_path / "copy" / "unet").glob("*.safetensors"))
+    path = next((tmp_path / "copy" / "text_encoder_2").glob("*.safetensors"))
     state = load_file(path)
-    state.pop("down_blocks.1.resnets.0.conv1.weight")
+    state.pop("text_projection.weight")
     save_file(state, path, metadata={"format": "pt"})
-    with pytest.raises(SteeringError, match=r"lacks down_blocks.1.resnets.0.conv1.weight of its|does not load"):
+    with pytest.raises(SteeringError, match=r"copy lacks text_projection.weight of its text_encoder_2; give"):
         load_model(folder, "cpu")
+
+
+def test_a_pooled_embedding_of_other_sizes_is_refused(copied):
+    with pytest.raises(SteeringError, match="has addition_time_embed_dim set to 128"):
+        load_model(copied("unet", addition_time_embed_dim=128), "cpu")
+
+
+def test_weights_are_told_by_what_their_file_holds_in_every_precision(copied):
+    folder = copied("unet")
+    models = [load_model(folder, "cpu", dtype) for dtype in (torch.float32, torch.float16, torch.bfloat16)]
+    assert [model.dtype for model in models] == [torch.float32, torch.float16, torch.bfloat16]
+    assert weights_digest(models[2].unet.state_dict()) != models[0].weights_hash()  # which it keeps too little for
+    assert len({model.weights_hash() for model in models}) == 1
+    assert len({model.digest() for model in models}) == 3

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from steering.errors import SteeringError
 from steering.models.loading import SD15, load_model
@@ -85,7 +85,11 @@ def test_trained_betas_are_honoured(changed):
     [
         ("scheduler", {"rescale_betas_zero_snr": True}, "in which there is no noise to predict"),
         ("scheduler", {"beta_schedule": "sigmoid"}, "sigmoid"),
-        ("scheduler", {"beta_start": "x"}, "does not load"),
+        ("scheduler", {"beta_start": "x"}, "beta_start 'x', which must be a number between 0 and 1"),
+        ("scheduler", {"beta_end": None}, "beta_end None, which must be a number"),
+        ("scheduler", {"num_train_timesteps": 0}, "num_train_timesteps 0, which must be a whole number from 2"),
+        ("scheduler", {"trained_betas": ["x"]}, "must be a list of numbers"),
+        ("scheduler", {"sigma_data": 0.5}, "a noise schedule of EDM's kind"),
         ("scheduler", {"prediction_type": "flow"}, "prediction 'flow' is not one of"),
         ("unet", {"cross_attention_dim": 1024}, "does not load as a model of Stable Diffusion 2"),
         (
@@ -94,6 +98,9 @@ def test_trained_betas_are_honoured(changed):
             r"text width 1000, which is none of Stable Diffusion 1 \(768\), Stable",
         ),
         ("unet", {"in_channels": 9}, "9 channels, as models for inpainting"),
+        ("vae", {"latents_mean": [0.1] * 4}, "a VAE with latents_mean"),
+        ("vae", {"shift_factor": 0.1}, "a VAE with shift_factor"),
+        ("vae", {"scaling_factor": None}, "scaling_factor None, which must be a number above 0"),
         ("unet", {"time_cond_proj_dim": 256}, "has time_cond_proj_dim set to 256, as distilled"),
     ],
 )
@@ -110,6 +117,34 @@ def test_a_cut_file_is_refused_in_one_sentence(folder, tmp_path, part):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(SteeringError, match="model does not load as a model of Stable Diffusion 1"):
         load_model(str(place), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("part", "tensor"),
+    [
+        ("text_encoder", "text_model.encoder.layers.0.mlp.fc1.weight"),
+        ("unet", "down_blocks.1.resnets.0.conv1.weight"),
+        ("vae", "decoder.conv_in.bias"),
+    ],
+)
+def test_a_part_that_lacks_a_tensor_is_refused_and_not_filled_with_random_numbers(folder, tmp_path, part, tensor):
+    place = tmp_path / "model"
+    shutil.copytree(folder, place)
+    path = next((place / part).glob("*.safetensors"))
+    state = load_file(path)
+    names = [name for name in state if name.endswith(tensor.removeprefix("text_model."))]
+    for name in names:
+        state.pop(name)
+    assert len(names) == 1
+    save_file(state, path, metadata={"format": "pt"})
+    with pytest.raises(SteeringError, match=f"model lacks .*{tensor.removeprefix('text_model.')} of its {part}; give"):
+        load_model(str(place), "cpu")
+
+
+@pytest.mark.parametrize("dtype", ["float16", torch.int8, torch.float64])
+def test_a_precision_is_one_of_three(dtype):
+    with pytest.raises(SteeringError, match=r"dtype .* is not one of torch.float16, torch.bfloat16, torch.float32"):
+        load_model("pocket", "cpu", dtype)
 
 
 def test_pickles_are_not_read_even_where_there_is_nothing_else(folder, tmp_path):
@@ -158,6 +193,10 @@ def test_a_picture_that_is_not_finite_is_an_error_and_not_black(toy_model):
         ({"steps": 10**9}, "steps 1000000000"),
         ({"size": 0}, "size 0 x 0"),
         ({"size": 100_000}, "size 100000 x 100000"),
+        ({"size": (64, 64, 64)}, r"size \(64, 64, 64\) must be one whole number, or a width and a height"),
+        ({"size": 64.0}, "size 64.0 must be one whole number"),
+        ({"batch": 0}, "batch 0 must be at least 1"),
+        ({"batch": -1}, "batch -1 must be at least 1"),
         ({"seed": -1}, "seed -1"),
         ({"seed": 2**64}, "seed 18446744073709551616"),
     ],

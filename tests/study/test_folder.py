@@ -1,7 +1,9 @@
 import json
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
+import torch
 from filelock import FileLock, Timeout
 
 from steering.errors import SteeringError
@@ -41,6 +43,17 @@ def test_another_setting_is_refused_in_one_sentence(setting, tmp_path, change, w
     with pytest.raises(SteeringError, match=f"holds the work of another setting .*{word}"):
         belongs(tmp_path, setting(**change))
     assert (tmp_path / NAME).read_text() == before
+
+
+def test_a_model_drawn_otherwise_is_told_by_how(toy_model, tmp_path):
+    subjects = [load_subject("dog", "pocket", TINY)]
+    belongs(tmp_path, setting_of("study", toy_model, TINY, subjects))
+    other = replace(toy_model, scheduler="sgm_uniform")
+    with pytest.raises(SteeringError, match="scheduler is 'normal' there and 'sgm_uniform' here"):
+        belongs(tmp_path, setting_of("study", other, TINY, subjects))
+    coarse = replace(toy_model, unet=deepcopy(toy_model.unet).to(torch.bfloat16))
+    with pytest.raises(SteeringError, match="precision is 'float32' there and 'bfloat16' here"):
+        belongs(tmp_path, setting_of("study", coarse, TINY, subjects))
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{\n "command": "study",\n "model": NaN'])

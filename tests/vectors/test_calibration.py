@@ -115,3 +115,13 @@ def test_each_prompt_is_drawn_from_its_own_seed_whatever_the_batches(captured, t
     torch.testing.assert_close(few[site], many[site], atol=1e-4, rtol=1e-4)
     assert not torch.allclose(few[site], other[site], atol=1e-2)
     assert sum(rows) == len(PAIRS) * SETTINGS.steps * 2  # both halves of guidance
+
+
+def test_thresholds_are_of_a_model_that_the_vector_fits(captured, toy_model):
+    vector = build(captured, select_by="in4.attn2", direction="mean")
+    negatives = [pair.negative for pair in PAIRS]
+    other = replace(vector, metadata={"model": {"family": "sd15"}})
+    with pytest.raises(SteeringError, match="the vector was made for sd15, and this model is pocket"):
+        calibrate(toy_model, other, negatives, SETTINGS)
+    with pytest.raises(SteeringError, match="gate thresholds need at least one prompt"):
+        calibrate(toy_model, vector, [], SETTINGS)
