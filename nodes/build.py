@@ -47,7 +47,8 @@ class Build(io.ComfyNode):
                     "select",
                     default="per-step",
                     tooltip="per-step: the best top_k at each step. overall: the same all along. With :attn2 behind, "
-                    "among those only. random:SEED: a control. Or kinds and sites, as attn1,in4.ff.",
+                    "among those only. random:SEED: a control. Or kinds and sites, as attn1,in4.ff, and noise levels "
+                    "of them, as in4.ff:14.61-2.42.",
                 ),
                 io.Combo.Input(
                     "direction",

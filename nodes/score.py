@@ -7,9 +7,10 @@ from comfy_api.latest import io
 from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.plots.figures import heat_map_figure
 from ..steering.plots.pictures import as_array
+from ..steering.scores.levels import read_levels, write_levels
 from ..steering.scores.navigator import FOLDS, MODES, as_lines, score
 from ..steering.scores.navigator import Scores as LayerScores
-from ..steering.sites import choose_sites, sort_sites
+from ..steering.sites import sort_sites
 from .comfy_schema import schema
 from .pictures import as_image
 from .sockets import Activations, Scores
@@ -29,6 +30,7 @@ class Score(io.ComfyNode):
                 "LayerNavigator: how well each site tells prompts with the concept from those without "
                 "(discriminability, 0 to 1), plus how much all pairs agree on the direction (consistency, -1 to 1)."
             ),
+            is_output_node=True,  # the map is shown without anything behind it, and again once the page is reloaded
             inputs=[
                 Activations.Input("activations", tooltip="From Capture Activations."),
                 io.Combo.Input(
@@ -43,7 +45,8 @@ class Score(io.ComfyNode):
                 io.String.Input(
                     "sites",
                     default="",
-                    tooltip="Sites chosen by hand, as the map below writes them when you click; for the output select.",
+                    tooltip="Sites chosen by hand, and noise levels where only some are meant (in4.attn2:14.61-2.42), "
+                    "as the map below writes them when you click and drag; for the output select.",
                 ),
             ],
             outputs=[
@@ -60,7 +63,7 @@ class Score(io.ComfyNode):
     def execute(cls, activations: CapturedActivations, mode: str, sites: str = "") -> io.NodeOutput:
         """Score and draw."""
         scores = score(activations, mode)
-        chosen = ",".join(map(str, choose_sites(sort_sites(scores.sites), sites))) if sites.strip() else "per-step"
+        chosen = write_levels(scores, read_levels(scores, sites)) if sites.strip() else "per-step"
         picture = as_image(as_array(heat_map_figure(scores)))
         return io.NodeOutput(
             scores, picture, as_lines(scores.ranking()), chosen, ui={"steering_scores": [_for_the_map(scores)]}

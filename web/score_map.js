@@ -1,14 +1,17 @@
 // The map of Score Layers: sites by steps, to look at with the mouse and to choose sites from.
 //
 // What is chosen stands in the node's widget "sites" as text, so that a graph without this file, or without a browser,
-// does the same.
+// does the same. A choice is a Map from a site's name to the Set of its steps.
 
 import { app } from "../../scripts/app.js";
 
 const ROW = 8; // pixels a site
 const NAMES = 78; // pixels for the sites' names
+const CHOSEN = "#2f9bff"; // stands out from red, from white and from the dark of the node
 const MOST = 2; // the most that D + C can be
-const HINT = "Run to see where the concept can be steered; click sites to choose them.";
+const ACROSS = 12; // pixels that a mouse has to go along a row, into another column, before it means noise levels
+const SLACK = 1e-3; // relative, as where the text is read
+const HINT = "Run to see where the concept can be steered; click sites to choose them, drag across for noise levels.";
 
 /** Red is steerable, blue is worse than nothing, grey is left alone. */
 function colour(score, active) {
@@ -36,11 +39,62 @@ function best(scores, count) {
   return new Set(rows.slice(0, count).map((row) => scores.sites[row]));
 }
 
+/** A noise level in four digits. */
+const short = (sigma) => Number(sigma.toPrecision(4));
+
+/** Two numbers, the lower first. */
+const ordered = (a, b) => (a <= b ? [a, b] : [b, a]);
+
+/** The steps of a run, from 0. */
+const stepsOf = (scores) => scores.sigmas.map((_, step) => step);
+
+/** What a text chooses: kinds and sites, at the noise levels behind a colon, or at all. */
+function read(text, scores) {
+  const choice = new Map();
+  for (const part of text.split(",")) {
+    const [name, levels] = part.trim().split(":");
+    const [low, high] = ordered(...(levels ?? "0-Infinity").split("-").map(Number));
+    const within = (sigma) => sigma >= low * (1 - SLACK) && sigma <= high * (1 + SLACK);
+    const steps = stepsOf(scores).filter((step) => within(scores.sigmas[step]));
+    if (steps.length)
+      for (const site of scores.sites.filter((site) => site === name || kindOf(site) === name))
+        choice.set(site, new Set([...(choice.get(site) ?? []), ...steps]));
+  }
+  return choice;
+}
+
+/** The text of a choice, sites in order of execution. */
+function write(choice, scores) {
+  const parts = [];
+  scores.sites.forEach((site, row) => {
+    const steps = choice.get(site) ?? new Set();
+    const isWhole = stepsOf(scores).every((step) => steps.has(step) || !scores.active[row][step]);
+    if (steps.size && isWhole) parts.push(site);
+    else
+      for (const [high, low] of stretches(steps, scores, row).map((ends) => ends.map((step) => scores.sigmas[step])))
+        parts.push(`${site}:${short(high)}-${short(low)}`);
+  });
+  return parts.join(",");
+}
+
+/** First and last step of every stretch of chosen ones; those where the site is inactive do not end one. */
+function stretches(steps, scores, row) {
+  const found = [];
+  let going = false;
+  for (const step of stepsOf(scores)) {
+    const chosen = steps.has(step);
+    if (chosen && going) found.at(-1)[1] = step;
+    else if (chosen) found.push([step, step]);
+    going = chosen || (going && !scores.active[row][step]);
+  }
+  return found;
+}
+
 class ScoreMap {
   constructor(node) {
     this.node = node;
     this.scores = null;
-    this.dragging = null; // whether dragging chooses (true) or lets go (false)
+    this.drag = null; // where it began, whether it chooses or lets go, and the choice before it
     this.root = document.createElement("div");
     this.root.className = "steering-score-map";
     this.root.style.cssText = "font: 10px sans-serif; color: #ccc; display: flex; flex-direction: column; gap: 3px;";
@@ -55,11 +109,11 @@ class ScoreMap {
     this.button("best 5", () => best(this.scores, 5));
     this.button("best 10", () => best(this.scores, 10));
     for (const kind of ["attn1", "attn2", "ff", "resnet"])
-      this.button(kind, () => new Set(this.scores.sites.filter((site) => kindOf(site) === kind)));
-    this.button("none", () => new Set());
+      this.button(kind, () => this.scores.sites.filter((site) => kindOf(site) === kind));
+    this.button("none", () => []);
     this.canvas.addEventListener("pointerdown", (event) => this.press(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
-    this.canvas.addEventListener("pointerup", () => (this.dragging = null));
+    this.canvas.addEventListener("pointerup", () => (this.drag = null));
     this.canvas.addEventListener("pointerleave", () => this.leave());
   }
 
@@ -67,16 +121,12 @@ class ScoreMap {
     return this.node.widgets.find((widget) => widget.name === "sites");
   }
 
-  /** Names in the widget; kinds stand for all their sites. */
-  get chosen() {
-    const named = new Set(String(this.widget.value ?? "").split(",").map((name) => name.trim()).filter(Boolean));
-    const sites = this.scores?.sites ?? [];
-    return new Set(sites.filter((site) => named.has(site) || named.has(kindOf(site))));
+  get choice() {
+    return this.scores ? read(String(this.widget.value ?? ""), this.scores) : new Map();
   }
 
-  set chosen(names) {
-    const ordered = this.scores.sites.filter((site) => names.has(site));
-    this.widget.value = ordered.join(",");
+  set choice(choice) {
+    this.widget.value = write(choice, this.scores);
     this.widget.callback?.(this.widget.value);
     this.draw();
     this.node.graph?.setDirtyCanvas(true, true);
@@ -90,7 +140,9 @@ class ScoreMap {
     const button = document.createElement("button");
     button.textContent = label;
     button.style.cssText = "font: 10px sans-serif; margin-right: 3px; padding: 1px 4px;";
-    button.addEventListener("click", () => this.scores && (this.chosen = choose()));
+    button.addEventListener("click", () => {
+      if (this.scores) this.choice = new Map([...choose()].map((site) => [site, new Set(stepsOf(this.scores))]));
+    });
     this.buttons.append(button);
   }
 
@@ -110,59 +162,89 @@ class ScoreMap {
     this.canvas.width = width;
     this.canvas.height = sites.length * ROW;
     this.canvas.style.height = `${sites.length * ROW}px`; // else it grows as the node's width is known
-    const pen = this.canvas.getContext("2d"), chosen = this.chosen;
+    const pen = this.canvas.getContext("2d"), choice = this.choice;
     pen.textBaseline = "middle";
     sites.forEach((site, row) => {
-      pen.font = `${chosen.has(site) ? "bold " : ""}${ROW}px sans-serif`;
-      pen.fillStyle = chosen.has(site) ? "#ffd700" : "#ccc";
-      pen.fillText(`${chosen.has(site) ? "▸ " : "  "}${site}`, 2, (row + 0.5) * ROW);
+      const steps = choice.get(site);
+      pen.font = `${steps ? "bold " : ""}${ROW}px sans-serif`;
+      pen.fillStyle = steps ? CHOSEN : "#ccc";
+      pen.fillText(`${steps ? "▸ " : "  "}${site}`, 2, (row + 0.5) * ROW);
       sigmas.forEach((_, step) => {
         pen.fillStyle = colour(discriminability[row][step] + consistency[row][step], active[row][step]);
         pen.fillRect(NAMES + step * cell, row * ROW, Math.ceil(cell), ROW - 1);
+        if (!steps?.has(step) || !active[row][step]) return;
+        pen.fillStyle = CHOSEN;
+        pen.fillRect(NAMES + step * cell, row * ROW + ROW - 3, Math.ceil(cell), 2);
       });
     });
   }
 
-  /** Row and step under the mouse; the canvas may be scaled by the graph's zoom. */
+  /** Row and column under the mouse, the column in parts; the canvas may be scaled by the graph's zoom. */
   at(event) {
     const box = this.canvas.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * this.canvas.width;
     const y = ((event.clientY - box.top) / box.height) * this.canvas.height;
     const { sites, sigmas } = this.scores;
     const row = Math.min(sites.length - 1, Math.max(0, Math.floor(y / ROW)));
-    const step = Math.floor(((x - NAMES) / (this.canvas.width - NAMES)) * sigmas.length);
-    return [row, step];
+    return [row, ((x - NAMES) / (this.canvas.width - NAMES)) * sigmas.length];
   }
 
   press(event) {
     if (!this.scores) return;
     event.stopPropagation();
-    const [row] = this.at(event);
-    this.dragging = !this.chosen.has(this.scores.sites[row]);
-    this.set(row);
+    this.canvas.setPointerCapture(event.pointerId); // a drag may go beyond the edge
+    const [row, column] = this.at(event), before = this.choice;
+    const steps = before.get(this.scores.sites[row]);
+    const chosen = column < 0 ? Boolean(steps) : Boolean(steps?.has(Math.floor(column)));
+    this.drag = { row, column, before, chooses: !chosen };
+    this.choose(row, column);
   }
 
-  set(row) {
-    const names = this.chosen;
-    names[this.dragging ? "add" : "delete"](this.scores.sites[row]);
-    this.chosen = names;
+  /** Between where the mouse was pressed and where it is: whole sites, or noise levels of them if it went across. */
+  choose(row, column) {
+    const { drag, scores } = this, last = scores.sigmas.length - 1;
+    const [top, bottom] = ordered(drag.row, row);
+    let steps = stepsOf(scores);
+    const [from, to] = ordered(drag.column, column).map((at) => Math.min(last, Math.max(0, Math.floor(at))));
+    const gone = (Math.abs(column - drag.column) * (this.canvas.width - NAMES)) / scores.sigmas.length;
+    if (drag.column >= 0 && from < to && gone >= ACROSS) {
+      steps = steps.slice(from, to + 1);
+      const [high, low] = [from, to].map((step) => scores.sigmas[step].toFixed(2));
+      this.said.textContent = `${bottom - top + 1} sites, steps ${from + 1} to ${to + 1} (sigma ${high} to ${low})`;
+    }
+    const choice = new Map([...drag.before].map(([site, kept]) => [site, new Set(kept)]));
+    for (const site of scores.sites.slice(top, bottom + 1)) {
+      const kept = choice.get(site) ?? new Set();
+      for (const step of steps) kept[drag.chooses ? "add" : "delete"](step);
+      choice.set(site, kept);
+    }
+    this.choice = choice;
   }
 
   move(event) {
     if (!this.scores) return;
-    const [row, step] = this.at(event), site = this.scores.sites[row];
-    if (this.dragging !== null) this.set(row);
-    if (step < 0) this.said.textContent = `${site}: mean score ${mean(this.scores, row).toFixed(2)}`;
+    const [row, column] = this.at(event);
+    this.tell(row, Math.floor(column));
+    if (this.drag) this.choose(row, column);
+  }
+
+  tell(row, step) {
+    const { sites, sigmas, discriminability, consistency } = this.scores;
+    if (step < 0) this.said.textContent = `${sites[row]}: mean score ${mean(this.scores, row).toFixed(2)}`;
     else {
-      const d = this.scores.discriminability[row][step], c = this.scores.consistency[row][step];
-      const where = `${site}, step ${step + 1} of ${this.scores.sigmas.length} (sigma ${this.scores.sigmas[step].toFixed(2)})`;
+      const d = discriminability[row][step], c = consistency[row][step];
+      const where = `${sites[row]}, step ${step + 1} of ${sigmas.length} (sigma ${sigmas[step].toFixed(2)})`;
       this.said.textContent = `${where}: discriminability ${d.toFixed(2)}, consistency ${c.toFixed(2)}`;
     }
   }
 
   leave() {
-    this.dragging = null;
-    if (this.scores) this.said.textContent = `${this.chosen.size} of ${this.scores.sites.length} sites chosen`;
+    this.drag = null;
+    if (!this.scores) return;
+    const choice = this.choice, parts = write(choice, this.scores).split(",").filter((part) => part.includes(":"));
+    const some = new Set(parts.map((part) => part.split(":")[0])).size;
+    const more = some ? `, ${some} of them at some noise levels` : "";
+    this.said.textContent = `${choice.size} of ${this.scores.sites.length} sites chosen${more}`;
   }
 }
 

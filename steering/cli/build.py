@@ -128,7 +128,8 @@ def build(
         background: Of contrastive PCA: negatives, within, early, or the FILE of a capture of neutral pairs.
         protect: FILE of a capture whose mean difference is not to be moved; repeatable.
         top_k: Sites per step, or overall.
-        select: per-step, overall (both also among some, as overall:attn2), random:SEED, or kinds and sites.
+        select: per-step, overall (both also among some, as overall:attn2), random:SEED, or kinds and sites, at some
+            noise levels as in4.attn2:14.61-2.42.
         time: per-step directions, or one constant in time.
         calibrate: The captured MODEL: measures the gate thresholds that the preset selective needs.
         recommend: Preset and strength that the file recommends to its users, as precise:1.

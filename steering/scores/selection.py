@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..checks import short
 from ..errors import SteeringError
-from ..sites import Site, choose_sites, sort_sites
+from ..sites import Site, sort_sites
+from .levels import read_levels
 from .navigator import Scores
 
 
@@ -53,7 +54,8 @@ def select(scores: Scores, how: str, top_k: int) -> dict[Site, Tensor]:
     Args:
         scores: from `score`.
         how: a rule, ``per-step`` or ``overall``, which picks among all sites or, as ``overall:attn1,ff``, among some;
-            ``random`` or ``random:SEED``; or a comma-separated list of kinds and site names.
+            ``random`` or ``random:SEED``; or a comma-separated list of kinds and site names, which may say at which
+            noise levels, as ``in4.attn2:14.61-2.42``; see `steering.scores.levels`.
         top_k: number of sites; not used with a list.
 
     Raises:
@@ -67,21 +69,18 @@ def select(scores: Scores, how: str, top_k: int) -> dict[Site, Tensor]:
     elif rule in SELECTIONS:
         chosen = SELECTIONS[rule](restricted(scores, among) if among else scores, top_k)
     else:
-        named = choose_sites(sort_sites(scores.sites), how)
-        chosen = _only_used(named, torch.stack([scores.active[site] for site in named]))
+        named = read_levels(scores, how)
+        chosen = _only_used(list(named), torch.stack(list(named.values())))
     if not chosen:
         raise SteeringError("no site reacts to these pairs: positive and negative prompts give the same activations")
     return chosen
 
 
-def restricted(scores: Scores, kinds: str) -> Scores:
-    """The scores of some sites: kinds and site names separated by commas."""
-    sites = choose_sites(sort_sites(scores.sites), kinds)
-    return replace(
-        scores,
-        sites={site: scores.sites[site] for site in sites},
-        active={site: scores.active[site] for site in sites},
-    )
+def restricted(scores: Scores, text: str) -> Scores:
+    """The scores of some sites, and at some noise levels where the text says so; see `steering.scores.levels`."""
+    active = read_levels(scores, text)
+    sites = {site: scores.sites[site].only(levels) for site, levels in active.items()}
+    return replace(scores, sites=sites, active=active)
 
 
 def _seed(text: str) -> int:

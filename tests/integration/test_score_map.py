@@ -9,6 +9,7 @@ from steering.activations.store import Activations
 from steering.concepts.pairs import load_pairs
 from steering.models.loading import load_model
 from steering.models.sampling import CaptureSettings
+from steering.scores.levels import read_levels
 from steering.scores.navigator import score
 from steering.sites import sort_sites
 
@@ -47,6 +48,10 @@ def small(tmp_path_factory):
     return path
 
 
+def test_scores_are_shown_without_anything_behind_them(comfy):
+    assert comfy.SteeringScore.GET_SCHEMA().is_output_node
+
+
 def test_the_node_tells_the_map_its_scores_and_says_what_was_chosen(comfy, small):
     node = internals(comfy, "score")  # with a copy of the engine that is the pack's own
     small, sort_sites = node.CapturedActivations.load(small), node.sort_sites
@@ -62,6 +67,10 @@ def test_the_node_tells_the_map_its_scores_and_says_what_was_chosen(comfy, small
     assert (
         comfy.SteeringScore.execute(small, "cross-fitted", " out7.attn2, in4.attn2").args[3] == "in4.attn2,out7.attn2"
     )
+    high, low = (f"{float(scores.sigmas[i]):.4g}" for i in (1, 2))
+    chosen = comfy.SteeringScore.execute(small, "cross-fitted", f"in4.attn2:{high}-{low}").args[3]
+    partly = comfy.SteeringBuild.execute(small, 5, chosen, "mean", 1, "per-step", scores).args[0]
+    assert [part.active.tolist() for part in partly.sites.values()] == [[False, True, True, False]]
     vector = comfy.SteeringBuild.execute(small, 5, "in4.attn2,out7.attn2", "mean", 1, "per-step", scores).args[0]
     assert [str(site) for site in vector.sites] == ["in4.attn2", "out7.attn2"]
     with pytest.raises(Exception, match=r"'out12\.attn2' is not in this model"):
@@ -123,6 +132,25 @@ def test_a_mouse_reads_and_chooses_sites(small, tmp_path, vue):
         best = set(list(scores.ranking())[:5])
         assert set(page.evaluate(CHOSEN).split(",")) == best
         assert page.evaluate(SAVED) == ["cross-fitted", page.evaluate(CHOSEN)]  # and nothing of the map
+        page.get_by_text("none", exact=True).first.click()
+        assert page.evaluate(CHOSEN) == ""
+
+        def across(rows, columns):
+            page.mouse.move(*at(rows[0], columns[0]))
+            page.mouse.down()
+            page.mouse.move(*at(rows[1], columns[1]), steps=12)
+            page.mouse.up()
+            chosen = read_levels(scores, page.evaluate(CHOSEN)) if page.evaluate(CHOSEN) else {}
+            return {site: row.tolist() for site, row in chosen.items()}
+
+        third, last = 0.7, 0.95  # columns 3 and 4 of four, behind the names
+        some = across((20, 22), (last, third))
+        assert some == {site: [False, False, True, True] for site in rows[20:23]}
+        assert said.inner_text().startswith("3 sites, steps 3 to 4 (sigma")
+        assert across((21, 21), (third, last)) == {site: some[site] for site in (rows[20], rows[22])}
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] - 40)
+        page.wait_for_timeout(200)
+        assert said.inner_text() == f"2 of {len(rows)} sites chosen, 2 of them at some noise levels"
         page.get_by_text("none", exact=True).first.click()
         assert page.evaluate(CHOSEN) == ""
         assert not [error for error in errors if "score_map" in error]

@@ -42,6 +42,17 @@ def test_rules_among_some_sites_and_lists_of_them():
     assert set(restricted(scores(TABLE), "ff").sites) == {B}
 
 
+def test_rules_and_lists_at_some_noise_levels():
+    assert {site: row.tolist() for site, row in select(scores(TABLE), "attn2:9-7", 0).items()} == {
+        A: [True, False],
+        C: [True, False],
+    }
+    assert {site: row.tolist() for site, row in select(scores(TABLE), "overall:attn2:3-1,ff", 2).items()} == {
+        B: [True, True],
+        C: [False, True],
+    }
+
+
 def test_random_sites_depend_on_their_seed_alone():
     drawn = [tuple(select(scores(TABLE), f"random:{seed}", 1)) for seed in range(20)]
     assert drawn == [tuple(select(scores(TABLE), f"random:{seed}", 1)) for seed in range(20)]
