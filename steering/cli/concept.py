@@ -103,12 +103,13 @@ def write(
         *[took] * bool(took),
         f"taken for: {written.kind} (--kind says otherwise); told apart from {', '.join(written.alike.seen)}",
         f"at test from {', '.join(written.alike.new)}",
+        *[f"{word} means several things; {' or '.join(written.senses)} means one of them"] * bool(written.senses),
         *["nothing like it is known, so these are of all kinds; --siblings names better ones"] * (not written.known),
         *_lines(found),
         f"written to {out}; now steering tune {model} {said} --out VECTOR.safetensors, or in seconds: steering capture "
         f"{model} {said} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel",
     ]
-    about = {"folder": str(out), "kind": written.kind, "files": sorted(written.files)}
+    about = {"folder": str(out), "kind": written.kind, "senses": written.senses, "files": sorted(written.files)}
     answer({**about, "findings": list(map(asdict, found))}, as_json, "\n".join(lines))
 
 

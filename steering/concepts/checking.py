@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .english import plural_of
+from .meanings import covers
 from .pairs import Pair, load_pairs
 from .prompts import Concept, Prompt, concept_folder, load_concept, read_prompts
 
@@ -76,6 +77,7 @@ def check_concept(name: str, family: str, chunks: Chunks) -> list[Finding]:
     return [
         *check_pairs(pairs, concept),
         *check_splits(pairs, splits),
+        *check_siblings(splits, concept),
         *check_targets(splits),
         *check_lengths(pairs, splits, chunks),
         *check_minors(pairs, splits, concept),
@@ -176,6 +178,22 @@ def check_splits(pairs: Sequence[Pair], splits: dict[str, list[Prompt]]) -> list
     return found + _finding(
         "siblings seen",
         f"{len(rows)} siblings of test are of kinds that the pairs hold, which were learned to be kept; take others",
+        rows,
+    )
+
+
+def check_siblings(splits: dict[str, list[Prompt]], concept: Concept) -> list[Finding]:
+    """Siblings that are the concept by another name, or a kind of it."""
+    word = concept.name.replace("_", " ")
+    rows = [
+        f"{which}: {prompt.text}"
+        for which, prompts in splits.items()
+        for prompt in prompts
+        if prompt.role == "sibling" and any(covers(word, label.replace("_", " ")) for label in prompt.shows)
+    ]
+    return _finding(
+        "siblings of it",
+        f"{len(rows)} siblings are {word} by another name or a kind of it, and yet are to be kept; take others",
         rows,
     )
 

@@ -11,6 +11,7 @@ from ..checks import check_text, short
 from ..errors import SteeringError
 from .checking import COMMON, MINORS, words
 from .english import DETERMINERS, forms_of
+from .meanings import covers
 from .prompts import LONGEST_NAME
 from .scenes import PREPOSITIONS, as_scene
 from .tables import CURLY
@@ -81,9 +82,10 @@ def checked(request: Request) -> Request:
         word, siblings = as_scene(word), tuple(map(as_scene, siblings))
     own = _own(word)
     for other in siblings:
-        if own <= _own(other) or _own(other) <= own:
+        if own <= _own(other) or _own(other) <= own or (kind == "object" and covers(word, other)):
             raise SteeringError(
-                f"{short(other)} is named among the siblings of {short(word)}; name others that must stay"
+                f"{short(other)} is named among the siblings of {short(word)}, and is it by another name or a kind of "
+                "it; name others that must stay"
             )
     return replace(request, word=word, kind=kind, siblings=siblings)
 

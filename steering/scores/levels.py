@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..checks import short
 from ..errors import SteeringError
-from ..sites import Site, choose_sites, sort_sites
+from ..sites import KINDS, Site, choose_sites, sort_sites
 from .navigator import Scores
 
 SLACK = 1e-3
@@ -40,8 +40,10 @@ def read_levels(scores: Scores, text: str) -> dict[Site, Tensor]:
     named = choose_sites(sites, ",".join(name for name, _, _ in parts))
     for name, at, levels in parts:
         among = _between(scores.sigmas, levels, name) if at else torch.ones_like(found[sites[0]])
-        for site in choose_sites(sites, name):
-            found[site] |= among
+        one = None if name in KINDS else Site.parse(name)
+        for site in named:
+            if site == one or site.kind == name:
+                found[site] |= among
     return {site: found[site] & scores.active[site] for site in named}
 
 

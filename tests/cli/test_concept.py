@@ -25,7 +25,7 @@ def test_a_folder_that_is_none_is_refused():
 def test_a_word_becomes_a_folder_that_every_command_takes(tmp_path):
     folder = tmp_path / "umbrella"
     said = json.loads(steering("concept", "umbrella", "--out", folder, "--json").stdout.splitlines()[-1])
-    assert said == {"folder": str(folder), "kind": "object", "files": said["files"], "findings": []}
+    assert said == {"folder": str(folder), "kind": "object", "senses": [], "files": said["files"], "findings": []}
     assert sorted(path.name for path in folder.iterdir()) == said["files"] == sorted(FILES)
     assert steering("concept", "check", folder).stdout.strip() == "nothing weak was found"
     out = tmp_path / "text.safetensors"

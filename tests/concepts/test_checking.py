@@ -8,6 +8,7 @@ from steering.concepts.checking import (
     check_lengths,
     check_minors,
     check_pairs,
+    check_siblings,
     check_splits,
     check_targets,
 )
@@ -91,6 +92,13 @@ def test_siblings_that_the_pairs_hold_are_told_and_new_ones_are_not():
     (finding,) = check_splits(pairs(), {"dev": [], "test": test})
     assert finding.what == "siblings seen"
     assert finding.rows == ("test: a cat under mountains (cat)",)
+
+
+def test_siblings_that_are_the_concept_by_another_name_are_told():
+    splits = {"dev": [], "test": [Prompt("sibling", f"a {shown}", shows=(shown,)) for shown in ("rose", "fern")]}
+    (finding,) = check_siblings(splits, Concept("flower", "a flower"))
+    assert (finding.what, finding.rows) == ("siblings of it", ("test: a rose",))
+    assert check_siblings(splits, Concept("tulip", "a tulip")) == []
 
 
 def test_what_a_study_would_miss_is_told():

@@ -39,6 +39,7 @@ def told(text, some=None):
         (" in2.ff:2-8 ,, out3.attn2", {"in2.ff": ".xxx.", "out3.attn2": "xxxxx"}),
         ("attn2:14.61-8", {"in1.attn2": "xx...", "out3.attn2": "xx..."}),
         ("in2.ff:20-8,in2.ff:0.1-0", {"in2.ff": "xx..x"}),
+        ("attn1,resnet:8-2,in2.ff", {"in2.ff": "xxxxx"}),
         ("attn2:9-7,in1.attn2", {"in1.attn2": "xxxxx", "out3.attn2": ".x..."}),
     ],
 )
@@ -64,7 +65,7 @@ def test_a_site_is_never_chosen_where_it_is_inactive():
         ),
         ("in8.ff:8-2", "'in8.ff' is not in this model"),
         (":8-2", "no site is named"),
-        ("in1.attn2,:8-2", "no site is named"),
+        ("in1.attn2,:8-2", "site '' is not a site name"),
         ("", "no site is named"),
     ],
 )

@@ -1,0 +1,113 @@
+"""What one word has to do with another: a kind of it, another word for it; and words that mean several things.
+
+A set of prompts must not keep as something else what is the concept by another name: no rose beside "flower", no
+couch beside "sofa".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from .english import forms_of
+from .word_lists import THINGS
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+_ANIMALS = (*THINGS["animals"], *THINGS["birds"], *THINGS["small creatures"])
+_PEOPLE = THINGS["people"]
+
+KINDS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "animal": _ANIMALS, "creature": _ANIMALS, "beast": THINGS["animals"], "mammal": THINGS["animals"],
+    "bird": (*THINGS["birds"], "bird"), "insect": _list("spider, butterfly, beetle, bee"),
+    "reptile": _list("snake, lizard"), "pet": _list("dog, cat, rabbit, parrot, fish"), "wild animal": _ANIMALS,
+    "cattle": ("cow",), "livestock": _list("cow, sheep, goat, pig, horse, chicken"), "big cat": ("lion",),
+    "vehicle": THINGS["vehicles"], "aircraft": ("helicopter",), "ship": ("boat",),
+    "car": ("van",), "bike": _list("bicycle, motorcycle"), "motor vehicle": THINGS["vehicles"],
+    "furniture": THINGS["furniture"], "seat": _list("chair, sofa, bench, stool, armchair"), "chair": ("armchair",),
+    "table": ("desk",), "cupboard": ("wardrobe",), "shelf": ("bookshelf",),
+    "tool": THINGS["tools"], "utensil": _list("knife, kettle, teapot"),
+    "weapon": (*THINGS["weapons"], "axe"), "arms": THINGS["weapons"], "firearm": _list("gun, rifle, pistol, cannon"),
+    "gun": _list("rifle, pistol, cannon"), "blade": _list("sword, knife, dagger, axe, saw"), "knife": ("dagger",),
+    "explosive": _list("bomb, grenade"),
+    "container": _list("vase, basket, suitcase, kettle, teapot, bucket"), "pot": ("teapot",),
+    "lamp": ("lantern",), "light": _list("lamp, lantern, candle"), "luggage": _list("suitcase, backpack"),
+    "bag": _list("backpack, suitcase"),
+    "food": THINGS["food"], "fruit": _list("apple, banana, pear, melon, pumpkin"),
+    "vegetable": _list("pumpkin, carrot"),
+    "bread": _list("loaf of bread, sandwich"), "dessert": ("cake",), "fast food": _list("pizza, burger"),
+    "clothing": THINGS["clothing"], "clothes": THINGS["clothing"], "garment": THINGS["clothing"],
+    "headgear": _list("hat, crown, helmet"), "hat": ("helmet",), "shoe": ("boot",), "footwear": ("boot",),
+    "coat": ("jacket",), 
+    "device": THINGS["devices"], "electronics": THINGS["devices"], "gadget": THINGS["devices"],
+    "computer": ("laptop",), "screen": _list("television, laptop, computer"), "clock": ("watch",),
+    "musical instrument": THINGS["instruments"], "instrument": THINGS["instruments"],
+    "string instrument": _list("guitar, violin, harp, cello"), "wind instrument": _list("trumpet, flute, saxophone"),
+    "plant": THINGS["plants"], "flower": _list("rose, sunflower, tulip"), "tree": ("palm",), "bush": ("rose",),
+    "building": THINGS["buildings"], "architecture": THINGS["buildings"], "monument": _list("statue, tower, castle"),
+    "person": _PEOPLE, "human": _PEOPLE, "adult": _PEOPLE, "people": _PEOPLE, "human being": _PEOPLE, "figure": _PEOPLE,
+    "crowd": _PEOPLE, "worker": _list("nurse, farmer, police officer, cook"),
+    "woman": _list("grandmother, nurse"), "man": ("fisherman",),
+})  # fmt: skip
+"""A word -> things that are, or may well be, of its kind."""
+SAME: tuple[tuple[str, ...], ...] = tuple(map(_list, (
+    "sofa, couch, settee", "bicycle, bike, push bike", "telephone, phone, mobile phone, smartphone, cell phone",
+    "television, tv, telly", "car, automobile", "truck, lorry", "rabbit, bunny", "dog, puppy, hound, doggy",
+    "cat, kitten, kitty", "horse, pony, foal", "chicken, hen, rooster", "pig, hog, piglet", "sheep, lamb",
+    "boat, ship, sailing boat, rowing boat", "burger, hamburger, cheeseburger", "motorcycle, motorbike",
+    "helicopter, chopper", "bus, coach", "tram, streetcar", "gun, firearm, handgun, pistol, revolver", "sword, sabre",
+    "shovel, spade", "wardrobe, closet", "coat, overcoat", "tie, necktie", "backpack, rucksack",
+    "laptop, notebook computer", "speaker, loudspeaker", "violin, fiddle", "mushroom, toadstool", "bush, shrub",
+    "church, chapel, cathedral", "house, home, cottage", "castle, fortress", "statue, sculpture", "woman, lady",
+    "man, gentleman, guy", "police officer, policeman, policewoman, cop", "cook, chef",
+    "grandmother, old woman, granny", "owl, barn owl", "pigeon, dove", "crow, raven", "kettle, teakettle",
+    "loaf of bread, bread",
+)))  # fmt: skip
+"""Words for the same, or for a kind of it."""
+SENSES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "bat": ("fruit bat", "baseball bat"), "mouse": ("field mouse", "computer mouse"),
+    "crane": ("white crane bird", "construction crane"), "bow": ("archer's bow", "hair bow"),
+    "seal": ("grey seal", "wax seal"), "trunk": ("tree trunk", "travel trunk"), "nail": ("iron nail", "fingernail"),
+    "ring": ("wedding ring", "boxing ring"), "jaguar": ("spotted jaguar", "Jaguar car"),
+    "tank": ("army tank", "fish tank"), "pipe": ("tobacco pipe", "water pipe"), "palm": ("palm tree", "open palm"),
+    "pen": ("fountain pen", "animal pen"), "bolt": ("steel bolt", "lightning bolt"),
+    "horn": ("animal horn", "French horn"), "bark": ("tree bark", "barking dog"),
+    "glass": ("drinking glass", "stained glass window"), "club": ("golf club", "night club"),
+    "match": ("burning match", "football match"), "star": ("night star", "film star"),
+    "plane": ("passenger plane", "carpenter's plane"), "bank": ("bank building", "river bank"),
+    "chest": ("treasure chest", "bare chest"), "mole": ("garden mole", "skin mole"), "key": ("door key", "piano key"),
+    "shell": ("sea shell", "artillery shell"), "mask": ("carnival mask", "surgical mask"),
+    "orange": ("orange fruit", "orange colour"), "kiwi": ("kiwi fruit", "kiwi bird"),
+    "turkey": ("wild turkey", "roast turkey"), "organ": ("church organ", "human organ"),
+    "fan": ("ceiling fan", "folding fan"), "cricket": ("cricket insect", "cricket match"),
+})  # fmt: skip
+"""A word of several senses -> words that mean one of them each."""
+
+
+def covers(word: str, other: str) -> bool:
+    """Whether one of two things is, or may be taken for, the other: the same, or a kind of it."""
+    mine, theirs = _forms(word), _forms(other)
+    if mine & theirs or any(mine & set(group) and theirs & set(group) for group in SAME):
+        return True
+    return any(
+        (mine & {general} and theirs & set(kinds)) or (theirs & {general} and mine & set(kinds))
+        for general, kinds in KINDS_OF.items()
+    )
+
+
+def called(word: str) -> str:
+    """The word that `word_lists.THINGS` have for a thing: itself, or what means the same."""
+    known = {thing for group in THINGS.values() for thing in group}
+    if word in known:
+        return word
+    mine = _forms(word)
+    others = [thing for group in SAME if mine & set(group) for thing in group if thing in known]
+    return others[0] if others else word
+
+
+def _forms(word: str) -> frozenset[str]:
+    """One and several of a thing, of several words those of the whole."""
+    return forms_of(word.casefold())
