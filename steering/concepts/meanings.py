@@ -22,7 +22,7 @@ _PEOPLE = THINGS["people"]
 
 KINDS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "animal": _ANIMALS, "creature": _ANIMALS, "beast": THINGS["animals"], "mammal": THINGS["animals"],
-    "bird": (*THINGS["birds"], "bird"), "insect": _list("spider, butterfly, beetle, bee"),
+    "bird": THINGS["birds"], "insect": _list("spider, butterfly, beetle, bee"),
     "reptile": _list("snake, lizard"), "pet": _list("dog, cat, rabbit, parrot, fish"), "wild animal": _ANIMALS,
     "cattle": ("cow",), "livestock": _list("cow, sheep, goat, pig, horse, chicken"), "big cat": ("lion",),
     "vehicle": THINGS["vehicles"], "aircraft": ("helicopter",), "ship": ("boat",),
@@ -41,7 +41,7 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "bread": _list("loaf of bread, sandwich"), "dessert": ("cake",), "fast food": _list("pizza, burger"),
     "clothing": THINGS["clothing"], "clothes": THINGS["clothing"], "garment": THINGS["clothing"],
     "headgear": _list("hat, crown, helmet"), "hat": ("helmet",), "shoe": ("boot",), "footwear": ("boot",),
-    "coat": ("jacket",), 
+    "coat": ("jacket",),
     "device": THINGS["devices"], "electronics": THINGS["devices"], "gadget": THINGS["devices"],
     "computer": ("laptop",), "screen": _list("television, laptop, computer"), "clock": ("watch",),
     "musical instrument": THINGS["instruments"], "instrument": THINGS["instruments"],

@@ -95,7 +95,7 @@ def _load(name: str, dtype: torch.dtype) -> DiffusionModel:
         model = _load(name, torch.float32)
         model = replace(model, weights=model.weights_hash())
         for part in model.parts():
-            part.to(dtype)
+            torch.nn.Module.to(part, dtype)  # that of diffusers warns of parts to be kept in float32 that there are not
         return model
     if name == "pocket":
         return _load_parts(WEIGHTS, "pocket", dtype, offline=True)
