@@ -34,7 +34,7 @@ class DrawingModel(GraphModel):
 
     def __init__(self, model: ModelPatcher, clip: CLIP, vae: VAE, size: int) -> None:
         super().__init__(_noting(model, self), clip)
-        self.vae, self.size = vae, size
+        self.vae, self.size = vae, size or self.size
         self.call: Call | None = None
         self.progress: Progress = silent
         self._digest = ""

@@ -16,7 +16,7 @@ from ..steering.concepts.pairs import CONCEPTS
 from ..steering.concepts.request import Request
 from ..steering.concepts.writing import write_set
 from ..steering.errors import SteeringError
-from ..steering.families import FAMILIES
+from ..steering.families import FAMILIES, family_named
 from ..steering.files import write_text
 from ..steering.study.plan import FULL, Plan, scaled
 from ..steering.study.subject import Subject, load_subject
@@ -95,9 +95,12 @@ def subject_of(model: DrawingModel, concept: str, word: str, plan: Plan) -> Subj
     return load_subject(str(folder), model.family, plan)
 
 
-def plan_of(steps: int, cfg: float, size: int, batch: int, prompts: int | None = None, pairs: int = FULL.pairs) -> Plan:
+def plan_of(
+    model: DrawingModel, steps: int, cfg: float, batch: int, prompts: int | None = None, pairs: int = FULL.pairs
+) -> Plan:
     """A study's plan with a graph's sampling, so many pairs, and at most so many test prompts of each role."""
-    plan = replace(FULL, steps=steps, guidance=cfg, size=size, batch=batch, pairs=pairs)
+    guidance = cfg or family_named(model.family).guidance
+    plan = replace(FULL, steps=steps, guidance=guidance, size=model.size, batch=batch, pairs=pairs)
     return scaled(plan, prompts) if prompts else plan
 
 
@@ -107,13 +110,15 @@ def sampling_inputs() -> list[Any]:
         io.Int.Input("steps", default=30, min=1, max=1000, tooltip="Sampling steps (euler, normal)."),
         io.Float.Input(
             "cfg",
-            default=7.5,
-            min=1.0,
+            default=0.0,
+            min=0.0,
             max=30.0,
             step=0.1,
-            tooltip="Guidance; 7.5 for SD 1.5, 5 to 7 for SDXL, 3 for the pocket model.",
+            tooltip="Guidance; 0 takes what is usual for the model: 7.5 for SD 1.5, 3 for the pocket model.",
         ),
-        io.Int.Input("size", default=512, min=64, max=4096, step=8, tooltip="Width and height; 128 for the pocket."),
+        io.Int.Input(
+            "size", default=0, min=0, max=4096, step=8, tooltip="Width and height; 0 takes what is usual for the model."
+        ),
         io.Int.Input("batch", default=2, min=1, max=64, tooltip="Pictures computed together. Changes speed only."),
     ]
 

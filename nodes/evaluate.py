@@ -98,22 +98,26 @@ class Evaluate(OfConcept):
         batch: int,
     ) -> io.NodeOutput:
         """Draw, measure, write."""
-        drawing, plan = DrawingModel(model, clip, vae, size), plan_of(steps, cfg, size, batch, prompts)
+        drawing = DrawingModel(model, clip, vae, size)
+        plan = plan_of(drawing, steps, cfg, batch, prompts)
+        guidance = plan.guidance_on(drawing.family)
         subject, name = subject_of(drawing, concept, word, plan), preset_name(preset)
         how: dict[str, Any] = {"vector": vector.digest(lengths=True), "preset": name, "strength": strength or None}
         setting = setting_of("evaluate", drawing, plan, [subject], **how)
         out = work_folder(f"evaluate_{subject.name}", setting)
         metrics = metrics_of(Measures(), drawing.family, [subject.name], out, str(drawing.device))
-        bar = Bar(model, rows_of(pictures_drawn(plan), steps, cfg))
+        bar = Bar(model, rows_of(pictures_drawn(plan), steps, guidance))
         with work_in(out, setting):
             path, control = out / "vector.safetensors", out / "isotropic.safetensors"
             vector.save(path)
             text = subject.concept.text
-            arms = evaluation_arms(drawing, plan, text, path, strength or None, name, control, cfg != 1)
+            arms = evaluation_arms(drawing, plan, text, path, strength or None, name, control, guidance != 1)
             write_control(path, control)
             study = Study(drawing, plan, out, metrics, progress=bar.advance)
             written = write_study(study, study.measure([Result(subject, arms, {})]))
         shown = read_picture(out / subject.name / "gallery_fixed.png")
-        table, report = removals(written.figures).markdown(), str(out / "report.html")
-        figures = json.dumps(written.results["concepts"][subject.name]["arms"])
-        return io.NodeOutput(as_image(shown), table, figures, report, ui={"text": (table,)})
+        about = written.results["concepts"][subject.name]
+        table = f"{about['summary']}\n\n{removals(written.figures).markdown()}"
+        report = str(out / "report.html")
+        said = "\n".join([about["summary"], report, *written.results["warnings"]])
+        return io.NodeOutput(as_image(shown), table, json.dumps(about["arms"]), report, ui={"text": (said,)})

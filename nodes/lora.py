@@ -109,7 +109,9 @@ class ExportLora(io.ComfyNode):
             wanted,
             lambda sites: layers_of(model, sites),
             (lambda deltas: gap_of(model, clip, wanted, kohya(deltas, family))) if approximate and clip else None,
-            "Connect clip, which measures the gap" if approximate else "Turn on approximate to export the nearest one",
+            "Connect clip, which measures the gap"
+            if approximate
+            else "Turn on approximate and connect clip, which measures the gap, to export the nearest one",
         )
         path = new_file(LORAS, filename_prefix)
         save_lora(path, format, lora, weights_hash(model), family)

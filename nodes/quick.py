@@ -42,7 +42,7 @@ class Quick(io.ComfyNode):
                     "concept",
                     options=pair_names(),
                     default="pocket/dog",
-                    tooltip="Built-in pairs, or a file of models/steering_pairs.",
+                    tooltip="Built-in pairs, or a file of models/steering_pairs; not read where pairs are connected.",
                 ),
                 strength_input("0 changes nothing, 1 means as in prompts without the concept; more is rarely of use."),
                 Pairs.Input(

@@ -88,7 +88,8 @@ class Tune(OfConcept):
         """Capture, search, and take the best."""
         extra("optuna", "headless")  # before anything is drawn
         allowed, pairs = BUDGETS[budget]
-        drawing, plan = DrawingModel(model, clip, vae, size), plan_of(steps, cfg, size, batch, pairs=pairs)
+        drawing = DrawingModel(model, clip, vae, size)
+        plan = plan_of(drawing, steps, cfg, batch, pairs=pairs)
         subject = subject_of(drawing, concept, word, plan)
         setting = setting_of("tune", drawing, plan, [subject], budget=budget, exportable=exportable)
         out = work_folder(f"tune_{subject.name}", setting)

@@ -51,8 +51,8 @@ def fits(value, values, options):
     return whole and options.get("min", value) <= value <= options.get("max", value)
 
 
-def test_there_are_the_eleven_workflows_and_all_nodes():
-    assert [path.stem[:2] for path in WORKFLOWS] == [f"{number:02d}" for number in range(1, 12)]
+def test_there_are_the_twelve_workflows_and_all_nodes():
+    assert [path.stem[:2] for path in WORKFLOWS] == [f"{number:02d}" for number in range(1, 13)]
     assert len([name for name in KNOWN if name.startswith("Steering")]) == 23
 
 

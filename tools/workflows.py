@@ -136,8 +136,10 @@ def build_pocket() -> Graph:
         "**To make your own**: choose another concept, or put *Prompt Pairs from Text* in its place, and give *Save "
         "Steering Vector* another name. The vector lands in *models/steering_vectors*; *Load Steering Vector* lists "
         "it after pressing R.\n\nThe muted group (select it, Ctrl+M) records the UNet itself while it draws the pairs, "
-        "some minutes on a CPU the first time, and shows **where it holds the concept**: sites from top to bottom, "
-        "steps from left to right, red is much. A vector of those sites comes out of *Build*, as in workflow 03."
+        "a minute or more on a CPU the first time, and shows **where it holds the concept**: sites from top to bottom, "
+        "steps from left to right, red is much. On the map of *Score Layers* a click chooses sites, a drag across "
+        "noise levels of them; those are steered, or the five best of every step. Of a thing that leaves traces, which "
+        "the map of the text does not."
     )
     inside: Graph = {
         "record": Node(
@@ -150,6 +152,17 @@ def build_pocket() -> Graph:
         ),
         "score": Node("SteeringScore", 5, (320, 98), "", {}, {"activations": ("record", 0)}),
         "heat": Node("PreviewImage", 6, (460, 560), "Where the UNet holds it", {}, {"images": ("score", 1)}),
+        "chosen": Node(
+            "SteeringBuild",
+            6,
+            (320, 240),
+            "Build, of the sites chosen on the map",
+            {"top_k": 5},
+            {"activations": ("record", 0), "scores": ("score", 0), "select": ("score", 3)},
+        ),
+        "inside": applied(7, "", "chosen", 2.5, "projection"),
+        "sampled": sampler(("inside", 0), 7, 3.0, "KSampler, steered inside the UNet"),
+        **shown("sampled", "sampled", ("pocket", 2), 7, "Steered inside the UNet"),
     }
     for node in inside.values():
         node.group = "Where in the UNet: minutes"
@@ -474,6 +487,28 @@ def from_a_word() -> Graph:
     }
 
 
+def evaluate_pocket() -> Graph:
+    text = (
+        "## What did it do?\n\nPress Run: half a minute on a CPU. **Evaluate Steering** draws test prompts with the "
+        "concept, with things like it, and with other things, each with and without the vector, and measures: is the "
+        "dog gone, is anything broken, is the rest still there, are other prompts left alone. Beside it stand "
+        "controls: random directions of the same size, a negative prompt, another seed.\n\nThe report is a page in "
+        "*output/steering*; its path stands on the node. Four prompts show the way, twenty and more are a measurement; "
+        "interrupted, it goes on where it stopped.\n\n**Yours**: another vector with its own *concept*, or a *word* in "
+        "place of it."
+    )
+    how = {"concept": "pocket/dog", "prompts": 4, "steps": 15, "batch": 8}
+    inputs = {"model": ("pocket", 0), "clip": ("pocket", 1), "vae": ("pocket", 2), "vector": ("vector", 0)}
+    return {
+        "note": note(text, (330, 330)),
+        "pocket": Node("SteeringLoadPocket", 0, (260, 70)),
+        "vector": loaded("", "pocket_dog"),
+        "evaluate": Node("SteeringEvaluate", 1, (340, 520), "", how, inputs),
+        "pictures": Node("PreviewImage", 2, (760, 420), "Original, steered, controls", {}, {"images": ("evaluate", 0)}),
+        "table": Node("PreviewAny", 2, (760, 300), "The figures", {}, {"source": ("evaluate", 1)}),
+    }
+
+
 STRENGTH_XL = 2.0
 """What CASteer publishes for SDXL."""
 
@@ -561,6 +596,7 @@ WORKFLOWS = {
     "09_from_a_word_pocket": (from_a_word, True),
     "10_sdxl_build_a_style_vector": (sdxl_build, False),
     "11_sdxl_apply_vector": (sdxl_apply, False),
+    "12_evaluate_pocket": (evaluate_pocket, True),
 }
 """Name -> (graph, whether it runs without a download)."""
 

@@ -45,6 +45,13 @@ const short = (sigma) => Number(sigma.toPrecision(4));
 /** Two numbers, the lower first. */
 const ordered = (a, b) => (a <= b ? [a, b] : [b, a]);
 
+/** The graph zooms under a wheel over the map as well; Nodes 2.0 sees to that by itself. */
+function zoom(event) {
+  if (event.target.closest(".lg-node")) return;
+  event.preventDefault();
+  app.canvas.canvas.dispatchEvent(new WheelEvent(event.type, event));
+}
+
 /** The steps of a run, from 0. */
 const stepsOf = (scores) => scores.sigmas.map((_, step) => step);
 
@@ -105,7 +112,9 @@ class ScoreMap {
     this.canvas.style.cssText = "width: 100%; cursor: crosshair;";
     this.said = document.createElement("div");
     this.said.textContent = HINT;
-    this.root.append(this.buttons, this.canvas, this.said);
+    this.axis = document.createElement("small");
+    this.axis.style.cssText = `display: flex; justify-content: space-between; padding-left: ${NAMES}px;`;
+    this.root.append(this.buttons, this.canvas, this.axis, this.said);
     this.button("best 5", () => best(this.scores, 5));
     this.button("best 10", () => best(this.scores, 10));
     for (const kind of ["attn1", "attn2", "ff", "resnet"])
@@ -115,6 +124,7 @@ class ScoreMap {
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     this.canvas.addEventListener("pointerup", () => (this.drag = null));
     this.canvas.addEventListener("pointerleave", () => this.leave());
+    this.root.addEventListener("wheel", (event) => zoom(event));
   }
 
   get widget() {
@@ -133,7 +143,7 @@ class ScoreMap {
   }
 
   get height() {
-    return this.scores ? this.scores.sites.length * ROW + 62 : 40;
+    return this.scores ? this.scores.sites.length * ROW + 78 : 40;
   }
 
   button(label, choose) {
@@ -149,6 +159,8 @@ class ScoreMap {
   show(scores) {
     this.scores = scores;
     this.buttons.hidden = false;
+    const ends = [`sigma ${scores.sigmas[0].toFixed(2)}, the first step`, scores.sigmas.at(-1).toFixed(2)];
+    this.axis.replaceChildren(...ends.map((end) => Object.assign(document.createElement("span"), { textContent: end })));
     this.leave();
     this.draw();
     const [width, height] = this.node.computeSize();

@@ -33,9 +33,10 @@ def capture(
     """Record what every site does on both sides of every pair.
 
     Args:
-        concept: A built-in concept, or a .csv or .jsonl file of pairs.
+        concept: A built-in concept, a folder that steering concept wrote, or a .csv or .jsonl file of pairs.
         out: File to write, .safetensors.
-        sites: Kinds and site names, separated by commas.
+        sites: Kinds (attn1, attn2, ff, resnet) and site names, separated by commas; or text, the embedding of the
+            prompts, which takes no sampling.
         seed: Pair i starts from the noise of seed + i.
     """
     from ..activations.capture import capture as run_capture
@@ -48,14 +49,22 @@ def capture(
     pairs = load_pairs(concept, loaded.family)
     settings = CaptureSettings(sampling.steps, sampling.guidance, seed, sampling.size, sampling.batch)
     parts = out.with_name(f".{out.stem}_parts")
-    with progress(capture_rows(len(pairs), settings), "capture") as update:
+    rows = capture_rows(len(pairs), settings)
+    with progress(rows, "capture") as update:
         made = run_capture(
             loaded, pairs, sites=sites, settings=settings, concept=Path(concept).stem, parts=parts, progress=update
         )
+        if made.tokens > 1:
+            update(rows)  # of the text alone, which is read at once
     made.save(out)
     remove_parts(parts)
     values = {"out": str(out), "pairs": len(pairs), "sites": len(made.tensors), "steps": len(made.sigmas)}
-    answer(values, as_json, f"{len(pairs)} pairs, {len(made.tensors)} sites, {len(made.sigmas)} steps: {out}")
+    sizes = ((len(pairs), "pair"), (len(made.tensors), "site"), (len(made.sigmas), "step"))
+    answer(values, as_json, f"{', '.join(_counted(*size) for size in sizes)}: {out}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def score(
@@ -121,7 +130,8 @@ def build(
         activations: A file written by steering capture.
         out: Vector to write, .safetensors.
         scores: A file written by steering score; made here if not given.
-        direction: mean, pca, cpca, cpca-paired, cpca-denoised, whitened or cpca-source (as the source study ran it).
+        direction: mean, pca, cpca, cpca-paired, cpca-denoised, whitened, cpca-source (as the source study ran it),
+            affine, or kernel, which is for a capture of the text.
         rank: Directions per site and step; above 1 with pca, cpca-paired.
         alpha: Weight of the background in contrastive PCA, from 0 (1 if not given), or auto: pairs held out choose.
         components: Of contrastive PCA, in whose span directions lie; the method's own number.
@@ -172,7 +182,7 @@ def build(
         make_entry(vector)  # refuses what the vector cannot do
     vector.save(out)
     names = [str(site) for site in vector.sites]
-    answer({"out": str(out), "sites": names}, as_json, f"{len(names)} sites ({', '.join(names)}): {out}")
+    answer({"out": str(out), "sites": names}, as_json, f"{_counted(len(names), 'site')} ({', '.join(names)}): {out}")
 
 
 def _advice(text: str) -> Recommendation:

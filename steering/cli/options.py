@@ -35,7 +35,8 @@ AtLeastTwo = Annotated[int, Parameter(validator=Number(gte=2))]
 Model = Annotated[str, Parameter(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")]
 Json = Annotated[bool, Parameter(name="--json", help="Print one line of JSON as the last line of the output.")]
 Preset = Annotated[
-    str | None, Parameter(help="projection, casteer, precise, selective or lora; the file's own if not given.")
+    str | None,
+    Parameter(help="projection, casteer, precise, selective, lora, affine, conditional; else the file's own."),
 ]
 OneVector = Annotated[str, Parameter(help="FILE or FILE:STRENGTH.")]
 OutPicture = Annotated[Path, Parameter(help="Picture to write, .png.")]

@@ -231,7 +231,9 @@ class _Work:
             written = write_study(study, stages(study))
         concepts = {name: self._short(name, written) for name in names}
         report = str(self.out / "report.html")
-        answer({"report": report, "concepts": concepts}, self.as_json, f"report: {report}")
+        said = [part["summary"] for part in concepts.values()]
+        text = "\n".join([*written.results["warnings"], *filter(None, said), f"report: {report}"])
+        answer({"report": report, "concepts": concepts}, self.as_json, text)
 
     @staticmethod
     def _short(name: str, written: Any) -> dict[str, Any]:
@@ -239,4 +241,5 @@ class _Work:
         arms = written.figures[name].items()
         clean = {arm: round(made.removal.clean.mean, 2) for arm, made in arms if made.removal.clean}
         presence = {arm: round(made.presence.mean, 2) for arm, made in arms}
-        return {"chosen": written.results["concepts"][name]["chosen"], "clean": clean, "presence": presence}
+        about = written.results["concepts"][name]
+        return {"summary": about["summary"], "chosen": about["chosen"], "clean": clean, "presence": presence}

@@ -234,7 +234,8 @@ def export_lora(
     )
     about = save_lora(out, format_, lora, loaded.weights_hash(), loaded.family)
     _warn_of_other_weights(wanted, about)
-    answer({"out": str(out), **about}, as_json, f"{lora}\nstrength {wanted.strength:g}: {out}")
+    use = "; in ComfyUI it goes into models/loras, and into any graph by Load LoRA" if format_ == "comfyui" else ""
+    answer({"out": str(out), **about}, as_json, f"{lora}\nstrength {wanted.strength:g}: {out}{use}")
 
 
 def _measured(model: Any, entry: Any, deltas: Any, prompts: list[str] | None) -> float:

@@ -204,7 +204,7 @@ def _of_the_pocket(request: Request) -> Written:
     if made is None or request.kind != "auto" or request.siblings:
         raise SteeringError(
             f"the pocket model knows {', '.join(known_words())}, each with siblings of its own; take one of these with "
-            "kind auto and no siblings, or write for another family"
+            "kind auto and no siblings, or write in words for any model"
         )
     others = Alike(made.siblings, made.new_siblings, made.unrelated)
     return Written("style" if made.name in STYLES else "object", True, others, files(made))

@@ -100,7 +100,7 @@ def upper_bound(losses: np.ndarray, most: float = 100.0) -> float:
     destroyed = int((losses > SMALL_LOSS).sum())
     rare = scipy.stats.binomtest(destroyed, n, alternative="less").proportion_ci(1 - RARE_LEVEL, "exact").high
     split = _t_bound(np.minimum(losses, SMALL_LOSS), DEGREE_LEVEL) + (most - SMALL_LOSS) * float(rare)
-    return max(_t_bound(losses, RARE_LEVEL + DEGREE_LEVEL), split)
+    return min(most, max(_t_bound(losses, RARE_LEVEL + DEGREE_LEVEL), split))
 
 
 def _t_bound(values: np.ndarray, level: float) -> float:

@@ -71,7 +71,8 @@ def obstacles(entry: Entry) -> list[str]:
         found.append("its map of tokens is not linear (build with another direction)")
     conv = sorted(str(site) for site in vector.sites if site.kind not in LINEAR)
     if conv:
-        found.append(f"{', '.join(conv)} do not end in a linear layer (build with sites attn1,attn2,ff)")
+        verb = "does" if len(conv) == 1 else "do"
+        found.append(f"{', '.join(conv)} {verb} not end in a linear layer (build with sites attn1,attn2,ff)")
     partly = [str(site) for site, part in vector.sites.items() if not part.active.all() and site.kind in LINEAR]
     if partly:
         found.append(f"{', '.join(partly)} are steered at some noise levels only (build with a list without them)")
@@ -86,6 +87,15 @@ def obstacles(entry: Entry) -> list[str]:
     if entry.mask is not None:
         found.append("it acts in a part of the picture (leave the mask out)")
     return found
+
+
+def check_linear(vector: SteeringVector) -> None:
+    """Refuse a vector of which a LoRA could hold nothing, exactly or nearly."""
+    if not any(site.kind in LINEAR for site in vector.sites):
+        raise SteeringError(
+            f"a LoRA cannot hold a vector at {', '.join(sorted({site.kind for site in vector.sites}))}: it changes "
+            f"layers of {', '.join(LINEAR)}. Capture these (sites {','.join(LINEAR)}) and build with time constant"
+        )
 
 
 def linearised(entry: Entry) -> Entry:
@@ -108,9 +118,8 @@ def constant(vector: SteeringVector) -> SteeringVector:
     The mean displacement and negative mean over the noise levels at which a site is steered; with K rows, the K
     leading singular vectors of all their rows, turned so that the first points along that displacement.
     """
+    check_linear(vector)
     parts = {site: part for site, part in vector.sites.items() if site.kind in LINEAR}
-    if not parts:
-        raise SteeringError("the vector has no site of kind attn1, attn2 or ff; a LoRA cannot hold it at all")
     if len(vector.sigmas) > 1 and any(part.readout is not None for part in parts.values()):
         raise SteeringError(
             "the vector reads other directions than it moves, at several noise levels; build it constant"

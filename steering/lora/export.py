@@ -19,7 +19,7 @@ from ..models.diffusion import DiffusionModel
 from ..models.sampling import Progress, silent
 from ..sites import Site
 from ..version import __version__
-from .bake import FORMATS, Delta, Layer, bake, linearised, merged, obstacles, relative_gap
+from .bake import FORMATS, Delta, Layer, bake, check_linear, linearised, merged, obstacles, relative_gap
 
 KIND, VERSION = "lora", 1
 GAP_STEPS = 15
@@ -69,10 +69,12 @@ def make_lora(
         remedy: what to do about a refusal, in the words of who asks.
 
     Raises:
-        SteeringError: strength 0, or what a LoRA cannot hold exactly where that is refused.
+        SteeringError: strength 0, a vector at no linear layer, or what a LoRA cannot hold exactly where that is
+            refused.
     """
     if not entry.strength:
         raise SteeringError("a LoRA of strength 0 does nothing; give another strength")
+    check_linear(entry.vector)
     inexact = obstacles(entry)
     if inexact and measure is None:
         raise SteeringError(f"a LoRA cannot hold this exactly: {'; '.join(inexact)}. {remedy}")

@@ -21,6 +21,10 @@ SHOWN = 6
 """Prompts in each gallery."""
 
 
+TITLES = {"isotropic": "random directions", COUNTERFACTUAL: "not asked for"}
+"""Arms that are called otherwise above their pictures."""
+
+
 STRIP = 3
 """Prompts in the strength strip."""
 
@@ -97,7 +101,10 @@ def _gallery(one: Result, names: Sequence[str], rows: Sequence[tuple[str, int]],
         place = _places(one.measurements[name])
         files = [one.measurements[name].pictures[place[row]] for row in rows]
         columns.append(
-            (name, np.stack([thumbnail(read_picture(file), one.subject.concept.explicit) for file in files]))
+            (
+                TITLES.get(name, name),
+                np.stack([thumbnail(read_picture(file), one.subject.concept.explicit) for file in files]),
+            )
         )
     first = one.measurements[names[0]]
     prompts = {(item.name, item.repeat): item.prompt.text for item in first.items}

@@ -29,6 +29,7 @@ from .records import ArmFigures, Figures
 from .results import Result
 from .rows import rows_csv
 from .run import Study
+from .summary import summary
 from .tables import compared_settings, tables_of
 
 FORMAT = 1
@@ -108,6 +109,7 @@ def _concept(one: Result, figures: Figures) -> dict[str, Any]:
         "study_k": study_k,
         "pairs": one.vectors.captured.blocks.pairs if one.vectors else 0,
         "vectors": _vectors_used(one),
+        "summary": summary(one.subject.name, figures),
         "arms": {name: asdict(arm) for name, arm in figures.items()},
         "claims": [asdict(claim) for claim in claims(figures, one.measurements, study_k)],
         "dev": [outcome.to_json() for outcome in choice.dev] if choice else [],
@@ -146,7 +148,7 @@ def _presence_source(study: Study) -> str:
 
 def _warnings(study: Study, measured: Sequence[Result]) -> list[str]:
     """What a reader must know before any figure."""
-    names, found = {metric.name for metric in study.metrics}, []
+    names, found = {metric.name for metric in study.metrics}, [*filter(None, map(_of_another, measured))]
     originals = [one.measurements["original"] for one in measured]
     targets = [len(set(original.names()) & _of_role(original, "target")) for original in originals]
     if "inception" not in names:
@@ -168,6 +170,18 @@ def _warnings(study: Study, measured: Sequence[Result]) -> list[str]:
     if dropped:
         found.append(f"The judge's server does not take {', '.join(dropped)}; its answers vary from time to time.")
     return found
+
+
+def _of_another(one: Result) -> str:
+    """That a vector was made for another concept than it is measured on."""
+    vectors = [one.vector(arm) for arm in one.arms if arm.group == "steered"]
+    others = [vector.concept for vector in vectors if vector and one.subject.name not in vector.concept]
+    if not others or not others[0]:
+        return ""
+    return (
+        f"The vector was made for {others[0]}, and what is measured is {one.subject.name}: name the vector's own "
+        "concept, unless this is meant."
+    )
 
 
 def _of_role(measurements: Measurements, role: str) -> set[str]:
@@ -202,6 +216,7 @@ def _section(study: Study, one: Result, figures: Figures, results: Mapping[str, 
         "text": one.subject.concept.text,
         "explicit": one.subject.concept.explicit,
         "chosen": results["concepts"][name]["chosen"],
+        "summary": results["concepts"][name]["summary"],
         "claims": results["concepts"][name]["claims"],
         "plots": [(f"{name}/{path.name}", what) for path, what in _plots(one, figures, folder)],
         "galleries": galleries(one, folder),

@@ -116,7 +116,9 @@ def removals(concepts: Mapping[str, Figures]) -> Table:
         "Clean: the concept absent, nothing broken or ghosted left, and what else the prompt asks for still there; the "
         "share of prompts with its Wilson interval. Presence, debris and kept are 0 to 100. Counterfactual: the "
         "distance to the picture of the same prompt without the concept and the same seed, the original's being 1: 0 "
-        "is as if it had never been asked for. Other intervals are the widest of t, BCa, and t over groups of prompts.",
+        "is as if it had never been asked for. Other intervals are the widest of t, BCa, and t over groups of prompts. "
+        "The arm counterfactual is that other prompt, isotropic and the controls are steered as far along random or "
+        "wrong directions.",
     )
 
 

@@ -37,6 +37,13 @@ def test_a_word_becomes_a_folder_that_every_command_takes(tmp_path):
     assert (folder / "fit.csv").read_text() != before
 
 
+def test_that_the_pocket_models_prompts_are_alike_is_no_weakness_to_mend(tmp_path):
+    said = steering("concept", "umbrella", "--family", "pocket", "--out", tmp_path / "umbrella").stdout
+    assert "prompts resemble each other, as the pocket model knows few words: harmless here" in said
+    assert "seen before" not in said
+    assert "seen before" in steering("concept", "check", tmp_path / "umbrella", "--family", "pocket").stdout
+
+
 def test_what_is_not_known_is_said_with_what_to_do(tmp_path):
     assert "--siblings names better ones" in steering("concept", "unicorn", "--out", tmp_path / "a").stdout
     told = steering("concept", "unicorn", "--siblings", "horse, zebra", "--out", tmp_path / "b").stdout

@@ -1,7 +1,12 @@
+import re
 import subprocess
 import sys
 
 import pytest
+
+from steering.directions.methods import DIRECTIONS
+from steering.interventions.presets import PRESETS
+from steering.sites import KINDS, TEXT_KIND
 
 from ..conftest import steering
 
@@ -32,6 +37,19 @@ def test_bad_input_ends_with_one_sentence_and_status_2(made, words, message, tmp
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("build", DIRECTIONS),
+        ("capture", [*KINDS, TEXT_KIND]),
+        *((command, PRESETS) for command in ("generate", "evaluate", "sweep")),
+    ],
+)
+def test_help_names_all_that_an_option_takes(command, names):
+    shown = set(re.findall(r"[\w-]+", steering(command, "--help").stdout))
+    assert set(names) <= shown
 
 
 def test_version_and_help():

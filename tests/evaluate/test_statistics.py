@@ -93,6 +93,11 @@ def test_one_value_has_no_interval():
     assert alone.mean == 4.0
     assert np.isnan([alone.low, alone.high]).all()
     assert upper_bound(np.array([4.0])) == np.inf
+
+
+def test_no_bound_lies_beyond_what_can_be_lost():
+    assert upper_bound(np.array([0.0, 100.0])) == 100
+    assert upper_bound(np.array([0.0, 20.0]), most=20) == 20
     assert sign_flip_p(np.array([])) == 1
 
 

@@ -36,6 +36,7 @@ BUILD = """async () => {
 SCORE = "window.app.graph._nodes.find((n) => n.type === 'SteeringScore')"
 CHOSEN = f"() => {SCORE}.widgets.find((w) => w.name === 'sites').value"
 SAVED = "() => window.app.graph.serialize().nodes.find((n) => n.type === 'SteeringScore').widgets_values"
+ZOOM = "() => window.app.canvas.ds.scale"
 RENDERER = "(vue) => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', vue)"
 
 
@@ -119,6 +120,14 @@ def test_a_mouse_reads_and_chooses_sites(small, tmp_path, vue):
         d, c = (float(part[2]) for part in (values.discriminability, values.consistency))
         assert said.inner_text().startswith(f"{rows[10]}, step 3 of 4 (sigma")
         assert said.inner_text().endswith(f"discriminability {d:.2f}, consistency {c:.2f}")
+        before = page.evaluate(ZOOM)
+        page.mouse.wheel(0, -100)
+        page.wait_for_timeout(300)
+        assert page.evaluate(ZOOM) > before
+        page.evaluate(f"() => {{ window.app.canvas.ds.scale = {before}; window.app.canvas.ds.offset = [0, 0]; }}")
+        page.evaluate("() => window.app.canvas.draw(true, true)")
+        page.wait_for_timeout(500)
+        box = page.locator(".steering-score-map canvas").first.bounding_box()
         page.mouse.click(*at(10))
         assert page.evaluate(CHOSEN) == str(rows[10])
         page.mouse.move(*at(20))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from steering.errors import SteeringError
 from steering.files import read_header
 from steering.interventions.entry import Entry
 from steering.interventions.presets import Settings
@@ -105,6 +106,16 @@ def test_the_measured_gap_is_nothing_where_exact_and_something_where_approximate
     never = vector.entry(strength=1.5, preset="precise", window=(1e9, 1e8))
     with pytest.raises(ValueError, match="steering changed nothing"):
         exported(toy_model, never, lambda deltas: measured_gap(toy_model, never, deltas, ["a dog"], 3))
+
+
+@pytest.mark.parametrize("measure", [None, lambda deltas: 0.0])
+def test_a_vector_at_no_linear_layer_is_refused_at_once_with_what_to_do(toy_model, measure):
+    width = module_width(toy_model.sites()[Site.parse("in4.resnet")], "resnet")
+    part = SiteVector(torch.eye(1, width)[None], *(torch.ones(1, width),) * 2, torch.ones(1) > 0)
+    vector = SteeringVector({Site.parse("in4.resnet"): part}, torch.ones(1), torch.ones(1))
+    for preset in ("lora", "precise"):
+        with pytest.raises(SteeringError, match=r"hold a vector at resnet: .* Capture these \(sites attn1,attn2,ff\)"):
+            exported(toy_model, vector.entry(strength=1.0, preset=preset), measure)
 
 
 def test_the_header_says_what_it_is_for(toy_model, tmp_path):
