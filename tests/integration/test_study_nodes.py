@@ -87,12 +87,13 @@ def test_a_vector_is_measured_and_the_same_again_is_found(comfy, graph, outputs)
     assert figures["strength_0"]["identical"]
     assert not figures["steered"]["identical"]
     assert "| dog | steered | 2 |" in table
+    assert table.startswith("2 prompts with dog; presence of it, of 100: ")
     assert Path(report).is_file()
     folder = Path(report).parent
     assert folder.parent == outputs
     drawn = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png") if "pictures" in path.parts}
     assert drawn
-    assert evaluated(comfy, graph, vector)[2] == text
+    assert evaluated(comfy, graph, vector, cfg=0.0, size=0)[2] == text  # what is usual for the model
     assert {path: path.stat().st_mtime_ns for path in drawn} == drawn  # nothing was drawn again
     other = evaluated(comfy, graph, vector, strength=0.5)[3]
     assert Path(other).parent != folder
@@ -102,6 +103,8 @@ def test_a_word_is_enough(comfy, graph, outputs, vector):
     brought = graph.bring(vector)
     report = evaluated(comfy, graph, brought, word="umbrella")[3]
     assert "evaluate_umbrella" in report
+    warning = "The vector was made for dog, and what is measured is umbrella"
+    assert (warning in Path(report).read_text(encoding="utf-8")) == ("dog" in brought.concept)
     assert (outputs / "concepts" / "pocket_umbrella" / "test.csv").is_file()
     validate = comfy.SteeringEvaluate.validate_inputs
     assert validate("pocket/dog", "") is True

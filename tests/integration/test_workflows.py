@@ -324,7 +324,7 @@ def test_a_fresh_installation_beside_a_pack_with_a_nodes_folder(comfy, tmp_path)
         images = [image for part in history["outputs"].values() for image in part["images"]]
         assert len(images) == 8
         listed = ask(f"{address}/workflow_templates")
-        assert len(listed["activation-steering"]) == 11
+        assert len(listed["activation-steering"]) == 12
         page = urllib.request.urlopen(f"{address}/extensions/activation-steering/docs/SteeringApply.md")
         assert b"# Apply Steering" in page.read()
 
