@@ -21,9 +21,9 @@ function colour(score, active) {
   return score >= 0 ? `rgb(255, ${pale}, ${pale})` : `rgb(${pale}, ${pale}, 255)`;
 }
 
-/** attn1, attn2, ff or resnet. */
+/** attn1, attn2, ff, resnet or text. */
 function kindOf(site) {
-  const part = site.split(".")[1];
+  const part = site.split(".")[1] ?? site; // the text has no blocks
   return part.startsWith("resnet") ? "resnet" : part;
 }
 

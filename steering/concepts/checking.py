@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .english import plural_of
-from .meanings import covers
+from .meanings import is_kind
 from .pairs import Pair, load_pairs
 from .prompts import Concept, Prompt, concept_folder, load_concept, read_prompts
 
@@ -189,7 +189,7 @@ def check_siblings(splits: dict[str, list[Prompt]], concept: Concept) -> list[Fi
         f"{which}: {prompt.text}"
         for which, prompts in splits.items()
         for prompt in prompts
-        if prompt.role == "sibling" and any(covers(word, label.replace("_", " ")) for label in prompt.shows)
+        if prompt.role == "sibling" and any(is_kind(label.replace("_", " "), word) for label in prompt.shows)
     ]
     return _finding(
         "siblings of it",

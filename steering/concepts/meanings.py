@@ -6,6 +6,7 @@ couch beside "sofa".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -64,7 +65,8 @@ SAME: tuple[tuple[str, ...], ...] = tuple(map(_list, (
     "church, chapel, cathedral", "house, home, cottage", "castle, fortress", "statue, sculpture", "woman, lady",
     "man, gentleman, guy", "police officer, policeman, policewoman, cop", "cook, chef",
     "grandmother, old woman, granny", "owl, barn owl", "pigeon, dove", "crow, raven", "kettle, teakettle",
-    "loaf of bread, bread",
+    "loaf of bread, bread", "monochrome, black and white", "happy, smiling, laughing", "sad, crying",
+    "old, elderly", "with a beard, bearded", "red, crimson, scarlet", "in winter, in the snow",
 )))  # fmt: skip
 """Words for the same, or for a kind of it."""
 SENSES: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -87,27 +89,44 @@ SENSES: Mapping[str, tuple[str, ...]] = MappingProxyType({
 """A word of several senses -> words that mean one of them each."""
 
 
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def is_kind(thing: str, word: str) -> bool:
+    """Whether a thing is what a word says: by that name, by another, or as a kind of it."""
+    mine, wide = _names(word), _kinds(word)
+    theirs, narrow = _names(thing), _kinds(thing)
+    return bool(mine & theirs or theirs & wide or (narrow and narrow <= wide))
+
+
 def covers(word: str, other: str) -> bool:
     """Whether one of two things is, or may be taken for, the other: the same, or a kind of it."""
-    mine, theirs = _forms(word), _forms(other)
-    if mine & theirs or any(mine & set(group) and theirs & set(group) for group in SAME):
-        return True
-    return any(
-        (mine & {general} and theirs & set(kinds)) or (theirs & {general} and mine & set(kinds))
-        for general, kinds in KINDS_OF.items()
-    )
+    return is_kind(word, other) or is_kind(other, word)
+
+
+def holds(text: str, word: str) -> bool:
+    """Whether a word of a text is a kind of a thing, as a barn is a building; or of a thing that ``word`` holds."""
+    wide = _kinds(word).union(*map(_kinds, word.split()))
+    return bool(wide and {form for part in _WORD.findall(text.casefold()) for form in forms_of(part)} & wide)
 
 
 def called(word: str) -> str:
-    """The word that `word_lists.THINGS` have for a thing: itself, or what means the same."""
-    known = {thing for group in THINGS.values() for thing in group}
-    if word in known:
-        return word
-    mine = _forms(word)
-    others = [thing for group in SAME if mine & set(group) for thing in group if thing in known]
-    return others[0] if others else word
+    """The word that `word_lists.THINGS` have for a thing: itself, one of several, or what means the same."""
+    names = _names(word)
+    return next((thing for group in THINGS.values() for thing in group if thing in names), word)
 
 
-def _forms(word: str) -> frozenset[str]:
-    """One and several of a thing, of several words those of the whole."""
-    return forms_of(word.casefold())
+def senses_of(word: str) -> tuple[str, ...]:
+    """Words that mean one thing each, where a word, or what it is the plural of, means several."""
+    return next((SENSES[form] for form in sorted(forms_of(word.casefold()), key=len) if form in SENSES), ())
+
+
+def _names(word: str) -> frozenset[str]:
+    """A thing's names in small letters: one and several of it, and words that mean the same."""
+    forms = forms_of(word.casefold())
+    return forms.union(*(group for group in SAME if forms & set(group)))
+
+
+def _kinds(word: str) -> frozenset[str]:
+    """The kinds of a thing that are known."""
+    return frozenset(kind for name in _names(word) for kind in KINDS_OF.get(name, ()))

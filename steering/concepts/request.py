@@ -11,7 +11,7 @@ from ..checks import check_text, short
 from ..errors import SteeringError
 from .checking import COMMON, MINORS, words
 from .english import DETERMINERS, forms_of
-from .meanings import covers
+from .meanings import is_kind
 from .prompts import LONGEST_NAME
 from .scenes import PREPOSITIONS, as_scene
 from .tables import CURLY
@@ -82,7 +82,12 @@ def checked(request: Request) -> Request:
         word, siblings = as_scene(word), tuple(map(as_scene, siblings))
     own = _own(word)
     for other in siblings:
-        if own <= _own(other) or _own(other) <= own or (kind == "object" and covers(word, other)):
+        if own <= _own(other) or _own(other) <= own:
+            raise SteeringError(
+                f"{short(other)} is named among the siblings of {short(word)} and shares its words, which are to go; "
+                "name others that must stay"
+            )
+        if is_kind(other, word):
             raise SteeringError(
                 f"{short(other)} is named among the siblings of {short(word)}, and is it by another name or a kind of "
                 "it; name others that must stay"

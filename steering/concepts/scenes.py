@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from .checking import COMMON, words
 from .english import article, countable, forms_of, two_of, with_article
+from .meanings import holds
 from .word_lists import ATTRIBUTES, BEARERS, COMPANIONS, FRAMES, MEDIA, PLACES, SCENES, STYLED, SUBJECTS
 
 Item = TypeVar("Item")
@@ -40,7 +41,7 @@ def shuffled(items: Sequence[Item], random: Random) -> list[Item]:
 def apart(texts: Sequence[str], word: str) -> list[str]:
     """The texts that hold no word of a concept's: a place, a wording or a companion must not name it."""
     own = {form for part in words(word) for form in forms_of(part)} - COMMON
-    return [text for text in texts if not own & set(words(text))]
+    return [text for text in texts if not own & set(words(text)) and not holds(text, word)]
 
 
 def things(word: str, split: str, random: Random) -> list[Scene]:

@@ -23,7 +23,7 @@ from ..pocket.concepts import COLUMNS, GRADES, SIZES, files
 from ..pocket.vocabulary import STYLES, concept_of, known_words
 from .english import with_article
 from .material import Material
-from .meanings import SENSES, called, covers
+from .meanings import called, covers, senses_of
 from .prompts import LONGEST_NAME, RESERVED, ROLES
 from .request import KNOWN, Request, begins, checked
 from .scenes import (
@@ -110,37 +110,36 @@ KINDS: Mapping[str, Kind] = MappingProxyType({
 
 def alike(word: str, kind: str, given: Sequence[str], random: Random) -> Alike:
     """Things like a concept: those given, else those that are known, and others that are nothing like it."""
-    near = [other for other in _others(_near(word, kind, random), word, kind) if other not in given]
+    near = [other for other in _others(_near(word, kind, random), word) if other not in given]
     if given:
         middle = -(-len(given) // 2)
         seen, new = given[:middle], given[middle:] or near[:SIDE]
     else:
         middle = min(SIDE, len(near) // 2)
         seen, new = near[:middle], near[middle:][:SIDE]
-    far = _far(word, kind, {word, *seen, *new})
+    far = _far(word, {word, *seen, *new})
     return Alike(tuple(seen), tuple(new), tuple(shuffled(far, random)))
 
 
-def _far(word: str, kind: str, taken: set[str]) -> list[str]:
+def _far(word: str, taken: set[str]) -> list[str]:
     """Things of other kinds; of a word of no known kind, whose siblings are of all kinds, those that are not taken."""
 
     def left(groups: Sequence[tuple[str, ...]]) -> list[str]:
-        return _others(apart([noun for group in groups for noun in group], " ".join(taken)), word, kind)
+        return _others(apart([noun for group in groups for noun in group], " ".join(taken)), word)
 
     groups = [group for name, group in THINGS.items() if name != "weapons"]
     others = left([group for group in groups if not taken & set(group)])
     return others if len(others) >= FAR else left(groups)
 
 
-def _others(things: Sequence[str], word: str, kind: str) -> list[str]:
+def _others(things: Sequence[str], word: str) -> list[str]:
     """Those that do not name the concept, nor are it by another name or a kind of it."""
-    named = apart(things, word)
-    return named if kind != "object" else [thing for thing in named if not covers(word, thing)]
+    return [thing for thing in apart(things, word) if not covers(word, thing)]
 
 
 def _near(word: str, kind: str, random: Random) -> list[str]:
     """The others of a word's group, shuffled; one of each group where it is in none."""
-    known = called(word) if kind == "object" else word
+    known = called(word)
     groups = [group for group in KINDS[kind].groups if group != THINGS["weapons"] or known in group]
     mine = [group for group in groups if known in group]
     if not mine and kind == "style":
@@ -148,7 +147,7 @@ def _near(word: str, kind: str, random: Random) -> list[str]:
     if not mine and kind == "attribute" and follows_its_noun(word):
         mine = [ATTRIBUTES["worn"]]
     if not mine and len(groups) > 1:
-        left = [some for group in shuffled(groups, random) if (some := _others(group, word, kind))]
+        left = [some for group in shuffled(groups, random) if (some := _others(group, word))]
         return [random.choice(group) for group in left]
     return [other for other in shuffled((mine or groups)[0], random) if other != word]
 
@@ -223,9 +222,9 @@ def _of_templates(request: Request, material: Material) -> Written:
         for i, one in enumerate(material.test if which == "test" else ()):
             rows[SIZES[which] - 1 - i] = ["target", one.positive, name_of(word), one.rest, one.positive]
         contents[f"{which}.csv"] = csv_text(COLUMNS, rows)
-    known = (called(word) if request.kind == "object" else word) in KNOWN[request.kind] or request.kind == "style"
+    known = called(word) in KNOWN[request.kind] or request.kind == "style"
     named = len(request.siblings) > 1 or (request.kind == "attribute" and follows_its_noun(word))
-    return Written(request.kind, known or named, others, contents, SENSES.get(word.casefold(), ()))
+    return Written(request.kind, known or named, others, contents, senses_of(word))
 
 
 def name_of(word: str) -> str:

@@ -74,6 +74,7 @@ class Steering:
         self._masks: dict[tuple[int, int, tuple[int, int], torch.device], Tensor] = {}
         self._text: tuple[Tensor, Call, Tensor | None] | None = None
         self.visited: set[Site] = set()
+        self.levels: set[float] = set()
 
     @property
     def sites(self) -> list[Site]:
@@ -83,6 +84,7 @@ class Steering:
     def edit(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
         """The steered output of a site, or None where nothing acts on it."""
         self.visited.add(site)
+        self.levels.update(call.sigmas)
         call.check_rows(site, output)
         # Every cross-attention reads the same text, twice.
         if site == TEXT and self._text is not None and self._text[0] is output and self._text[1] is call:
@@ -103,8 +105,13 @@ class Steering:
         return result
 
     def check_visited(self) -> None:
-        """Raise SteeringError where the UNet ran and never came to a site that is to be steered; begin anew."""
+        """What of a run that has ended did not come about; begin anew.
+
+        Raises:
+            SteeringError: the UNet ran and never came to a site that is to be steered.
+        """
         self._text = None
+        levels, self.levels = self.levels, set()
         wanted, visited = self.sites, self.visited
         missed, self.visited = [site for site in wanted if site not in visited], set()
         if visited and missed:
@@ -113,6 +120,14 @@ class Steering:
                 f"{some_of(missed)}: something else skips or replaces these blocks; take it out, or build the vector "
                 "at others"
             )
+        for entry in self.entries if levels else ():
+            if entry.strength and not any(entry.acts(site, level) for site in entry.vector.sites for level in levels):
+                warnings.warn(
+                    f"the vector of {entry.vector.concept or 'a concept'} did nothing: it acts at none of the "
+                    f"{len(levels)} noise levels of this run, from {max(levels):.4g} to {min(levels):.4g}; widen its "
+                    "part of the schedule, take more steps, or build it at more levels",
+                    stacklevel=3,
+                )
 
     def _weights(self, mask: Tensor | None, output: Tensor, acting: _Acting, call: Call) -> Tensor | None:
         """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""

@@ -68,3 +68,11 @@ def same_length(contexts: Sequence[Tensor]) -> list[Tensor]:
     if longest > TOGETHER * LENGTH:
         raise SteeringError("prompts of very different lengths cannot be drawn together; draw them one by one")
     return [context.repeat(*[1] * (context.ndim - 2), longest // context.shape[-2], 1) for context in contexts]
+
+
+def with_size(pooled: Tensor, x: Tensor) -> dict[str, Tensor]:
+    """The pooled embedding with the picture's size, no crop, and the size again: heights before widths."""
+    height, width = 8 * x.shape[-2], 8 * x.shape[-1]
+    # In float32 whatever the precision: the UNet makes waves of these numbers first.
+    sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=x.device)
+    return {"text_embeds": pooled, "time_ids": sizes.expand(len(pooled), -1)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,11 @@ from ..families import Family, family_of, titles
 from ..schedule import NoiseSchedule
 from .checkpoint import CHANNELS, check_input, foreign
 from .sampling import MOST_SIZE, MOST_STEPS
+
+CONFIGURATIONS = Path(__file__).parent
+"""Configurations of the families, so that a single checkpoint file loads without any hub."""
+SD15 = CONFIGURATIONS / "sd15"
+"""That of SD 1.5, with the tokenizer of all families."""
 
 CONDITIONS = (
     "time_cond_proj_dim",
@@ -115,15 +121,15 @@ def schedule_of(config: Mapping[str, Any], name: str) -> NoiseSchedule:
     Raises:
         SteeringError: no such schedule.
     """
-    if "sigma_data" in config:
+    if config.get("sigma_data") is not None:
         raise SteeringError(f"{name} has a noise schedule of EDM's kind; give a plain model of {titles()}")
-    trained, kind = config.get("trained_betas"), config.get("beta_schedule", "scaled_linear")
+    trained, kind = config.get("trained_betas"), config.get("beta_schedule")
     try:
         if trained is not None:
             return NoiseSchedule.from_betas(torch.as_tensor(trained, dtype=torch.float64))
     except (TypeError, ValueError, RuntimeError):
         raise SteeringError(f"{name} has trained_betas {short(trained)}, which must be a list of numbers") from None
-    if kind not in BETAS:
+    if not isinstance(kind, str) or kind not in BETAS:
         raise SteeringError(f"{name} has beta_schedule {kind!r}, which is not one of {', '.join(BETAS)}")
     return BETAS[kind](_beta(config, "beta_start", name), _beta(config, "beta_end", name), _trained(config, name))
 

@@ -25,7 +25,7 @@ from ..schedule import SCHEDULERS, NoiseSchedule
 from ..sites import Site, find_sites
 from . import text
 from .call import Call
-from .conditioning import Conditioning, side_by_side, together
+from .conditioning import Conditioning, side_by_side, together, with_size
 from .encoders import TextEncoder, placed
 from .recording import Reducer, record
 from .sampling import STEPS, Progress, Sampling, check_sampling, draw_noise, silent, weights_digest
@@ -48,7 +48,7 @@ class DiffusionModel:
         size: pictures' default width and height.
         sampler: the one it samples with.
         scheduler: its noise levels, by the name that ComfyUI gives them; see `steering.schedule.SCHEDULERS`.
-        weights: the UNet's hash, where its precision keeps less of its weights than the hash takes; else empty.
+        hashes: of the UNet's file, and of its weights as loaded, where these keep less of it than a hash takes.
 
     Encoders and VAE may wait on another device than the UNet; they go to its device for as long as they are used.
     """
@@ -63,7 +63,7 @@ class DiffusionModel:
     size: int
     sampler: str = "euler"
     scheduler: str = "normal"
-    weights: str = ""
+    hashes: tuple[str, str] = ("", "")
     _calls: dict[int, Call] = field(default_factory=dict, init=False)
 
     def __repr__(self) -> str:
@@ -113,7 +113,8 @@ class DiffusionModel:
 
     def weights_hash(self) -> str:
         """`weights_digest` of the UNet as its file holds it."""
-        return self.weights or weights_digest(self.unet.state_dict())
+        now, (of_file, as_loaded) = weights_digest(self.unet.state_dict()), self.hashes
+        return of_file if now == as_loaded else now
 
     def digest(self) -> str:
         """A hash of everything of the model that decides its pictures, precision included."""
@@ -140,7 +141,13 @@ class DiffusionModel:
         """Latents ``[B, c, h, w]`` to pictures ``uint8 [B, H, W, 3]``."""
         with placed(self.vae, self.device):
             scaled = (latents / self.vae.config.scaling_factor).to(self.device, next(self.vae.parameters()).dtype)
-            images = (self.vae.decode(scaled).sample.float() / 2 + 0.5).clamp(0, 1)
+            images = self.vae.decode(scaled).sample.float() / 2 + 0.5
+        if not images.isfinite().all():
+            raise SteeringError(
+                f"the VAE of {self.name} makes no finite picture of these latents; use another precision, or a model "
+                "whose weights are whole"
+            )
+        images = images.clamp(0, 1)
         return (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
     def noise(self, seeds: Sequence[int], size: int | tuple[int, int]) -> Tensor:
@@ -151,7 +158,7 @@ class DiffusionModel:
         """The clean latents that the UNet sees in ``x [B, c, h, w]`` at a noise level, float32."""
         scaled = x / (sigma**2 + 1) ** 0.5
         timestep = torch.full((len(x),), self.schedule.timestep(sigma), device=x.device)
-        more = {} if words.pooled is None else {"added_cond_kwargs": _with_size(words.pooled, x)}
+        more = {} if words.pooled is None else {"added_cond_kwargs": with_size(words.pooled, x)}
         output = self.unet(scaled.to(self.dtype), timestep, words.context, return_dict=False, **more)[0].float()
         if self.prediction == "sample":
             return output
@@ -290,11 +297,3 @@ class DiffusionModel:
             latents = self.denoise(self.encode(prompts[part]), unconditional, noise, steps, guidance, progress)
             pictures.append(self.decode(latents))
         return np.concatenate(pictures)
-
-
-def _with_size(pooled: Tensor, x: Tensor) -> dict[str, Tensor]:
-    """The pooled embedding with the picture's size, no crop, and the size again: heights before widths."""
-    height, width = 8 * x.shape[-2], 8 * x.shape[-1]
-    # In float32 whatever the precision: the UNet makes waves of these numbers first.
-    sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=torch.float32, device=x.device)
-    return {"text_embeds": pooled, "time_ids": sizes.expand(len(pooled), -1)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,19 +12,16 @@ from typing import Any
 
 import torch
 
+from ..checks import some_of
 from ..errors import SteeringError
 from ..families import Family
 from ..files import header_of, parse_object, read_text
 from ..pocket.architecture import WEIGHTS
 from .checkpoint import Content, content_of
-from .configurations import check_unet, check_vae, family_of_config, schedule_for, size_of
+from .configurations import CONFIGURATIONS, SD15, check_unet, check_vae, family_of_config, schedule_for, size_of
 from .diffusion import DiffusionModel
 from .encoders import TextEncoder
-
-CONFIGURATIONS = Path(__file__).parent
-"""Configurations of the families, so that a single checkpoint file loads without any hub."""
-SD15 = CONFIGURATIONS / "sd15"
-"""That of SD 1.5, with the tokenizer of all families."""
+from .wholeness import check_lacking, check_tokenizer, check_widths
 
 
 def load_model(
@@ -60,7 +57,7 @@ def load_model(
     model = _load(name, precision)
     for part in model.parts():
         meta = [tensor for tensor, value in part.named_parameters() if value.is_meta]
-        _check_lacking(meta, type(part).__name__, model.name)
+        check_lacking(meta, type(part).__name__, model.name)
         part.eval().requires_grad_(False)
     for part in [model.unet] if offload else model.parts():
         part.to(place)
@@ -71,32 +68,15 @@ PRECISIONS = (torch.float16, torch.bfloat16, torch.float32)
 """What weights may be held in."""
 
 
-def _check_lacking(lacking: Sequence[str], part: str, name: str) -> None:
-    """Refuse a part of whose tensors the file held none."""
-    if lacking:
-        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        raise SteeringError(f"{name} lacks {lacking[0]}{more} of its {part}; give a whole model")
-
-
-def _check_words(encoder: TextEncoder, name: str) -> None:
-    """Refuse a tokenizer that a library made up of nothing, where its files are missing."""
-    known, embedded = len(encoder.tokenizer), encoder.module.config.vocab_size
-    if known < embedded:
-        raise SteeringError(
-            f"{name} has a tokenizer of {known} words and a text encoder of {embedded}: files of its tokenizer are "
-            "missing; give a whole model"
-        )
-
-
 def _load(name: str, dtype: torch.dtype) -> DiffusionModel:
     """The model, on the CPU."""
     if dtype == torch.bfloat16:
         # Which keeps less of a weight than its hash takes, so the hash is of the file's own.
         model = _load(name, torch.float32)
-        model = replace(model, weights=model.weights_hash())
+        of_file = model.weights_hash()
         for part in model.parts():
             torch.nn.Module.to(part, dtype)  # that of diffusers warns of parts to be kept in float32 that there are not
-        return model
+        return replace(model, hashes=(of_file, model.weights_hash()))
     if name == "pocket":
         return _load_parts(WEIGHTS, "pocket", dtype, offline=True)
     path = Path(name)
@@ -218,6 +198,8 @@ def _load_parts(place: str | Path, name: str, dtype: torch.dtype, *, offline: bo
     where: dict[str, Any] = {"local_files_only": offline}
     with _loading(name):
         config: Any = UNet2DConditionModel.load_config(place, subfolder="unet", **where)
+        if not isinstance(config, Mapping):
+            raise SteeringError(f"{name} has a unet/config.json that is no JSON object; give a whole model")
     family = family_of_config(config)
     if not family.is_embedded:
         check_unet(config, name)
@@ -229,6 +211,10 @@ def _load_parts(place: str | Path, name: str, dtype: torch.dtype, *, offline: bo
         for end, layer in zip(ENDS, family.text_layers, strict=False):
             words = SD15 if family.is_embedded else place
             tokenizer = CLIPTokenizer.from_pretrained(words, subfolder=f"tokenizer{end}", local_files_only=offline)
+            if isinstance(words, Path) and not (words / f"tokenizer{end}" / "tokenizer_config.json").is_file():
+                raise SteeringError(
+                    f"{name} has no tokenizer{end}/tokenizer_config.json, which says how prompts are padded"
+                )
             kind = _encoder_class(end)
             encoders.append(TextEncoder(tokenizer, _whole(kind, place, f"text_encoder{end}", name, **where), layer))
         return _made(
@@ -250,8 +236,16 @@ def _encoder_class(end: str) -> Any:
 
 def _whole(kind: Any, place: str | Path, part: str, name: str, **where: Any) -> Any:
     """A part of a model all of whose tensors its file holds; libraries would fill the others with random numbers."""
+    if isinstance(place, Path) and not list(place.glob(f"{part}/*model.safetensors*")):
+        where |= {"variant": "fp16"} if list(place.glob(f"{part}/*.fp16.safetensors")) else {}
     module, said = kind.from_pretrained(place, subfolder=part, output_loading_info=True, **where)
-    _check_lacking(sorted(said["missing_keys"]), part, name)
+    check_lacking(sorted(said["missing_keys"]), part, name)
+    unknown = sorted(said["unexpected_keys"])
+    if unknown and part in ("unet", "vae"):
+        raise SteeringError(
+            f"{name} holds {some_of(unknown)} in its {part}, which {part}/config.json does not know; give a model "
+            "whose files agree"
+        )
     return module
 
 
@@ -266,9 +260,13 @@ def _made(
     content: Content | None = None,
 ) -> DiffusionModel:
     """A model of its parts, with what a single file's content says where there is one."""
+    from transformers import CLIPTokenizer
+
     prediction = content.prediction if content else str(scheduler.get("prediction_type", "epsilon"))
+    usual = CLIPTokenizer.from_pretrained(SD15 / "tokenizer")
     for encoder in encoders:
-        _check_words(encoder, name)
+        check_tokenizer(encoder, usual, name)
+    check_widths(encoders, family, name)
     check_vae(vae.config, name)
     if vae.config.get("force_upcast") and vae.dtype == torch.float16:
         vae.to(torch.float32)  # its activations leave the range of float16

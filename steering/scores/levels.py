@@ -36,7 +36,7 @@ def read_levels(scores: Scores, text: str) -> dict[Site, Tensor]:
     """
     sites = sort_sites(scores.sites)
     found = {site: torch.zeros(len(scores.sigmas), dtype=torch.bool) for site in sites}
-    parts = [part.strip().partition(":") for part in text.split(",") if part.strip()]
+    parts = [[*map(str.strip, part.partition(":"))] for part in text.split(",") if part.strip()]
     named = choose_sites(sites, ",".join(name for name, _, _ in parts))
     for name, at, levels in parts:
         among = _between(scores.sigmas, levels, name) if at else torch.ones_like(found[sites[0]])

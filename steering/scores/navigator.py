@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from ..activations.store import Activations
-from ..checks import check_levels, check_mapping, check_numbers
+from ..checks import check_levels, check_mapping, check_numbers, some_of
 from ..errors import SteeringError
 from ..files import named, parse_object, read_text, write_text
 from ..folds import FOLDS, fold_numbers
@@ -98,6 +98,21 @@ class Scores:
         """Mean score over noise levels by the site's name, best first."""
         means = {str(site): float(values.score.mean()) for site, values in self.sites.items()}
         return {site: means[site] for site in sorted(means, key=lambda site: -means[site])[:count]}
+
+    def check_fit(self, activations: Activations) -> None:
+        """Refuse a capture at other noise levels than these scores, or without a site of theirs."""
+        here, there = activations.sigmas, self.sigmas
+        if here.shape != there.shape or not torch.allclose(here.double(), there.double(), rtol=1e-3):
+            raise SteeringError(
+                f"the scores are of {len(there)} noise levels from {there[0]:.4g} to {there[-1]:.4g}, and the capture "
+                f"of {len(here)} from {here[0]:.4g} to {here[-1]:.4g}; score this capture, or leave the scores out"
+            )
+        missing = [site for site in self.sites if site not in activations.tensors]
+        if missing:
+            raise SteeringError(
+                f"the scores are of {some_of(missing)} too, which the capture lacks; score this capture, or leave them "
+                "out"
+            )
 
     def save(self, path: str | Path) -> None:
         """Write JSON, whole or not at all."""

@@ -30,7 +30,9 @@ def per_step(scores: Scores, top_k: int) -> dict[Site, Tensor]:
 def overall(scores: Scores, top_k: int) -> dict[Site, Tensor]:
     """The ``top_k`` sites with the best mean score, at every noise level where they are active."""
     sites = sort_sites(scores.sites)
-    best = scores.table().mean(1).sort(descending=True, stable=True).indices[:top_k]
+    active = torch.stack([scores.active[site] for site in sites])
+    means = (scores.table() * active).sum(1) / active.sum(1).clamp_min(1)
+    best = means.masked_fill(~active.any(1), -torch.inf).sort(descending=True, stable=True).indices[:top_k]
     return _only_used([sites[i] for i in best], torch.stack([scores.active[sites[i]] for i in best]))
 
 
@@ -71,6 +73,8 @@ def select(scores: Scores, how: str, top_k: int) -> dict[Site, Tensor]:
     else:
         named = read_levels(scores, how)
         chosen = _only_used(list(named), torch.stack(list(named.values())))
+    if not chosen and ":" in how:
+        raise SteeringError(f"no site that {short(how)} names reacts to these pairs at the noise levels that it names")
     if not chosen:
         raise SteeringError("no site reacts to these pairs: positive and negative prompts give the same activations")
     return chosen

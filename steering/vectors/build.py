@@ -83,6 +83,7 @@ def build(
         rule = _rule(activations)
     if scores is None:
         scores = score(activations, usual_mode(activations))
+    scores.check_fit(activations)
     chosen = select(scores, select_by, top_k)
     made = maker.vector(activations, chosen)
     if activations.pairs > activations.tokens:

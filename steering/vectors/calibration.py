@@ -21,7 +21,7 @@ from .vector import SteeringVector
 def calibrate(
     model: CapturableModel,
     vector: SteeringVector,
-    prompts: Sequence[str],
+    prompts: str | Sequence[str],
     settings: CaptureSettings | None = None,
     progress: Progress = silent,
 ) -> dict[Site, Tensor]:
@@ -33,6 +33,7 @@ def calibrate(
     Raises:
         SteeringError: no prompts, or a vector of another family, or of sites or widths that the model does not have.
     """
+    prompts = [prompts] if isinstance(prompts, str) else prompts
     if not prompts:
         raise SteeringError("gate thresholds need at least one prompt without the concept")
     check_fit(vector, model.sites(), model.family)

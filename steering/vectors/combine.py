@@ -22,6 +22,7 @@ followers call it projected ablation).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -100,7 +101,8 @@ def total(vectors: Sequence[SteeringVector]) -> SteeringVector:
     """Sum: D = Σ_i D_i, one direction a site; a vector alone stays as it is."""
     if len(vectors) == 1:
         return vectors[0]
-    sites = {site: _summed(parts) if len(parts) > 1 else parts[0] for site, parts in _by_site(vectors).items()}
+    levels = vectors[0].active_knots
+    sites = {site: _summed(parts, levels) if len(parts) > 1 else parts[0] for site, parts in _by_site(vectors).items()}
     return _made(vectors[0], sites, "the vectors cancel each other out")
 
 
@@ -174,8 +176,9 @@ COMBINATIONS: MappingProxyType[str, Combination] = MappingProxyType(
 # --- one site -------------------------------------------------------------------------------------
 
 
-def _summed(parts: Sequence[SiteVector]) -> SiteVector:
-    moved = torch.stack([part.displacement for part in parts])  # [P, S, C]
+def _summed(parts: Sequence[SiteVector], levels: Tensor) -> SiteVector:
+    # A part says nothing where it is not steered itself.
+    moved = torch.stack([part.displacement * used_knots(part, levels)[:, None] for part in parts])  # [P, S, C]
     displacement = moved.sum(0)
     length, longest = displacement.norm(dim=-1), moved.norm(dim=-1).amax(0)
     there = length > NOTHING * longest.clamp_min(torch.finfo(torch.float32).tiny)
@@ -188,7 +191,7 @@ def _summed(parts: Sequence[SiteVector]) -> SiteVector:
 
 def _without(part: SiteVector, others: Sequence[SiteVector], levels: Tensor) -> SiteVector | None:
     """A site's part outside of the others' span; None where nothing is left at any noise level."""
-    basis, own = _span(others), part.direction.double()
+    basis, own = _span(others, levels), part.direction.double()
     left = own - own @ basis.mT @ basis
     usable = left[:, 0].norm(dim=-1) >= LEAST_RESIDUAL
     active = part.active & usable[levels]
@@ -200,12 +203,14 @@ def _without(part: SiteVector, others: Sequence[SiteVector], levels: Tensor) -> 
     return SiteVector(_turned(rows, remaining).float(), part.negative_mean, remaining.float(), active)
 
 
-def _span(parts: Sequence[SiteVector]) -> Tensor:
+def _span(parts: Sequence[SiteVector], levels: Tensor) -> Tensor:
     """Orthonormal rows ``[S, J, C]`` of the span of the parts' directions, at every noise level for itself.
 
-    Rows are 0 where there are fewer directions than parts, or none.
+    Rows are 0 where there are fewer directions than parts, or none; a part has none where it is not steered.
     """
-    rows = torch.cat([part.direction.double() * part.held[:, None, None] for part in parts], dim=1)
+    there = [part.held & used_knots(part, levels) for part in parts]
+    rows = [part.direction.double() * held[:, None, None] for part, held in zip(parts, there, strict=True)]
+    rows = torch.cat(rows, dim=1)
     _, values, basis = torch.linalg.svd(rows, full_matrices=False)
     return basis * (values > COVERED)[..., None]
 
@@ -213,7 +218,14 @@ def _span(parts: Sequence[SiteVector]) -> Tensor:
 def _spanned(parts: Sequence[SiteVector], levels: Tensor) -> SiteVector:
     total = torch.stack([part.displacement for part in parts]).sum(0)
     active = torch.stack([part.active for part in parts]).any(0)
-    used = torch.stack([used_knots(part, levels) for part in parts]).any(0)
+    each = torch.stack([used_knots(part, levels) for part in parts])
+    used = each.any(0)
+    if not each.all(0)[used].all():
+        warnings.warn(
+            "the vectors are steered at different noise levels, and gram-schmidt steers all of them wherever one is; "
+            "apply them one after the other, or add them",
+            stacklevel=2,
+        )
     basis = _orthonormal(torch.cat([part.direction.double() for part in parts], dim=1), used)
     return SiteVector(_turned(basis, total.double()).float(), _mean_reference(parts), total, active)
 

@@ -10,7 +10,7 @@ from steering.activations.parts import capture_rows
 from steering.activations.store import Activations
 from steering.concepts.pairs import Pair
 from steering.interventions.steer import steer
-from steering.models.sampling import CaptureSettings
+from steering.models.sampling import CaptureSettings, weights_digest
 from steering.sites import SD15_SITES, Site
 from steering.vectors.build import build
 
@@ -83,7 +83,8 @@ def test_parts_of_another_capture_do_not_count(toy_model, tmp_path):
 
 
 def test_parts_of_another_precision_do_not_count(toy_model, tmp_path):
-    coarse = replace(toy_model, unet=deepcopy(toy_model.unet).to(torch.bfloat16), weights=toy_model.weights_hash())
+    unet = deepcopy(toy_model.unet).to(torch.bfloat16)
+    coarse = replace(toy_model, unet=unet, hashes=(toy_model.weights_hash(), weights_digest(unet.state_dict())))
     settings = CaptureSettings(steps=1)
     capture(toy_model, PAIRS[:1], sites="attn2", settings=settings, parts=tmp_path)
     fresh = capture(coarse, PAIRS[:1], sites="attn2", settings=settings)

@@ -232,6 +232,19 @@ def test_arguments_that_would_be_ignored_are_refused(toy_model, hooks_left):
     assert hooks_left() == 0
 
 
+def test_a_vector_that_a_run_never_reaches_is_told(toy_model, recwarn):
+    vector = vector_for(toy_model, ["in4.attn2"])
+    beside = vector.entry(strength=2.0, window=(1e9, 1e8))
+    with steer(toy_model, vector, strength=2.0), steer(toy_model, vector, strength=0.0):
+        toy_model.generate("a dog", steps=2)
+    with steer(toy_model, vector, strength=2.0):
+        pass  # nothing was drawn
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="did nothing: it acts at none of the 2 noise levels of this run"):
+        with steer(toy_model, [beside]):
+            toy_model.generate("a dog", steps=2)
+
+
 def test_a_vector_that_would_fit_by_its_widths_alone_is_refused_as_well(toy_model, hooks_left):
     """SD 1.5's and SD 2's sites have the same names and widths, and mean something else."""
     fitting = vector_for(toy_model, ["in4.attn2"])

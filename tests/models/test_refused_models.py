@@ -86,6 +86,8 @@ def test_trained_betas_are_honoured(changed):
         ("scheduler", {"rescale_betas_zero_snr": True}, "in which there is no noise to predict"),
         ("scheduler", {"beta_schedule": "sigmoid"}, "sigmoid"),
         ("scheduler", {"beta_start": "x"}, "beta_start 'x', which must be a number between 0 and 1"),
+        ("scheduler", {"beta_schedule": None}, "has beta_schedule None, which is not one of scaled_linear, linear"),
+        ("unet", {"mid_block_type": None}, r"holds .* in its unet, which unet/config.json does not know"),
         ("scheduler", {"beta_end": None}, "beta_end None, which must be a number"),
         ("scheduler", {"num_train_timesteps": 0}, "num_train_timesteps 0, which must be a whole number from 2"),
         ("scheduler", {"trained_betas": ["x"]}, "must be a list of numbers"),
@@ -139,6 +141,44 @@ def test_a_part_that_lacks_a_tensor_is_refused_and_not_filled_with_random_number
     save_file(state, path, metadata={"format": "pt"})
     with pytest.raises(SteeringError, match=f"model lacks .*{tensor.removeprefix('text_model.')} of its {part}; give"):
         load_model(str(place), "cpu")
+
+
+def test_a_cut_tokenizer_is_refused(folder, tmp_path):
+    cut = {"merges.txt": "cuts words otherwise", "tokenizer_config.json": "says how prompts are padded"}
+    for file, words in cut.items():
+        place = tmp_path / file
+        shutil.copytree(folder, place)
+        for path in (place / "tokenizer").glob("tokenizer.json"):  # which would do in its place
+            path.unlink()
+        path = place / "tokenizer" / file
+        if file == "merges.txt":
+            vocabulary = json.loads((SD15 / "tokenizer" / "vocab.json").read_text())
+            (place / "tokenizer" / "vocab.json").write_text(json.dumps(vocabulary))
+            lines = (SD15 / "tokenizer" / "merges.txt").read_text().splitlines()
+            path.write_text("\n".join(lines[:100]))
+        else:
+            path.unlink()
+        with pytest.raises(SteeringError, match=words):
+            load_model(str(place), "cpu")
+
+
+def test_a_folder_of_half_precision_files_alone_loads(folder, tmp_path):
+    place = tmp_path / "model"
+    shutil.copytree(folder, place)
+    for path in [*place.glob("*/*.safetensors")]:
+        path.rename(path.with_name(path.name.replace(".safetensors", ".fp16.safetensors")))
+    assert load_model(str(place), "cpu").weights_hash() == load_model(str(folder), "cpu").weights_hash()
+
+
+def test_a_vae_of_no_numbers_is_an_error_and_no_black_picture(toy_model):
+    weights = toy_model.vae.decoder.conv_in.weight.data
+    before = weights.clone()
+    weights.fill_(torch.nan)
+    try:
+        with pytest.raises(SteeringError, match=r"the VAE of .* makes no finite picture"):
+            toy_model.generate("a dog", steps=2)
+    finally:
+        weights.copy_(before)
 
 
 @pytest.mark.parametrize("dtype", ["float16", torch.int8, torch.float64])

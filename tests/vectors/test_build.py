@@ -5,12 +5,15 @@ import torch
 
 from steering.activations.store import Activations
 from steering.directions.backgrounds import BACKGROUNDS
+from steering.errors import SteeringError
 from steering.scores.navigator import score
 from steering.sites import SD15_SITES
 from steering.vectors.build import build
 from steering.vectors.calibration import with_thresholds
 from steering.vectors.recommendation import Recommendation
 from steering.vectors.vector import SteeringVector, recommend
+
+SITES_ = [str(site) for site in SD15_SITES]
 
 
 def planted(strengths, steps=4, width=16, pairs=20):
@@ -34,6 +37,25 @@ def test_the_parts_of_a_vector_are_what_they_are_called():
         torch.testing.assert_close(part.direction[:, 0], expected)
         assert part.active.all()
     assert vector.metadata["method"]["top_k"] == 2
+
+
+@pytest.mark.parametrize("time", ["per-step", "constant"])
+def test_sites_and_noise_levels_chosen_by_hand_are_those_steered(time):
+    activations = planted([5, 5, 5])
+    vector = build(activations, select_by=f"{SITES_[0]}:8-3,{SITES_[2]}", time=time)
+    active = {str(site): part.active.tolist() for site, part in vector.sites.items()}
+    assert active == {SITES_[0]: [False, True, True, False], SITES_[2]: [True] * 4}
+
+
+def test_scores_of_another_capture_are_refused():
+    activations = planted([5, 5])
+    with pytest.raises(SteeringError, match="the scores are of 3 noise levels from 10 to 1, and the capture of 4"):
+        build(activations, score(planted([5, 5], steps=3)))
+    other = replace(activations, sigmas=torch.tensor([10.0, 7.0, 4.1, 1.0]))
+    with pytest.raises(SteeringError, match="the scores are of 4 noise levels"):
+        build(activations, score(other))
+    with pytest.raises(SteeringError, match=r"the scores are of .* too, which the capture lacks"):
+        build(activations, score(planted([5, 5, 5])))
 
 
 def test_constant_in_time_has_one_knot_and_keeps_its_window():

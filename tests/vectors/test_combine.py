@@ -45,6 +45,28 @@ def same(a, b, tolerance=TOLERANCE):
 seeds = st.integers(0, 10_000)
 
 
+def at(vector, *levels):
+    """The vector, steered at some of its noise levels only."""
+    active = torch.tensor([i in levels for i in range(len(vector.active_sigmas))])
+    return replace(vector, sites={site: replace(part, active=active) for site, part in vector.sites.items()})
+
+
+@pytest.mark.parametrize("how", ["add", "subtract", "orthogonalise"])
+def test_a_part_says_nothing_at_noise_levels_where_it_is_not_steered(how):
+    one, other = made(1), at(made(2), 2)
+    total, alone = combine([one, other], how), combine([one, made(2)], how)
+    for site, part in total.sites.items():
+        assert torch.equal(part.active, torch.ones(3, dtype=torch.bool))
+        torch.testing.assert_close(part.displacement[:2], one.sites[site].displacement[:2], atol=TOLERANCE, rtol=0)
+        torch.testing.assert_close(part.displacement[2], alone.sites[site].displacement[2], atol=TOLERANCE, rtol=0)
+        assert (part.displacement[0] - alone.sites[site].displacement[0]).norm() > 0.01  # there was something to say
+
+
+def test_gram_schmidt_says_that_it_steers_all_wherever_one_is():
+    with pytest.warns(UserWarning, match="gram-schmidt steers all of them wherever one is"):
+        combine([made(1), at(made(2), 2)], "gram-schmidt")
+
+
 @given(seeds)
 def test_a_sum_is_the_sum_of_displacements(seed):
     a, b = made(seed), made(seed + 1)
