@@ -74,7 +74,7 @@ def _checking_wrapper(steering: Steering) -> Callable[..., Any]:
     """An OUTER_SAMPLE wrapper: a run that never came to a site that is to be steered ends with an error."""
 
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> Any:
-        steering.visited.clear()
+        steering.begin()
         result = executor(*args, **kwargs)
         steering.check_visited()
         return result

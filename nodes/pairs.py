@@ -1,10 +1,9 @@
 """Load Prompt Pairs, Prompt Pairs from Text, and Write Prompt Pairs."""
 
-from pathlib import Path
-
 from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs, parse_lines, parse_pairs
+from ..steering.concepts.prompts import concept_name
 from ..steering.concepts.request import Request, listed
 from ..steering.concepts.writing import KINDS, SIZES, write_set
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
@@ -27,6 +26,12 @@ def _outputs() -> list:
 def _answer(concept: str, pairs: list) -> io.NodeOutput:
     preview = "\n".join(f"{pair.positive} | {pair.negative}" for pair in pairs)
     return io.NodeOutput(NamedPairs(concept, tuple(pairs)), len(pairs), preview)
+
+
+def named_pairs(name: str) -> NamedPairs:
+    """Built-in pairs, or those of a file, with their concept's name."""
+    path = pairs_path(name)
+    return NamedPairs(concept_name(path), tuple(load_pairs(path)))
 
 
 class LoadPairs(io.ComfyNode):
@@ -67,7 +72,8 @@ class LoadPairs(io.ComfyNode):
     @classmethod
     def execute(cls, concept: str) -> io.NodeOutput:
         """Read and check the file."""
-        return _answer(Path(concept).stem, load_pairs(pairs_path(concept)))
+        pairs = named_pairs(concept)
+        return _answer(pairs.concept, list(pairs.pairs))
 
 
 class PairsFromText(io.ComfyNode):

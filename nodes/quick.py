@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from comfy.model_patcher import ModelPatcher
 from comfy.sd import CLIP
 from comfy_api.latest import io
 
-from ..steering.concepts.pairs import load_pairs
 from ..steering.directions.methods import LOCAL
 from ..steering.sites import TEXT_KIND
 from ..steering.vectors.build import build
@@ -17,6 +14,7 @@ from .capture import captured
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_schema import schema
 from .comfy_steering import with_entry
+from .pairs import named_pairs
 from .sockets import NamedPairs, Pairs, Vector
 
 
@@ -72,7 +70,7 @@ class Quick(io.ComfyNode):
         cls, model: ModelPatcher, clip: CLIP, concept: str, strength: float, pairs: NamedPairs | None = None
     ) -> io.NodeOutput:
         """The chain."""
-        named = pairs or NamedPairs(Path(concept).stem, tuple(load_pairs(pairs_path(concept))))
+        named = pairs or named_pairs(concept)
         text = captured(model, clip, named, sites=TEXT_KIND, cached=False)  # it takes no longer than to look it up
         vector = build(text, direction=LOCAL, time="constant")
         return io.NodeOutput(with_entry(model, vector.entry(strength=strength)), vector)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..concepts.pairs import Pair, load_pairs, pairs_hash
+from ..concepts.prompts import concept_name
 from ..errors import SteeringError
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, silent
 from ..sites import BLOCKS, TEXT, choose_sites
@@ -49,7 +50,7 @@ def capture(
     """
     sampling = (settings or CaptureSettings()).on(model)
     if isinstance(pairs, str):
-        concept, pairs = concept or Path(pairs).stem, load_pairs(pairs, model.family)
+        concept, pairs = concept or concept_name(Path(pairs)), load_pairs(pairs, model.family)
     if not pairs:
         raise SteeringError("a capture needs at least one pair")
     chosen = choose_sites(model.sites(), sites)

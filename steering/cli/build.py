@@ -42,6 +42,7 @@ def capture(
     from ..activations.capture import capture as run_capture
     from ..activations.parts import capture_rows, remove_parts
     from ..concepts.pairs import load_pairs
+    from ..concepts.prompts import concept_name
     from ..models.sampling import CaptureSettings
 
     new_file(out, "activations", inputs=[model, concept], force=force)
@@ -52,7 +53,13 @@ def capture(
     rows = capture_rows(len(pairs), settings)
     with progress(rows, "capture") as update:
         made = run_capture(
-            loaded, pairs, sites=sites, settings=settings, concept=Path(concept).stem, parts=parts, progress=update
+            loaded,
+            pairs,
+            sites=sites,
+            settings=settings,
+            concept=concept_name(Path(concept)),
+            parts=parts,
+            progress=update,
         )
         if made.tokens > 1:
             update(rows)  # of the text alone, which is read at once

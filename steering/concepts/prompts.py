@@ -80,6 +80,14 @@ def concept_folder(name: str, family: str = "pocket") -> Path:
     )
 
 
+def concept_name(path: Path) -> str:
+    """The name of the concept whose pairs a file or folder holds: as its concept.json says, else its own."""
+    folder = path if path.is_dir() else path.parent
+    if path.exists() and (folder / "concept.json").is_file():
+        return load_concept(str(folder.resolve())).name
+    return folder.name if path.name == "fit.csv" else path.stem
+
+
 def evaluated(family: str = "pocket") -> list[str]:
     """The built-in concepts of a family that have prompts to be judged on; others have pairs only."""
     return [

@@ -104,16 +104,21 @@ class Steering:
                     result = _edit_rows(output if result is None else result, acting, step, weights)
         return result
 
+    def begin(self) -> None:
+        """Forget the run before, which may have been interrupted."""
+        self._text = None
+        self.visited, self.levels = set(), set()
+
     def check_visited(self) -> None:
         """What of a run that has ended did not come about; begin anew.
 
         Raises:
             SteeringError: the UNet ran and never came to a site that is to be steered.
         """
-        self._text = None
-        levels, self.levels = self.levels, set()
-        wanted, visited = self.sites, self.visited
-        missed, self.visited = [site for site in wanted if site not in visited], set()
+        levels, visited = self.levels, self.visited
+        self.begin()
+        wanted = self.sites
+        missed = [site for site in wanted if site not in visited]
         if visited and missed:
             raise SteeringError(
                 f"steering reached {len(wanted) - len(missed)} of {len(wanted)} sites in this run and never "

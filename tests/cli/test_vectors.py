@@ -84,7 +84,7 @@ def test_replacing_is_exported_for_diffusers(tmp_path):
 def test_what_is_not_exact_is_refused_or_approximated_with_its_gap(captured, tmp_path):
     out, many = tmp_path / "lora.safetensors", tmp_path / "many.safetensors"
     steering("build", captured, "--out", many)
-    for vector, reason in ((many, "step to step"), (MAP, "text do not end in a linear layer")):
+    for vector, reason in ((many, "step to step"), (MAP, "a LoRA cannot hold a vector at text")):
         refused = steering("export-lora", vector, "pocket", "--out", out, check=False)
         assert refused.returncode == 2
         assert reason in refused.stderr

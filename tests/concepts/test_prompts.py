@@ -1,8 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from steering.concepts.prompts import Prompt, load_concept, load_prompts, read_prompts, take
+from steering.concepts.prompts import Prompt, concept_name, load_concept, load_prompts, read_prompts, take
 from steering.errors import SteeringError
 
 
@@ -118,3 +119,15 @@ def test_concepts_that_no_folder_or_question_can_hold_are_refused(tmp_path, abou
     with pytest.raises(SteeringError) as found:
         load_concept(str(tmp_path))
     assert len(str(found.value)) < 400
+
+
+def test_pairs_are_named_by_their_concept(tmp_path):
+    assert concept_name(Path("dog")) == "dog"  # built in
+    mine, bare = tmp_path / "set1", tmp_path / "key"
+    for folder in (mine, bare):
+        folder.mkdir()
+        (folder / "fit.csv").write_text("positive,negative\na,b\n", encoding="utf-8")
+    (mine / "concept.json").write_text('{"name": "umbrella", "text": "an umbrella"}', encoding="utf-8")
+    assert concept_name(mine) == concept_name(mine / "fit.csv") == "umbrella"
+    assert concept_name(bare / "fit.csv") == "key"
+    assert concept_name(tmp_path / "dogs.csv") == "dogs"
