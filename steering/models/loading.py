@@ -71,8 +71,8 @@ PRECISIONS = (torch.float16, torch.bfloat16, torch.float32)
 def _load(name: str, dtype: torch.dtype) -> DiffusionModel:
     """The model, on the CPU."""
     if dtype == torch.bfloat16:
-        # Which keeps less of a weight than its hash takes, so the hash is of the file's own.
-        model = _load(name, torch.float32)
+        # Which keeps less of a weight than its hash takes, so the hash is of float16, which needs no more memory.
+        model = _load(name, torch.float16)
         of_file = model.weights_hash()
         for part in model.parts():
             torch.nn.Module.to(part, dtype)  # that of diffusers warns of parts to be kept in float32 that there are not
