@@ -12,21 +12,31 @@ const HEIGHTS = {
   SteeringEvaluate: 130,
 };
 
+/** Make a node as high as its widgets, never lower. */
+function fit(node) {
+  const [width, height] = node.computeSize();
+  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
+}
+
 function attach(node, height) {
   const said = document.createElement("div");
   said.className = "steering-said";
   said.style.cssText =
     "font: 11px sans-serif; color: #ccc; white-space: pre-wrap; overflow-wrap: anywhere; overflow: auto; user-select: text;";
+  said.style.minHeight = `${height}px`;
   const shown = node.addDOMWidget("said", "STEERING_SAID", said, {
     serialize: false,
     getMinHeight: () => height,
     getMaxHeight: () => height,
   });
   shown.serialize = false;
+  fit(node);
   const executed = node.onExecuted;
   node.onExecuted = function (message) {
     executed?.apply(this, arguments);
-    if (message?.text) said.textContent = [].concat(message.text).join("\n");
+    if (!message?.text) return;
+    said.textContent = [].concat(message.text).join("\n");
+    fit(node); // a node of a saved graph may be lower
   };
 }
 

@@ -75,7 +75,9 @@ def obstacles(entry: Entry) -> list[str]:
         found.append(f"{', '.join(conv)} {verb} not end in a linear layer (build with sites attn1,attn2,ff)")
     partly = [str(site) for site, part in vector.sites.items() if not part.active.all() and site.kind in LINEAR]
     if partly:
-        found.append(f"{', '.join(partly)} are steered at some noise levels only (build with them at all, or without them)")
+        found.append(
+            f"{', '.join(partly)} are steered at some noise levels only (build with them at all, or without them)"
+        )
     if settings.gate != "all" and entry.mode != "add":
         found.append(f"gate {settings.gate!r} leaves some tokens alone (use gate 'all')")
     if settings.half != "both":
