@@ -23,9 +23,9 @@ def _outputs() -> list:
     ]
 
 
-def _answer(concept: str, pairs: list) -> io.NodeOutput:
-    preview = "\n".join(f"{pair.positive} | {pair.negative}" for pair in pairs)
-    return io.NodeOutput(NamedPairs(concept, tuple(pairs)), len(pairs), preview)
+def _answer(named: NamedPairs) -> io.NodeOutput:
+    preview = "\n".join(f"{pair.positive} | {pair.negative}" for pair in named.pairs)
+    return io.NodeOutput(named, len(named.pairs), preview)
 
 
 def named_pairs(name: str) -> NamedPairs:
@@ -72,8 +72,7 @@ class LoadPairs(io.ComfyNode):
     @classmethod
     def execute(cls, concept: str) -> io.NodeOutput:
         """Read and check the file."""
-        pairs = named_pairs(concept)
-        return _answer(pairs.concept, list(pairs.pairs))
+        return _answer(named_pairs(concept))
 
 
 class PairsFromText(io.ComfyNode):
@@ -103,7 +102,7 @@ class PairsFromText(io.ComfyNode):
     @classmethod
     def execute(cls, text: str, concept: str) -> io.NodeOutput:
         """Split the lines."""
-        return _answer(concept.strip() or "my concept", parse_lines(text, "text"))
+        return _answer(NamedPairs(concept.strip() or "my concept", tuple(parse_lines(text, "text"))))
 
 
 FAMILIES = {"any model": "sd15", "pocket model": "pocket"}
@@ -158,4 +157,4 @@ class WritePairs(io.ComfyNode):
     def execute(cls, concept: str, words: str, kind: str, siblings: str, count: int) -> io.NodeOutput:
         """Write the set and keep its pairs."""
         written = write_set(Request(concept, kind, listed(siblings)), FAMILIES[words])
-        return _answer(written.name, parse_pairs(written.files["fit.csv"])[:count])
+        return _answer(NamedPairs(written.name, tuple(parse_pairs(written.files["fit.csv"])[:count])))

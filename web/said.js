@@ -3,6 +3,7 @@
 // ComfyUI shows such texts on its own Preview Any only.
 
 import { app } from "../../scripts/app.js";
+import { attach, fit } from "./widget.js";
 
 // Node -> pixels kept for its text, before it has run as well, so that nothing moves in the graph.
 const HEIGHTS = {
@@ -12,37 +13,24 @@ const HEIGHTS = {
   SteeringEvaluate: 130,
 };
 
-/** Make a node as high as its widgets, never lower. */
-function fit(node) {
-  const [width, height] = node.computeSize();
-  node.setSize([Math.max(node.size[0], width), Math.max(node.size[1], height)]);
-}
-
-function attach(node, height) {
-  const said = document.createElement("div");
-  said.className = "steering-said";
-  said.style.cssText =
+/** A text below a node's widgets, empty until it has run. */
+function said(node, height) {
+  const text = document.createElement("div");
+  text.className = "steering-said";
+  text.style.cssText =
     "font: 11px sans-serif; color: #ccc; white-space: pre-wrap; overflow-wrap: anywhere; overflow: auto; user-select: text;";
-  said.style.minHeight = `${height}px`;
-  const shown = node.addDOMWidget("said", "STEERING_SAID", said, {
-    serialize: false,
-    getMinHeight: () => height,
-    getMaxHeight: () => height,
-  });
-  shown.serialize = false;
-  fit(node);
-  const executed = node.onExecuted;
-  node.onExecuted = function (message) {
-    executed?.apply(this, arguments);
-    if (!message?.text) return;
-    said.textContent = [].concat(message.text).join("\n");
+  text.style.minHeight = `${height}px`;
+  attach(node, "said", text, () => height, (message) => {
+    if (!message.text) return;
+    text.textContent = [].concat(message.text).join("\n");
     fit(node); // a node of a saved graph may be lower
-  };
+  });
+  fit(node);
 }
 
 app.registerExtension({
   name: "activation-steering.said",
   nodeCreated(node) {
-    if (HEIGHTS[node.comfyClass]) attach(node, HEIGHTS[node.comfyClass]);
+    if (HEIGHTS[node.comfyClass]) said(node, HEIGHTS[node.comfyClass]);
   },
 });

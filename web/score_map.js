@@ -4,6 +4,7 @@
 // does the same. A choice is a Map from a site's name to the Set of its steps.
 
 import { app } from "../../scripts/app.js";
+import { attach, fit } from "./widget.js";
 
 const ROW = 8; // pixels a site
 const NAMES = 78; // pixels for the sites' names
@@ -163,8 +164,7 @@ class ScoreMap {
     this.axis.replaceChildren(...ends.map((end) => Object.assign(document.createElement("span"), { textContent: end })));
     this.leave();
     this.draw();
-    const [width, height] = this.node.computeSize();
-    this.node.setSize([Math.max(this.node.size[0], width, 340), Math.max(this.node.size[1], height)]);
+    fit(this.node, 340);
   }
 
   draw() {
@@ -260,19 +260,11 @@ class ScoreMap {
   }
 }
 
-function attach(node) {
+function show(node) {
   const map = new ScoreMap(node);
-  const shown = node.addDOMWidget("map", "STEERING_SCORE_MAP", map.root, {
-    serialize: false,
-    getMinHeight: () => map.height,
-    getMaxHeight: () => map.height,
+  attach(node, "map", map.root, () => map.height, (message) => {
+    if (message.steering_scores) map.show(message.steering_scores[0]);
   });
-  shown.serialize = false;
-  const executed = node.onExecuted;
-  node.onExecuted = function (message) {
-    executed?.apply(this, arguments);
-    if (message?.steering_scores) map.show(message.steering_scores[0]);
-  };
   const changed = map.widget?.callback;
   if (map.widget)
     map.widget.callback = function () {
@@ -284,6 +276,6 @@ function attach(node) {
 app.registerExtension({
   name: "activation-steering.score-map",
   nodeCreated(node) {
-    if (node.comfyClass === "SteeringScore") attach(node);
+    if (node.comfyClass === "SteeringScore") show(node);
   },
 });

@@ -16,7 +16,7 @@ import torch
 from ..concepts.pairs import Pair, load_pairs, pairs_hash
 from ..concepts.prompts import concept_name
 from ..errors import SteeringError
-from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, silent
+from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, precision_of, silent
 from ..sites import BLOCKS, TEXT, choose_sites
 from .parts import Parts
 from .store import Activations
@@ -89,7 +89,7 @@ def _sampled(model: CapturableModel, about: Mapping[str, Any], sampling: Samplin
         **about,
         "sampler": model.sampler,
         "scheduler": model.scheduler,
-        "precision": str(model.dtype).removeprefix("torch."),
+        "precision": precision_of(model),
         "steps": sampling.steps,
         "guidance": sampling.guidance,
         "seed": sampling.seed,

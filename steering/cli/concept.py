@@ -97,7 +97,8 @@ def write(
     for name, content in written.files.items():
         write_text(out / name, content)
     found = _weak(str(out.resolve()), family)
-    model, said = "pocket" if family_named(family).is_embedded else "MODEL", shlex.quote(str(out))
+    is_small, said = family_named(family).is_embedded, shlex.quote(str(out))
+    model = "pocket" if is_small else "MODEL"
     took = f"of the language model's sentences {len(material.captions)} could be used" if material else ""
     lines = [
         *[took] * bool(took),
@@ -105,7 +106,7 @@ def write(
         f"at test from {', '.join(written.alike.new)}",
         *[f"{word} means several things; {' or '.join(written.senses)} means one of them"] * bool(written.senses),
         *["nothing like it is known, so these are of all kinds; --siblings names better ones"] * (not written.known),
-        *(_lines(found) if model != "pocket" else _alike_in_a_small_world(found)),
+        *(_alike_in_a_small_world(found) if is_small else _lines(found)),
         f"written to {out}; now steering tune {model} {said} --out VECTOR.safetensors, or in seconds: steering capture "
         f"{model} {said} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel",
     ]

@@ -65,7 +65,7 @@ def check_unet(config: Mapping[str, Any], name: str) -> None:
     family = family_of_config(config)
     if family.checkpoint is None:
         raise SteeringError(foreign(name, *_widths(config)))
-    check_input(name, config.get("in_channels", 4))
+    check_input(name, config.get("in_channels", CHANNELS))
     taken = _conditions(family)
     wanted = [key for key in CONDITIONS if config.get(key) != taken.get(key)]
     if wanted:

@@ -193,7 +193,6 @@ def _load_parts(place: str | Path, name: str, dtype: torch.dtype, *, offline: bo
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
-    from transformers import CLIPTokenizer
 
     where: dict[str, Any] = {"local_files_only": offline}
     with _loading(name):
@@ -207,19 +206,11 @@ def _load_parts(place: str | Path, name: str, dtype: torch.dtype, *, offline: bo
     with _loading(name, family.title):
         # Of any class: its configuration as it stands, to which diffusers would add what it lacks.
         scheduler: Any = EulerDiscreteScheduler.load_config(place, subfolder="scheduler", local_files_only=offline)
-        encoders = []
-        for end, layer in zip(ENDS, family.text_layers, strict=False):
-            words = SD15 if family.is_embedded else place
-            tokenizer = CLIPTokenizer.from_pretrained(words, subfolder=f"tokenizer{end}", local_files_only=offline)
-            if isinstance(words, Path) and not (words / f"tokenizer{end}" / "tokenizer_config.json").is_file():
-                raise SteeringError(
-                    f"{name} has no tokenizer{end}/tokenizer_config.json, which says how prompts are padded"
-                )
-            kind = _encoder_class(end)
-            encoders.append(TextEncoder(tokenizer, _whole(kind, place, f"text_encoder{end}", name, **where), layer))
+        ends = zip(ENDS, family.text_layers, strict=False)
+        encoders = tuple(_encoder(place, end, layer, family, name, where) for end, layer in ends)
         return _made(
             unet=_whole(UNet2DConditionModel, place, "unet", name, **where),
-            encoders=tuple(encoders),
+            encoders=encoders,
             vae=_whole(AutoencoderKL, place, "vae", name, **where),
             scheduler=scheduler,
             family=family,
@@ -227,11 +218,24 @@ def _load_parts(place: str | Path, name: str, dtype: torch.dtype, *, offline: bo
         )
 
 
-def _encoder_class(end: str) -> Any:
-    """The second text encoder's pooled embedding goes through a projection."""
-    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+def _encoder(
+    place: str | Path, end: str, layer: str, family: Family, name: str, where: Mapping[str, Any]
+) -> TextEncoder:
+    """A text encoder with its tokenizer; the embedded model, which has none of its own, takes CLIP's."""
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-    return CLIPTextModelWithProjection if end else CLIPTextModel
+    kind = CLIPTextModelWithProjection if end else CLIPTextModel  # the second one's pooled embedding is projected
+    module = _whole(kind, place, f"text_encoder{end}", name, **where)
+    usual = CLIPTokenizer.from_pretrained(SD15 / "tokenizer")
+    if family.is_embedded:
+        return TextEncoder(usual, module, layer)
+    part = f"tokenizer{end}"
+    tokenizer = CLIPTokenizer.from_pretrained(place, subfolder=part, local_files_only=where["local_files_only"])
+    if isinstance(place, Path) and not (place / part / "tokenizer_config.json").is_file():
+        raise SteeringError(f"{name} has no {part}/tokenizer_config.json, which says how prompts are padded")
+    encoder = TextEncoder(tokenizer, module, layer)
+    check_tokenizer(encoder, usual, name)
+    return encoder
 
 
 def _whole(kind: Any, place: str | Path, part: str, name: str, **where: Any) -> Any:
@@ -260,12 +264,7 @@ def _made(
     content: Content | None = None,
 ) -> DiffusionModel:
     """A model of its parts, with what a single file's content says where there is one."""
-    from transformers import CLIPTokenizer
-
     prediction = content.prediction if content else str(scheduler.get("prediction_type", "epsilon"))
-    usual = CLIPTokenizer.from_pretrained(SD15 / "tokenizer")
-    for encoder in encoders:
-        check_tokenizer(encoder, usual, name)
     check_widths(encoders, family, name)
     check_vae(vae.config, name)
     if vae.config.get("force_upcast") and vae.dtype == torch.float16:

@@ -78,6 +78,11 @@ class CapturableModel(Protocol):
         ...
 
 
+def precision_of(model: CapturableModel) -> str:
+    """The name of what its UNet computes in, as ``float16``."""
+    return str(model.dtype).removeprefix("torch.")
+
+
 @dataclass(frozen=True)
 class CaptureSettings:
     """How a capture samples.

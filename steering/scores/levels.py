@@ -35,16 +35,16 @@ def read_levels(scores: Scores, text: str) -> dict[Site, Tensor]:
         SteeringError: no such site, no two numbers, or no noise level between them.
     """
     sites = sort_sites(scores.sites)
-    found = {site: torch.zeros(len(scores.sigmas), dtype=torch.bool) for site in sites}
     parts = [[*map(str.strip, part.partition(":"))] for part in text.split(",") if part.strip()]
     named = choose_sites(sites, ",".join(name for name, _, _ in parts))
+    found = {site: torch.zeros(len(scores.sigmas), dtype=torch.bool) for site in named}
     for name, at, levels in parts:
-        among = _between(scores.sigmas, levels, name) if at else torch.ones_like(found[sites[0]])
+        among = _between(scores.sigmas, levels, name) if at else torch.tensor(True)
         one = None if name in KINDS else Site.parse(name)
         for site in named:
             if site == one or site.kind == name:
                 found[site] |= among
-    return {site: found[site] & scores.active[site] for site in named}
+    return {site: levels & scores.active[site] for site, levels in found.items()}
 
 
 def _between(sigmas: Tensor, levels: str, name: str) -> Tensor:

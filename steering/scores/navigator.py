@@ -47,10 +47,6 @@ class SiteScores:
     discriminability: Tensor
     consistency: Tensor
 
-    def only(self, levels: Tensor) -> SiteScores:
-        """The scores at some noise levels, bool ``[S]``, and 0 at the others."""
-        return SiteScores(self.score * levels, self.discriminability * levels, self.consistency * levels)
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:

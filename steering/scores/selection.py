@@ -28,7 +28,7 @@ def per_step(scores: Scores, top_k: int) -> dict[Site, Tensor]:
 
 
 def overall(scores: Scores, top_k: int) -> dict[Site, Tensor]:
-    """The ``top_k`` sites with the best mean score, at every noise level where they are active."""
+    """The ``top_k`` sites with the best mean score over the noise levels where they are active, at all of those."""
     sites = sort_sites(scores.sites)
     active = torch.stack([scores.active[site] for site in sites])
     means = (scores.table() * active).sum(1) / active.sum(1).clamp_min(1)
@@ -81,10 +81,12 @@ def select(scores: Scores, how: str, top_k: int) -> dict[Site, Tensor]:
 
 
 def restricted(scores: Scores, text: str) -> Scores:
-    """The scores of some sites, and at some noise levels where the text says so; see `steering.scores.levels`."""
+    """The scores of some sites, active at some noise levels only where the text says so; see `read_levels`.
+
+    Scores at the other levels stay as they are: rules read none where a site is inactive.
+    """
     active = read_levels(scores, text)
-    sites = {site: scores.sites[site].only(levels) for site, levels in active.items()}
-    return replace(scores, sites=sites, active=active)
+    return replace(scores, sites={site: scores.sites[site] for site in active}, active=active)
 
 
 def _seed(text: str) -> int:

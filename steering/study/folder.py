@@ -15,6 +15,7 @@ from ..checks import short, some_of
 from ..errors import SteeringError
 from ..files import parse_object, read_text, write_text
 from ..models.diffusion import DiffusionModel
+from ..models.sampling import precision_of
 from ..work_files import discard_damaged
 from .plan import Plan
 from .subject import Subject
@@ -33,7 +34,7 @@ def setting_of(command: str, model: DiffusionModel, plan: Plan, subjects: Sequen
     for subject in subjects:
         prompts = {split: [asdict(prompt) for prompt in some] for split, some in subject.prompts.items()}
         about[f"concept.{subject.name}"] = digest(asdict(subject.concept), [asdict(p) for p in subject.pairs], prompts)
-    drawn = {"precision": str(model.dtype).removeprefix("torch."), "scheduler": model.scheduler}
+    drawn = {"precision": precision_of(model), "scheduler": model.scheduler}
     made = {"command": command, **drawn, "model": model.digest(), **about, **more}
     return json.loads(json.dumps(made))
 

@@ -29,7 +29,7 @@ from .records import ArmFigures, Figures
 from .results import Result
 from .rows import rows_csv
 from .run import Study
-from .summary import summary
+from .summary import FEW, summary
 from .tables import compared_settings, tables_of
 
 FORMAT = 1
@@ -162,7 +162,7 @@ def _warnings(study: Study, measured: Sequence[Result]) -> list[str]:
     cut = sum(len(by_prompt(np.where(_cut(original), 1.0, np.nan), original.names())) for original in originals)
     if cut:
         found.append(f"{cut} prompts are longer than CLIP reads; its score does not see their ends.")
-    if min(targets) < 20:
+    if min(targets) < FEW:
         found.append(f"Only {min(targets)} target prompts: intervals are wide, and tests can hardly find anything.")
     if not study.guided([one.subject for one in measured]):
         found.append("Guidance is 1, at which a negative prompt does nothing; that arm is left out.")
@@ -174,14 +174,14 @@ def _warnings(study: Study, measured: Sequence[Result]) -> list[str]:
 
 def _of_another(one: Result) -> str:
     """That a vector was made for another concept than it is measured on."""
-    vectors = [one.vector(arm) for arm in one.arms if arm.group == "steered"]
-    others = [vector.concept for vector in vectors if vector and one.subject.name not in vector.concept]
-    if not others or not others[0]:
-        return ""
-    return (
-        f"The vector was made for {others[0]}, and what is measured is {one.subject.name}: name the vector's own "
-        "concept, unless this is meant."
-    )
+    name = one.subject.name
+    for vector in (one.vector(arm) for arm in one.arms if arm.group == "steered"):
+        if vector and vector.concept and name not in vector.concept:
+            return (
+                f"The vector was made for {vector.concept}, and what is measured is {name}: name the vector's own "
+                "concept, unless this is meant."
+            )
+    return ""
 
 
 def _of_role(measurements: Measurements, role: str) -> set[str]:

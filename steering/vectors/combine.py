@@ -208,9 +208,8 @@ def _span(parts: Sequence[SiteVector], levels: Tensor) -> Tensor:
 
     Rows are 0 where there are fewer directions than parts, or none; a part has none where it is not steered.
     """
-    there = [part.held & used_knots(part, levels) for part in parts]
-    rows = [part.direction.double() * held[:, None, None] for part, held in zip(parts, there, strict=True)]
-    rows = torch.cat(rows, dim=1)
+    there = [(part.held & used_knots(part, levels))[:, None, None] for part in parts]
+    rows = torch.cat([part.direction.double() * held for part, held in zip(parts, there, strict=True)], dim=1)
     _, values, basis = torch.linalg.svd(rows, full_matrices=False)
     return basis * (values > COVERED)[..., None]
 

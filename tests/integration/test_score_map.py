@@ -13,31 +13,14 @@ from steering.scores.levels import read_levels
 from steering.scores.navigator import score
 from steering.sites import sort_sites
 
-from .conftest import PACK, internals
-from .test_workflows import ask, left_out, serving, wait
+from .browser import CHAIN, RENDERER, page_of
+from .conftest import internals
 
-BUILD = """async () => {
-  const graph = window.app.graph;
-  graph.clear();
-  const [load, score, shown] = ["SteeringLoadActivations", "SteeringScore", "PreviewAny"].map((name, i) => {
-    const node = LiteGraph.createNode(name);
-    graph.add(node);
-    node.pos = [20 + 440 * i, 120];
-    return node;
-  });
-  load.widgets[0].value = "small.safetensors";
-  load.connect(0, score, 0);
-  score.connect(3, shown, 0);
-  window.app.canvas.ds.scale = 1;
-  window.app.canvas.ds.offset = [0, 0];
-  window.app.canvas.draw(true, true);
-  await window.app.queuePrompt(0, 1);
-}"""
+SCORED = [["SteeringLoadActivations", "SteeringScore", "PreviewAny"], "small.safetensors", [0, 3]]
 SCORE = "window.app.graph._nodes.find((n) => n.type === 'SteeringScore')"
 CHOSEN = f"() => {SCORE}.widgets.find((w) => w.name === 'sites').value"
 SAVED = "() => window.app.graph.serialize().nodes.find((n) => n.type === 'SteeringScore').widgets_values"
 ZOOM = "() => window.app.canvas.ds.scale"
-RENDERER = "(vue) => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', vue)"
 
 
 @pytest.fixture(scope="module")
@@ -81,29 +64,14 @@ def test_the_node_tells_the_map_its_scores_and_says_what_was_chosen(comfy, small
 @pytest.mark.slow
 @pytest.mark.parametrize("vue", [False, True], ids=["classic", "Nodes 2.0"])
 def test_a_mouse_reads_and_chooses_sites(small, tmp_path, vue):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("no Chromium on the PATH")
-    shutil.copytree(PACK, tmp_path / "custom_nodes" / "activation-steering", ignore=left_out)
     folder = tmp_path / "models" / "steering_activations"
     folder.mkdir(parents=True)
     shutil.copy(small, folder)
     scores = score(Activations.load(small), "cross-fitted")
-    with serving(tmp_path) as (address, log), playwright.sync_playwright() as started:
-        wait(lambda: ask(f"{address}/object_info"), 180, log)
-        page = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page(
-            viewport={"width": 1500, "height": 1000}
-        )
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address)
-        page.wait_for_function("() => !!window.LiteGraph?.registered_node_types?.SteeringScore")
-        page.wait_for_timeout(3000)
-        page.keyboard.press("Escape")
+    with page_of(tmp_path, "SteeringScore", viewport={"width": 1500, "height": 1000}) as page:
         page.evaluate(RENDERER, vue)
         page.wait_for_timeout(1500)
-        page.evaluate(BUILD)
+        page.evaluate(CHAIN, SCORED)
         page.wait_for_function(
             "() => document.querySelector('.steering-score-map canvas')?.height > 100", timeout=60_000
         )
@@ -162,4 +130,4 @@ def test_a_mouse_reads_and_chooses_sites(small, tmp_path, vue):
         assert said.inner_text() == f"2 of {len(rows)} sites chosen, 2 of them at some noise levels"
         page.get_by_text("none", exact=True).first.click()
         assert page.evaluate(CHOSEN) == ""
-        assert not [error for error in errors if "score_map" in error]
+        assert not [error for error in page.errors if "score_map" in error]
