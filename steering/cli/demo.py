@@ -11,7 +11,7 @@ from cyclopts.validators import Number
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from .options import Json, answer, console, progress
+from .options import Json, answer, console, progress, tell
 
 if TYPE_CHECKING:
     from ..study.records import Figures
@@ -41,9 +41,7 @@ def demo(
     if prompts:
         plan, folder = with_prompts(plan, prompts), folder.with_name(f"{folder.name}_{prompts}")
     rows = planned_rows(plan)
-    console.print(
-        f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}"
-    )
+    tell(f"{rows:,} UNet rows at most; n = {plan.test} test prompts (target, sibling, unrelated); into {folder}")
     started = time.monotonic()
     with progress(rows, "demo") as update:
         written = run_demo(concept, folder, plan, update)
@@ -73,4 +71,4 @@ def _print_demo(concept: str, figures: Figures, chosen: dict[str, Any]) -> None:
         table.add_row(name, interval(arm.removal.clean, 0), *("" if m is None else f"{m.mean:.1f}" for m in means))
     console.print(table)
     where = chosen.get("sites", f"k = {chosen['k']}")
-    console.print(f"chosen on dev: {chosen['preset']}, {where}, strength {chosen['strength']:g}, rank {chosen['rank']}")
+    tell(f"chosen on dev: {chosen['preset']}, {where}, strength {chosen['strength']:g}, rank {chosen['rank']}")

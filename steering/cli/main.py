@@ -13,7 +13,7 @@ from .build import build, capture, score
 from .concept import concept
 from .demo import demo
 from .inspect import inspect
-from .options import console
+from .options import tell
 from .pictures import generate, map_, sweep
 from .study import evaluate, study
 from .tune import tune
@@ -61,10 +61,10 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         app(sys.argv[1:] if words is None else words)
     except KeyboardInterrupt:
-        console.print("interrupted; run the same command again to go on")
+        tell("interrupted; run the same command again to go on")
         sys.exit(130)
     except (CycloptsError, SteeringError, OSError) as error:
-        console.print(f"steering: {error}", style="red", highlight=False)
+        tell(f"steering: {error}", style="red")
         sys.exit(2)
 
 

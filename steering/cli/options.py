@@ -239,6 +239,11 @@ class ClusterOptions:
         return ray_pool(Setup.of(source, how, measures, concepts, bench), self.workers, self.ray)
 
 
+def tell(text: str, style: str | None = None) -> None:
+    """Print a sentence on standard error, as one line: a path that is broken in two cannot be copied."""
+    console.print(text, style=style, soft_wrap=True, highlight=False)
+
+
 @contextmanager
 def progress(rows: int, label: str) -> Iterator[Any]:
     """A progress bar over UNet rows; yields the function to call with every few of them."""

@@ -22,6 +22,7 @@ from .options import (
     console,
     new_file,
     progress,
+    tell,
 )
 from .placement import HERE, Placement
 
@@ -86,7 +87,7 @@ def tune(
         work_in(folder, setting_of("tune", loaded, plan, [subject], quick=quick, exportable=exportable)),
         cluster.pool(model, placement.arguments(), measures, [], Bench(loaded, metrics)) as pool,
     ):
-        console.print(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
+        tell(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
         with progress(rows, "tune") as update:
             found = search.told(update, pool).run()
         taken = found.taken
@@ -94,7 +95,7 @@ def tune(
         front_plot(found, folder / "pareto.png", subject.name)
     search.vector(found).save(out)
     _show(f"{subject.name}: all dev prompts", found.finals, taken)
-    console.print(f"{WORTH} {TAKEN}")
+    tell(f"{WORTH} {TAKEN}")
     values = {
         "out": str(out),
         "setting": taken.setting.name,

@@ -19,10 +19,10 @@ from .options import (
     ModeOptions,
     Preset,
     answer,
-    console,
     file_and_strength,
     new_file,
     progress,
+    tell,
 )
 from .placement import HERE, Placement
 
@@ -251,4 +251,4 @@ def _warn_of_other_weights(entry: Any, about: dict[str, Any]) -> None:
     known = entry.vector.metadata.get("model", {}).get("weights", about["weights"])
     if known != about["weights"]:
         text = "the vector was captured on other weights than these; on a fine-tune that often works"
-        console.print(text, style="yellow")
+        tell(text, style="yellow")

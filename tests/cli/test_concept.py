@@ -19,7 +19,7 @@ def test_a_check_says_what_is_weak_with_rows():
 def test_a_folder_that_is_none_is_refused():
     refused = steering("concept", "check", "nowhere", check=False)
     assert refused.returncode == 2
-    assert "'nowhere' is not one of dog, nudity, van_gogh, violence of sd15" in " ".join(refused.stderr.split())
+    assert "'nowhere' is not one of dog, nudity, van_gogh, violence of sd15" in refused.stderr
 
 
 def test_a_word_becomes_a_folder_that_every_command_takes(tmp_path):
@@ -31,7 +31,7 @@ def test_a_word_becomes_a_folder_that_every_command_takes(tmp_path):
     out = tmp_path / "text.safetensors"
     assert "50 pairs" in steering("capture", "pocket", folder, "--sites", "text", "--out", out).stdout
     refused = steering("concept", "umbrella", "--out", folder, check=False)
-    assert "already holds concept.json" in " ".join(refused.stderr.split())
+    assert "already holds concept.json" in refused.stderr
     before = (folder / "fit.csv").read_text()
     steering("concept", "lamp", "--out", folder, "--force")
     assert (folder / "fit.csv").read_text() != before
@@ -54,7 +54,7 @@ def test_the_pocket_model_has_words_of_its_own(tmp_path):
     steering("concept", "umbrella", "--family", "pocket", "--out", tmp_path / "umbrella")
     assert load_concept(str(tmp_path / "umbrella"), "pocket").judge == ("umbrella",)
     refused = steering("concept", "unicorn", "--family", "pocket", "--out", tmp_path / "unicorn", check=False)
-    assert "the pocket model knows dog, cat," in " ".join(refused.stderr.split())
+    assert "the pocket model knows dog, cat," in refused.stderr
     assert not (tmp_path / "unicorn").exists()
 
 
@@ -62,5 +62,5 @@ def test_a_folder_that_commands_would_take_for_a_built_in_concept_is_refused(tmp
     monkeypatch.chdir(tmp_path)
     for name in ("dog", "./dog", "nudity"):
         refused = steering("concept", "umbrella", "--out", name, check=False)
-        assert "is the name of a built-in concept" in " ".join(refused.stderr.split())
+        assert "is the name of a built-in concept" in refused.stderr
     assert not list(tmp_path.iterdir())
