@@ -23,7 +23,7 @@ from .apply import preset_input, preset_name
 from .comfy_capture import Bar
 from .comfy_drawing import DrawingModel
 from .comfy_schema import schema
-from .comfy_study import OfConcept, concept_inputs, plan_of, sampling_inputs, subject_of, work_folder
+from .comfy_study import OfConcept, concept_inputs, output_folder, plan_of, sampling_inputs, subject_of, work_folder
 from .pictures import as_image
 from .sockets import Vector
 
@@ -119,5 +119,6 @@ class Evaluate(OfConcept):
         about = written.results["concepts"][subject.name]
         table = f"{about['summary']}\n\n{removals(written.figures).markdown()}"
         report = str(out / "report.html")
-        said = "\n".join([about["summary"], report, *written.results["warnings"]])
+        shortly = (out / "report.html").relative_to(output_folder("").parent.parent)  # as output/steering/...
+        said = "\n".join([about["summary"], str(shortly), *written.results["warnings"]])
         return io.NodeOutput(as_image(shown), table, json.dumps(about["arms"]), report, ui={"text": (said,)})
