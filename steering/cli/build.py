@@ -13,7 +13,8 @@ from ..errors import SteeringError
 from ..sites import BLOCKS
 from ..vectors.recommendation import Recommendation
 from ..vectors.times import Time
-from .options import BatchedSampling, Force, Json, Model, answer, new_file, progress
+from .options import BatchedSampling, Force, Json, Model, new_file
+from .output import answer, progress
 from .placement import HERE, Placement
 
 

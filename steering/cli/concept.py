@@ -12,7 +12,8 @@ from cyclopts import App, Parameter
 
 from ..errors import SteeringError
 from ..evaluate.judge_transport import OPENAI
-from .options import Force, Json, answer
+from .options import Force, Json
+from .output import answer
 
 if TYPE_CHECKING:
     from ..concepts.checking import Finding

@@ -11,7 +11,8 @@ from cyclopts.validators import Number
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from .options import Json, answer, console, progress, tell
+from .options import Json
+from .output import answer, console, progress, tell
 
 if TYPE_CHECKING:
     from ..study.records import Figures

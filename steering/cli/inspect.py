@@ -8,7 +8,8 @@ from typing import Any
 
 from ..checks import short
 from ..errors import SteeringError
-from .options import Json, answer
+from .options import Json
+from .output import answer
 
 
 def inspect(file: Path, /, *, as_json: Json = False) -> None:

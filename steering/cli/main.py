@@ -13,7 +13,7 @@ from .build import build, capture, score
 from .concept import concept
 from .demo import demo
 from .inspect import inspect
-from .options import tell
+from .output import tell
 from .pictures import generate, map_, sweep
 from .study import evaluate, study
 from .tune import tune

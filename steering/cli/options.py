@@ -1,4 +1,4 @@
-"""What every command of ``steering`` shares: its options, where it talks, progress, answers.
+"""What every command of ``steering`` shares: its options, and the files that it takes and writes.
 
 An option that several commands have is declared here, once: alone as a type, or with its kin as a dataclass whose
 fields become options. What an option means stands in the docstring of the command or of the dataclass, where the
@@ -7,11 +7,9 @@ help pages find it.
 
 from __future__ import annotations
 
-import json
 import math
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from cyclopts.validators import Number
-from rich.console import Console
 
 from ..errors import SteeringError
 from ..evaluate.judge_transport import OPENAI
@@ -27,9 +24,6 @@ from ..interventions.presets import Mode
 
 if TYPE_CHECKING:
     from ..interventions.entry import Entry
-
-# Standard output carries results only; progress and talk go to standard error.
-console = Console(stderr=True, markup=False)
 
 AtLeastTwo = Annotated[int, Parameter(validator=Number(gte=2))]
 Model = Annotated[str, Parameter(help="pocket, a diffusers folder, a hub id, or a .safetensors checkpoint.")]
@@ -237,25 +231,6 @@ class ClusterOptions:
         from ..study.cluster import Setup, ray_pool
 
         return ray_pool(Setup.of(source, how, measures, concepts, bench), self.workers, self.ray)
-
-
-def tell(text: str, style: str | None = None) -> None:
-    """Print a sentence on standard error, as one line: a path that is broken in two cannot be copied."""
-    console.print(text, style=style, soft_wrap=True, highlight=False)
-
-
-@contextmanager
-def progress(rows: int, label: str) -> Iterator[Any]:
-    """A progress bar over UNet rows; yields the function to call with every few of them."""
-    from tqdm import tqdm
-
-    with tqdm(total=rows, desc=label, unit="row", unit_scale=True, file=sys.stderr, mininterval=0.5) as bar:
-        yield bar.update
-
-
-def answer(values: dict[str, Any], as_json: bool, text: str) -> None:
-    """The last line: JSON, or a sentence."""
-    print(json.dumps(values) if as_json else text)
 
 
 ENDINGS = {"scores": ".json", "picture": ".png"} | dict.fromkeys(("activations", "vector", "lora"), ".safetensors")

@@ -18,11 +18,10 @@ from .options import (
     OneVector,
     OutPicture,
     Preset,
-    answer,
     file_and_strength,
     new_file,
-    progress,
 )
+from .output import answer, progress
 from .placement import HERE, Placement
 
 

@@ -18,10 +18,9 @@ from .options import (
     Model,
     OneVector,
     Preset,
-    answer,
     file_and_strength,
-    progress,
 )
+from .output import answer, progress
 from .placement import HERE, Placement
 
 Out = Annotated[Path, Parameter(help="Folder of everything that is written; the same command goes on there.")]

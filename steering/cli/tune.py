@@ -10,20 +10,8 @@ from typing import Any
 from rich.table import Table
 
 from ..errors import SteeringError
-from .options import (
-    AtLeastTwo,
-    BatchedSampling,
-    ClipOptions,
-    ClusterOptions,
-    Force,
-    Json,
-    Model,
-    answer,
-    console,
-    new_file,
-    progress,
-    tell,
-)
+from .options import AtLeastTwo, BatchedSampling, ClipOptions, ClusterOptions, Force, Json, Model, new_file
+from .output import answer, console, progress, tell
 from .placement import HERE, Placement
 
 SHOWN = 5

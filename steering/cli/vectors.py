@@ -12,18 +12,8 @@ from cyclopts.types import PositiveInt
 from ..errors import SteeringError
 from ..sites import BLOCKS
 from ..vectors.times import Time
-from .options import (
-    Force,
-    Json,
-    Model,
-    ModeOptions,
-    Preset,
-    answer,
-    file_and_strength,
-    new_file,
-    progress,
-    tell,
-)
+from .options import Force, Json, Model, ModeOptions, Preset, file_and_strength, new_file
+from .output import answer, progress, tell
 from .placement import HERE, Placement
 
 

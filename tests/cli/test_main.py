@@ -62,14 +62,3 @@ def test_the_installed_command_ends_without_a_traceback():
     done = subprocess.run([sys.executable, "-m", "steering", "inspect", "nothing"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.strip() == "steering: there is no file nothing"
-
-
-@pytest.mark.parametrize("length", range(40, 120, 7))
-def test_a_sentence_is_one_line_however_long_its_path_is(length, tmp_path):
-    """So that the path can be copied; a terminal folds it at its own edge."""
-    folder = tmp_path / ("x" * length)
-    folder.mkdir()
-    (folder / "concept.json").touch()
-    said = steering("concept", "umbrella", "--out", folder, check=False).stderr
-    assert said.count("\n") == 1
-    assert str(folder) in said

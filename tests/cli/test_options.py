@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steering.cli.options import answer, file_and_strength, new_file, progress
+from steering.cli.options import file_and_strength, new_file
 from steering.errors import SteeringError
 
 from ..conftest import steering
@@ -26,14 +26,6 @@ def test_places_that_cannot_take_a_file_are_refused(tmp_path):
         (tmp_path / "d.png").mkdir(exist_ok=True)
         with pytest.raises(ValueError, match=words):
             new_file(Path(path), "picture")
-
-
-def test_answers_go_to_standard_output_and_progress_does_not(capsys):
-    with progress(3, "x") as update:
-        update(3)
-    answer({"a": 1}, True, "text")
-    answer({"a": 1}, False, "text")
-    assert capsys.readouterr().out == '{"a": 1}\ntext\n'
 
 
 def test_an_input_and_a_stranger_s_file_are_not_replaced(tmp_path):
