@@ -1,10 +1,11 @@
 """How far a removal holds: ``uv run python benchmarks/robustness.py WORK``.
 
 On the embedded model, for each concept and for two fixed settings, nothing chosen anew: vectors of fewer and of
-resampled pairs; other seeds, numbers of steps, samplers and sizes than the vectors were made with; and a fine-tuned
-model, steered by the vectors of the model it came from. Test prompts, in five parts; beside them what the prompts
-without the concept give when they are drawn in the same way. WORK keeps captures and pictures, and the same command
-goes on there. Prints tables in Markdown; ``--out`` keeps every figure as JSON.
+resampled pairs; other seeds, numbers of steps, samplers and sizes than the vectors were made with; words before and
+after the prompt that no pair holds; and a fine-tuned model, steered by the vectors of the model it came from. Test
+prompts, in five parts; beside them what the prompts without the concept give when they are drawn in the same way. WORK
+keeps captures and pictures, and the same command goes on there. Prints tables in Markdown; ``--out`` keeps every figure
+as JSON.
 """
 
 import argparse
@@ -49,12 +50,15 @@ class Drawing:
         plan: what of the plan is different.
         seeds: number of the series of seeds; 0 are the prompts' own.
         sampler: in place of Euler's method.
+        before, after: what stands before and after every prompt.
     """
 
     name: str
     plan: dict[str, Any] = field(default_factory=dict)
     seeds: int = 0
     sampler: Sampler | None = None
+    before: str = ""
+    after: str = ""
 
 
 DRAWINGS = (
@@ -65,6 +69,9 @@ DRAWINGS = (
     Drawing("Euler ancestral", sampler=euler_ancestral),
     Drawing("DPM-Solver++(2M), 15 steps", {"steps": 15}, sampler=dpm_solver),
     *(Drawing(f"{size} x {size}", {"size": size}) for size in (96, 160)),
+    Drawing("two words before it", before="calm light, "),
+    Drawing("four phrases before it", before="calm light, soft colours, high quality, a quiet day, "),
+    Drawing("two phrases after it", after=", calm light, soft colours"),
 )
 SUBSETS = (5, 10, 20)
 """Numbers of pairs, each drawn `DRAWS` times without replacement."""
@@ -92,6 +99,17 @@ def reseeded(ready: Prepared, number: int) -> Prepared:
     """A concept whose test prompts have seeds of another series."""
     subject = ready.subject
     test = [replace(prompt, seed=1_000_000 * number + i) for i, prompt in enumerate(subject.prompts["test"])]
+    return replace(ready, subject=replace(subject, prompts={**subject.prompts, "test": test}))
+
+
+def reworded(ready: Prepared, how: Drawing) -> Prepared:
+    """A concept whose test prompts, and what they are without it, stand among other words."""
+
+    def framed(text: str) -> str:
+        return f"{how.before}{text}{how.after}"
+
+    subject = ready.subject
+    test = [replace(p, text=framed(p.text), rest=framed(p.rest) if p.rest else "") for p in subject.prompts["test"]]
     return replace(ready, subject=replace(subject, prompts={**subject.prompts, "test": test}))
 
 
@@ -186,6 +204,7 @@ def conditions(bench: Bench, options: argparse.Namespace) -> Iterator[Row]:
             place, folder = (bench.here(), how.sampler.__name__) if how.sampler else (bench, "")
             with sampled(bench.model, how.sampler) if how.sampler else nullcontext():
                 some = [reseeded(one, how.seeds) for one in every] if how.seeds else every
+                some = [reworded(one, how) for one in some]
                 made = place.measured(place.study(bench.work / folder, **how.plan), some)
             yield row("drawing", how.name, [made])
     for title, draws in subsets(len(every[0].subject.pairs)).items():

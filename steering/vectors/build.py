@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -149,7 +149,7 @@ class _Maker:
         kept = self._beside(tensor, TEXT, part.active, 0).get("kept")
         rows = part.direction[0].double()
         made = local_map(positive, negative, rows, activations.folds, kept).to(torch.device("cpu"))
-        return replace(part, centres=made.centres, coefficients=made.coefficients, bandwidth=made.bandwidth)
+        return replace(part, **{field.name: getattr(made, field.name) for field in fields(made)})
 
     def vector(self, activations: Activations, chosen: Mapping[Site, Tensor]) -> SteeringVector:
         """Directions at the chosen sites and noise levels (bool ``[S]`` by site), without metadata."""

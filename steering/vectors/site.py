@@ -16,7 +16,7 @@ NOTHING = 1e-5
 """A gap smaller than this share of the negative mean is none."""
 AT_KNOTS = ("direction", "negative_mean", "difference", "threshold", "readout", "certainty")
 """Tensors of a site with a value a knot."""
-OPTIONAL = ("threshold", "readout", "certainty", "condition", "centres", "coefficients", "bandwidth")
+OPTIONAL = ("threshold", "readout", "certainty", "condition", "centres", "coefficients", "bandwidth", "trend")
 """Tensors of a site that need not be there."""
 ORTHONORMAL = 1e-3
 """How far direction·directionᵀ may be from the identity: float16 storage leaves about 5e-4."""
@@ -36,9 +36,9 @@ class SiteVector:
         certainty: optional γ of pairs that had no part in the leading direction, in standard errors ``[S]``.
         condition: optional row and number ``[C + 1]`` that say which prompts hold the concept; see
             `steering.directions.condition`.
-        centres, coefficients, bandwidth: optional parts ``[M, C]``, ``[M, K]`` and ``[1]`` of a
+        centres, coefficients, bandwidth, trend: optional parts ``[M, C]``, ``[M, K]``, ``[1]`` and ``[K, C + 1]`` of a
             `steering.directions.kernel.LocalMap`, by which tokens are read in place of the directions; at a single
-            noise level only.
+            noise level only, and the last one only with the others.
     """
 
     direction: Tensor
@@ -52,6 +52,7 @@ class SiteVector:
     centres: Tensor | None = None
     coefficients: Tensor | None = None
     bandwidth: Tensor | None = None
+    trend: Tensor | None = None
 
     def __repr__(self) -> str:
         levels, rank, width = self.direction.shape
@@ -69,7 +70,8 @@ class SiteVector:
         """The map by which tokens are read in place of the directions, where there is one."""
         if self.centres is None or self.coefficients is None or self.bandwidth is None:
             return None
-        return LocalMap(self.centres.float(), self.coefficients.float(), self.bandwidth.float())
+        trend = None if self.trend is None else self.trend.float()
+        return LocalMap(self.centres.float(), self.coefficients.float(), self.bandwidth.float(), trend)
 
     @property
     def rows_read(self) -> Tensor:
@@ -140,10 +142,11 @@ def check_shapes(site: Site, entry: SiteVector, knots: int, actives: int) -> Non
 def _local_shapes(site: Site, entry: SiteVector, knots: int, rank: int, width: int) -> dict[str, tuple[int, ...]]:
     """The shapes of a local map's parts, of which there are all or none."""
     given = [part for part in (entry.centres, entry.coefficients, entry.bandwidth) if part is not None]
-    if given and (len(given) < 3 or knots > 1):
+    if (given or entry.trend is not None) and (len(given) < 3 or knots > 1):
         raise SteeringError(
             f"{site} has {len(given)} of a local map's centres, coefficients and bandwidth, and {knots} noise levels; "
             "it takes all three, and one level; make the file again"
         )
     count = len(given[0]) if given else 0
-    return {"centres": (count, width), "coefficients": (count, rank), "bandwidth": (1,)}
+    local = {"centres": (count, width), "coefficients": (count, rank), "bandwidth": (1,)}
+    return {**local, "trend": (rank, width + 1)}

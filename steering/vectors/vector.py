@@ -128,7 +128,8 @@ class SteeringVector:
         for tensor in (self.sigmas, self.active_sigmas):
             digest.update(tensor.numpy().tobytes())
         names = (
-            ("direction", "active", "negative_mean", "readout", "condition", "centres", "coefficients", "bandwidth")
+            ("direction", "active", "negative_mean", "readout", "condition")
+            + ("centres", "coefficients", "bandwidth", "trend")
             + ("threshold",) * thresholds
             + ("difference", "certainty") * lengths
         )

@@ -51,6 +51,15 @@ def test_no_map_of_its_rank_is_better():
         assert torch.linalg.matrix_rank(change, tol=1e-8) == min(rank, 2)  # positives differ in two coordinates
 
 
+def test_what_stays_may_weigh_more_as_if_it_were_there_more_often():
+    positive, negative = pairs()
+    rows, kept = affine_rows(positive, negative, 2), torch.randn(20, 10, dtype=torch.float64)
+    thrice = torch.cat([kept, *[torch.cat([negative, kept])] * 2])
+    weighed = affine_readout(positive, negative, rows, kept, staying=3)
+    torch.testing.assert_close(weighed, affine_readout(positive, negative, rows, thrice))
+    assert (weighed - affine_readout(positive, negative, rows, kept)).norm() > 0.01 * weighed.norm()
+
+
 def test_positives_come_to_their_negatives_and_negatives_stay():
     positive, negative = pairs()
     before = (positive - negative).norm()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from steering.activations.store import Activations
 from steering.directions import kernel
-from steering.directions.affine import affine_readout, affine_rows
+from steering.directions.affine import affine_readout
 from steering.directions.kernel import local_map, pivots, principal_rows
 from steering.errors import SteeringError
 from steering.folds import fold_numbers
@@ -69,13 +69,30 @@ def test_words_of_the_pairs_go_where_the_pairs_take_them(seed):
     assert ((made - wanted)[1::3].norm(dim=1) < 0.1 * before.mean()).all()
 
 
-def test_a_word_that_no_pair_holds_stays_where_a_linear_map_moves_it():
+def test_far_from_all_words_a_token_goes_where_the_affine_map_moves_it():
     positive, negative, concept, *_ = pairs()
-    unknown = 0.7 * concept + words(99)[0]  # shares much with the concept, and is another word
-    rows = affine_rows(positive, negative, 1)
-    linear = -(unknown - negative.mean(0)) @ affine_readout(positive, negative, rows).T @ rows
+    rows = principal_rows(positive, negative)
+    unknown = 0.7 * concept + 3 * words(99)[0]
+    how = {"ridge": kernel.TREND_RIDGE, "staying": kernel.TREND_STAYING}
+    linear = (unknown - negative.mean(0)) @ affine_readout(positive, negative, rows, **how).T @ rows
     assert linear.norm() > 5
-    assert (moved(unknown, positive, negative) - unknown).norm() < 0.1 * linear.norm()
+    torch.testing.assert_close(moved(unknown, positive, negative), unknown - linear)
+
+
+@given(st.integers(0, 200))
+@settings(max_examples=10)
+def test_a_concept_goes_behind_a_word_that_no_pair_holds(seed):
+    """A causal encoder moves every token that comes after a word, and so far away from what the pairs show."""
+    positive, negative, concept, gone, others = pairs(seed)
+    across = torch.linalg.qr(torch.stack([concept, gone, *others]).mT).Q
+    word = 30 * torch.nn.functional.normalize(words(seed + 500)[0] @ (torch.eye(WIDTH) - across @ across.mT), dim=0)
+    fresh = near(torch.stack([concept, *others]), seed + 1000) + word
+    rows, made = principal_rows(positive, negative), mapped(positive, negative)
+    assert (kernel.kernel(fresh, made.centres, made.bandwidth) < 1e-6).all()  # nothing that the pairs show is near
+    steps = -made(fresh) @ rows
+    wanted = gone - concept
+    assert (steps[::3] - wanted).norm(dim=1).mean() < 0.35 * wanted.norm()  # the ridge is cautious
+    assert (steps[1::3].norm(dim=1) < 0.35 * wanted.norm()).all()
 
 
 def test_what_is_to_be_kept_stays():
@@ -108,7 +125,8 @@ def test_the_width_is_narrow_where_pairs_repeat_words_and_wide_where_they_say_li
     narrow = mapped(positive, negative).bandwidth
     generator = torch.Generator().manual_seed(1)
     spread = 6 * torch.randn(len(positive), WIDTH, generator=generator, dtype=torch.float64)
-    shift = spread @ torch.randn(WIDTH, WIDTH, generator=generator, dtype=torch.float64) / WIDTH
+    spread[:, 4:] = 0
+    shift = spread.square() / 6  # smooth, and nothing linear
     wide = mapped(spread, spread + shift).bandwidth
     typical = [torch.cdist(tokens, tokens).median() for tokens in (positive, spread)]
     assert wide / typical[1] > 3 * narrow / typical[0]

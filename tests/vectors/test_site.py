@@ -22,6 +22,7 @@ def part():
         "centres": torch.randn(CENTRES, WIDTH),
         "coefficients": torch.randn(CENTRES, 2),
         "bandwidth": torch.ones(1),
+        "trend": torch.randn(2, WIDTH + 1),
     }
     return SiteVector(
         rows,
@@ -48,6 +49,7 @@ NAMES = (
     "centres",
     "coefficients",
     "bandwidth",
+    "trend",
 )
 
 
