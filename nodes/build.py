@@ -57,8 +57,8 @@ class Build(io.ComfyNode):
                     tooltip="mean: the mean difference, hard to beat. pca: principal directions of the differences. "
                     "cpca, cpca-paired, cpca-denoised: refined by contrastive PCA, cpca-source as the source study's "
                     "code did it. whitened: the mean difference, read without what moves along with it. "
-                    "kernel: the map that takes prompts with the concept to those without, and leaves words alone that "
-                    "no pair holds; for a capture of text. affine: the same as a linear map, with a rank of 8.",
+                    "kernel: the map that takes prompts with the concept to those without, fine near the words of the "
+                    "pairs and linear beyond; for a capture of text. affine: linear throughout, with a rank of 8.",
                 ),
                 io.Int.Input(
                     "rank",
