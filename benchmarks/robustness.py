@@ -69,9 +69,9 @@ DRAWINGS = (
     Drawing("Euler ancestral", sampler=euler_ancestral),
     Drawing("DPM-Solver++(2M), 15 steps", {"steps": 15}, sampler=dpm_solver),
     *(Drawing(f"{size} x {size}", {"size": size}) for size in (96, 160)),
-    Drawing("two words before it", before="calm light, "),
-    Drawing("four phrases before it", before="calm light, soft colours, high quality, a quiet day, "),
-    Drawing("two phrases after it", after=", calm light, soft colours"),
+    Drawing("behind two other words", before="calm light, "),
+    Drawing("behind four other phrases", before="calm light, soft colours, high quality, a quiet day, "),
+    Drawing("before two other phrases", after=", calm light, soft colours"),
 )
 SUBSETS = (5, 10, 20)
 """Numbers of pairs, each drawn `DRAWS` times without replacement."""
