@@ -24,6 +24,7 @@ from samplers import Sampler, dpm_solver, euler_ancestral, heun, sampled
 
 from steering import Activations, DiffusionModel
 from steering.activations.capture import capture
+from steering.concepts.prompts import Prompt
 from steering.scores.navigator import score, usual_mode
 from steering.sites import TEXT_KIND
 from steering.study.figures import arm_figures
@@ -97,9 +98,8 @@ def of_pairs(model: DiffusionModel, ready: Prepared, chosen: np.ndarray) -> Prep
 
 def reseeded(ready: Prepared, number: int) -> Prepared:
     """A concept whose test prompts have seeds of another series."""
-    subject = ready.subject
-    test = [replace(prompt, seed=1_000_000 * number + i) for i, prompt in enumerate(subject.prompts["test"])]
-    return replace(ready, subject=replace(subject, prompts={**subject.prompts, "test": test}))
+    prompts = ready.subject.prompts["test"]
+    return tested_on(ready, [replace(prompt, seed=1_000_000 * number + i) for i, prompt in enumerate(prompts)])
 
 
 def reworded(ready: Prepared, how: Drawing) -> Prepared:
@@ -108,9 +108,14 @@ def reworded(ready: Prepared, how: Drawing) -> Prepared:
     def framed(text: str) -> str:
         return f"{how.before}{text}{how.after}"
 
+    prompts = ready.subject.prompts["test"]
+    return tested_on(ready, [replace(p, text=framed(p.text), rest=framed(p.rest) if p.rest else "") for p in prompts])
+
+
+def tested_on(ready: Prepared, prompts: Sequence[Prompt]) -> Prepared:
+    """A concept with other test prompts."""
     subject = ready.subject
-    test = [replace(p, text=framed(p.text), rest=framed(p.rest) if p.rest else "") for p in subject.prompts["test"]]
-    return replace(ready, subject=replace(subject, prompts={**subject.prompts, "test": test}))
+    return replace(ready, subject=replace(subject, prompts={**subject.prompts, "test": prompts}))
 
 
 def main() -> None:

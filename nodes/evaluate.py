@@ -118,7 +118,7 @@ class Evaluate(OfConcept):
         shown = read_picture(out / subject.name / "gallery_fixed.png")
         about = written.results["concepts"][subject.name]
         table = f"{about['summary']}\n\n{removals(written.figures).markdown()}"
-        report = str(out / "report.html")
-        shortly = (out / "report.html").relative_to(output_folder("").parent.parent)  # as output/steering/...
+        report = out / "report.html"
+        shortly = report.relative_to(output_folder("").parent.parent)  # as output/steering/...
         said = "\n".join([about["summary"], str(shortly), *written.results["warnings"]])
-        return io.NodeOutput(as_image(shown), table, json.dumps(about["arms"]), report, ui={"text": (said,)})
+        return io.NodeOutput(as_image(shown), table, json.dumps(about["arms"]), str(report), ui={"text": (said,)})

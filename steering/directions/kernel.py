@@ -124,9 +124,8 @@ def local_map(positive: Tensor, negative: Tensor, rows: Tensor, folds: Tensor, k
     centres = positive[pivots(positive, widths[0])]
     bandwidth = _narrowest(widths, positive, negative, rows, centres, folds)
     stay = negative if kept is None else torch.cat([negative, kept])
-    terms = _terms(positive, (positive - negative) @ rows.mT, centres, bandwidth) + _terms(
-        stay, None, centres, bandwidth
-    )
+    wanted = (positive - negative) @ rows.mT
+    terms = _terms(positive, wanted, centres, bandwidth) + _terms(stay, None, centres, bandwidth)
     trend = _trend(positive, negative, rows, kept)
     return LocalMap(centres, terms.solved(kernel(centres, centres, bandwidth), trend), bandwidth, trend)
 

@@ -148,5 +148,4 @@ def _local_shapes(site: Site, entry: SiteVector, knots: int, rank: int, width: i
             "it takes all three, and one level; make the file again"
         )
     count = len(given[0]) if given else 0
-    local = {"centres": (count, width), "coefficients": (count, rank), "bandwidth": (1,)}
-    return {**local, "trend": (rank, width + 1)}
+    return {"centres": (count, width), "coefficients": (count, rank), "bandwidth": (1,), "trend": (rank, width + 1)}
