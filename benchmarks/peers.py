@@ -200,12 +200,15 @@ class Comparison:
         cells = [*shown, f"{100 * parts.distance:.0f}", *cells, f"{gained:.1f}", f"{pace:.2f}"]
         return cells, (parts.clean.mean, max(kept, 0.0))
 
-    def attacked(self, method: Method, setting: str, count: int) -> list[str]:
-        """Presence of the concept under every attack."""
+    def attacked(self, method: Method, setting: str, count: int, rest: bool = False) -> list[str]:
+        """Presence of the concept under every attack; ``rest``: where the prompts do not ask for it."""
         targets = self.items("test", (count, 0, 0))
         cells = []
         for attack in ATTACKS:
             some = [replace(item, prompt=rewritten(self.learned, item.prompt, attack.words)) for item in targets]
+            if attack.adaptive and rest:
+                cells.append("")  # a word for the concept is what these attack with
+                continue
             if attack.adaptive:
                 latents = self.pictures.against(method, setting, targets, attack.adaptive)
                 cells.append(self._presence(latents, targets))
@@ -215,7 +218,7 @@ class Comparison:
             if not some:
                 cells.append("")
                 continue
-            cells.append(self._presence(self.pictures.latents(method, setting, some, attack.how), some))
+            cells.append(self._presence(self.pictures.latents(method, setting, some, attack.how, rest), some))
         return cells
 
     def _presence(self, latents: torch.Tensor, items: list[Item]) -> str:
@@ -281,6 +284,7 @@ def main() -> None:
             ).markdown()
         )
         if attacks:
+            attacks.insert(1, ("prompt without it", *compared.attacked(ORIGINAL, "", options.attacked, rest=True)))
             head = ("method", *(attack.name for attack in ATTACKS))
             print(Table(f"{name}, presence left", head, tuple(attacks), "").markdown())
         ours = [place for method, place in places.items() if method.ours]

@@ -23,8 +23,9 @@ from .learned import Learned
 
 STEPS = 30
 BATCH = 50
-FILLER = "calm light, soft colours, high quality, a quiet day, clear air, very detailed, "
-"""What a long prompt begins with, again and again, until it fills more than one chunk of 77 tokens."""
+BEFORE = {"long": "a photo, " * 26, "among": "calm light, "}
+"""What stands before every prompt: more than one chunk of 77 tokens, in words that the model knows (of others it draws
+shreds of things, asked for or not); and two words that it does not know, nor any pair."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ ATTACKS = (
     Attack("other seeds", Drawing(shift=100_000)),
     Attack("paraphrase", words="other"),
     Attack("long prompt", words="long"),
+    Attack("behind two words", words="among"),
     Attack("textual inversion", adaptive="inversion"),
     Attack("search", adaptive="search"),
 )
@@ -118,12 +120,14 @@ def found(learned: Learned, adaptive: str, pictures: Tensor, guidance: float) ->
 
 def rewritten(learned: Learned, prompt: Prompt, words: str) -> Prompt:
     """The prompt of an attack; the prompt itself where the attack cannot be made of it."""
+    if words in BEFORE:
+        return replace(prompt, text=BEFORE[words] + prompt.text, rest=BEFORE[words] + prompt.rest)
     return replace(prompt, text=_rewritten(learned, prompt.text, words))
 
 
 def _rewritten(learned: Learned, text: str, words: str) -> str:
-    if words in ("", "long"):
-        return FILLER * 8 + text if words else text
+    if not words:
+        return text
     if learned.style:
         style = learned.concept.text
         # First, so that everything that is to be kept comes after it.

@@ -69,7 +69,7 @@ def build(
             pairs.
         protect: captures of what is to be kept: directions are made orthogonal to the mean difference of each, so
             that steering moves nothing along those; ``affine`` and ``kernel`` learn to leave both their sides where
-            they are.
+            they are, and the condition of a map of the text not to hold of them.
 
     Raises:
         SteeringError: an unknown name, captures that do not fit each other, or nothing to steer.
@@ -80,7 +80,7 @@ def build(
     maker.check(activations)
     rule = None
     if activations.tokens > 1:
-        rule = _rule(activations)
+        rule = _rule(activations, protect)
     if scores is None:
         scores = score(activations, usual_mode(activations))
     scores.check_fit(activations)
@@ -242,18 +242,22 @@ def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker
     return {site: replace(part, certainty=_in_errors(torch.cat(moved[site]))) for site, part in made.sites.items()}
 
 
-def _rule(activations: Activations) -> Tensor:
-    """What tells the prompts that hold the concept, from a capture of the text embedding."""
-    prompts = activations.tensors[TEXT][:, :, 0].unflatten(1, (activations.tokens, -1))
-    sides = prompts.transpose(1, 2).double()  # [2, N, T, C]
-    rule = condition(*sides)
-    if holds(sides[0], rule).sum() <= holds(sides[1], rule).sum():
+def _rule(activations: Activations, protect: Sequence[Activations]) -> Tensor:
+    """What tells the prompts that hold the concept, from captures of the text embedding."""
+    positive, negative = _prompts(activations)
+    rule = condition(positive, negative, [side for kept in protect for side in _prompts(kept)])
+    if holds(positive, rule).sum() <= holds(negative, rule).sum():
         name = activations.metadata.get("concept") or "the pairs"
         raise SteeringError(
             f"the text embedding does not tell the positive prompts of {name} "
             "from the negative ones, since the negatives hold the same words; write negatives without the concept"
         )
     return rule.float()
+
+
+def _prompts(activations: Activations) -> Tensor:
+    """The tokens of a capture of the text embedding, prompt by prompt ``[2, N, T, C]``."""
+    return activations.tensors[TEXT][:, :, 0].unflatten(1, (activations.tokens, -1)).transpose(1, 2).double()
 
 
 def _projected(differences: Tensor, part: SiteVector | None) -> Tensor:

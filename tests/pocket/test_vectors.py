@@ -36,11 +36,11 @@ def test_the_concept_goes_where_no_pair_has_been(model, concept):
         assert presence() < 10  # a map that is local and nothing else leaves most of a thing
 
 
+@pytest.mark.parametrize("before", [BEFORE, "a photo, " * 26, "a river, sharp focus, old books, bokeh, "])
 @pytest.mark.parametrize("concept", evaluated("pocket"))
-def test_the_condition_knows_its_targets_there_and_little_else(model, concept):
+def test_the_condition_knows_its_targets_and_nothing_else_there_and_in_long_prompts(model, concept, before):
     rule = SteeringVector.load(VECTORS / f"pocket_{concept}.safetensors").sites[TEXT].condition
     prompts = load_prompts(concept, "test")
-    found = holds(model.encode([BEFORE + prompt.text for prompt in prompts]).context.float(), rule).any(1).tolist()
-    target = [prompt.role == "target" for prompt in prompts]
-    assert all(fires for fires, wanted in zip(found, target, strict=True) if wanted)
-    assert sum(fires for fires, wanted in zip(found, target, strict=True) if not wanted) <= 6  # of 200; rabbits
+    found = holds(model.encode([before + prompt.text for prompt in prompts]).context.float(), rule).any(1)
+    # Fisher's row with a number half way took six rabbits for dogs, and filler for weapons in all of 200 prompts.
+    assert found.tolist() == [prompt.role == "target" for prompt in prompts]
