@@ -144,7 +144,8 @@ def build(
         alpha: Weight of the background in contrastive PCA, from 0 (1 if not given), or auto: pairs held out choose.
         components: Of contrastive PCA, in whose span directions lie; the method's own number.
         background: Of contrastive PCA: negatives, within, early, or the FILE of a capture of neutral pairs.
-        protect: FILE of a capture whose mean difference is not to be moved; repeatable.
+        protect: FILE of a capture that is to be kept: nothing moves along its mean difference, and maps of the text
+            leave its prompts alone; repeatable.
         top_k: Sites per step, or overall.
         select: per-step, overall (both also among some, as overall:attn2), random:SEED, or kinds and sites, at some
             noise levels as in4.attn2:14.61-2.42.

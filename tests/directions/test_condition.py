@@ -24,7 +24,7 @@ def test_new_prompts_are_told_apart_wherever_the_concept_stands(seed):
     new = fresh_negative.clone()
     new[:, 5] = 12 * along + 0.3 * fresh_positive[:, 0]
     assert holds(new, rule).all()
-    # Largest of six tokens in unit noise against twelve deviations: with b half way none comes near.
+    # Largest of six tokens in unit noise against twelve deviations: with b between them none comes near.
     assert not holds(fresh_negative, rule).any()
 
 

@@ -5,9 +5,10 @@ import torch
 
 from steering.activations.store import Activations
 from steering.directions.backgrounds import BACKGROUNDS
+from steering.directions.condition import holds
 from steering.errors import SteeringError
 from steering.scores.navigator import score
-from steering.sites import SD15_SITES
+from steering.sites import SD15_SITES, TEXT
 from steering.vectors.build import build
 from steering.vectors.calibration import with_thresholds
 from steering.vectors.recommendation import Recommendation
@@ -93,6 +94,30 @@ def test_recommendations_and_thresholds_make_new_vectors():
 def test_unknown_choices_are_refused(bad):
     with pytest.raises(ValueError):
         build(planted([5]), **bad)
+
+
+def spoken(words, seed, pairs=20, tokens=6, width=12):
+    """A capture of the text embedding: in each positive the third token says one of some words, the others chatter."""
+    negative = torch.randn(pairs, tokens, width, generator=torch.Generator().manual_seed(seed))
+    positive = negative.clone()
+    for i in range(pairs):
+        positive[i, 2] = words[i % len(words)]
+    rows = torch.stack([positive, negative]).transpose(1, 2).flatten(1, 2)
+    return Activations({TEXT: rows[:, :, None]}, torch.tensor([1.0]), {"tokens": tokens})
+
+
+def test_the_condition_does_not_hold_of_what_is_protected():
+    dog, cat = 12 * torch.eye(12)[0], 9 * torch.eye(12)[0] + 9 * torch.eye(12)[1]
+    concept, kept = spoken([dog], 0), spoken([cat], 1)
+
+    def holding(**how):
+        made = build(concept, select_by="text", direction="affine", time="constant", **how)
+        rule = made.sites[TEXT].condition
+        prompts = [side.tensors[TEXT][0, :, 0].unflatten(0, (6, -1)).transpose(0, 1) for side in (concept, kept)]
+        return [bool(holds(some, rule).any(1).all()) for some in prompts]
+
+    assert holding() == [True, True]
+    assert holding(protect=[kept]) == [True, False]
 
 
 def test_a_protected_direction_is_not_moved_and_the_concept_still_is():
