@@ -34,7 +34,9 @@ LENGTHS = {
 }
 
 
-def wrong(model: steering.DiffusionModel, vector: steering.SteeringVector, prompts: list[Prompt], before: str) -> tuple:
+def wrong(
+    model: steering.DiffusionModel, vector: steering.SteeringVector, prompts: list[Prompt], before: str
+) -> tuple[int, int]:
     """How many prompts with the concept are missed, and how many without it are taken for it."""
     rule = vector.sites[TEXT].condition
     assert rule is not None
@@ -49,16 +51,16 @@ def main() -> None:
     options = parser.parse_args()
     model = steering.load_model("pocket")
     names = evaluated("pocket")
+    prompts = {name: load_prompts(name, "test") for name in names}
     vectors = {name: steering.SteeringVector.load(VECTORS / f"pocket_{name}.safetensors") for name in names}
-    print("| prompts |", " | ".join(f"{name}: missed, of 100 | wrongly taken, of 200" for name in names), "|")
+    print("| prompts |", " | ".join(f"{name}: missed | wrongly taken" for name in names), "|")
     print("|---|" + "---|" * 2 * len(names))
     for title, count in LENGTHS.items():
         draw = random.Random(count)
         befores = [", ".join([*draw.choices(PHRASES, k=count), ""]) for _ in range(options.draws if count else 1)]
         cells = []
         for name, vector in vectors.items():
-            prompts = load_prompts(name, "test")
-            found = np.array([wrong(model, vector, prompts, before) for before in befores])
+            found = np.array([wrong(model, vector, prompts[name], before) for before in befores])
             cells += [" ".join(map(str, column)) for column in found.T]
         print(f"| {title} |", " | ".join(cells), "|", flush=True)
 

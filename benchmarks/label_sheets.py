@@ -31,21 +31,33 @@ def write(
         rows: as many.
         work: folder of the sheets, which do not name settings.
     """
-    folder.mkdir(exist_ok=True)
-    blank = [np.full_like(pictures[0], 255)] * (-len(pictures) % COLUMNS)
-    filled = [*pictures, *blank]
-    lines = [np.concatenate(filled[i : i + COLUMNS], 1) for i in range(0, len(filled), COLUMNS)]
-    Image.fromarray(np.concatenate(lines, 0)).save(folder / f"{name}.webp", quality=95)
-    labels = [label + end for end in PASSES for label in LABELS]
-    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["number", "prompt", "seed", "setting", *labels])
-        table.writerows([n, *row, *("" for _ in labels)] for n, row in enumerate(rows))
+    keep(folder, name, pictures, ("prompt", "seed", "setting"), rows, LABELS)
     for start in range(0, len(rows), SHEET):
         some = range(start, min(start + SHEET, len(rows)))
         notes = ["\n".join(folded(rows[i][0])) for i in some]
         sheet = labelled_grid([enlarged(pictures[i]) for i in some], [str(i) for i in some], 5, notes)
         save_picture(sheet, work / "sheets" / f"{name}_{start // SHEET}.png")
+
+
+def keep(
+    folder: Path,
+    name: str,
+    pictures: Sequence[np.ndarray],
+    about: Sequence[str],
+    rows: Sequence[Sequence[str | int]],
+    labels: Sequence[str],
+) -> None:
+    """Write the file of pictures ``uint8 [H, W, 3]``, and a table of rows about them whose labels wait."""
+    folder.mkdir(exist_ok=True)
+    blank = [np.full_like(pictures[0], 255)] * (-len(pictures) % COLUMNS)
+    filled = [*pictures, *blank]
+    lines = [np.concatenate(filled[i : i + COLUMNS], 1) for i in range(0, len(filled), COLUMNS)]
+    Image.fromarray(np.concatenate(lines, 0)).save(folder / f"{name}.webp", quality=95)
+    waiting = [label + end for end in PASSES for label in labels]
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["number", *about, *waiting])
+        table.writerows([n, *row, *("" for _ in waiting)] for n, row in enumerate(rows))
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:

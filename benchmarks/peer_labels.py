@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from label_sheets import PASSES, judged_of, kappa, read, write
 from peer_methods.attacks import PLAIN, as_pictures
-from peer_methods.learned import Learned, Method
+from peer_methods.learned import Method
 from peer_methods.table import METHODS, ORIGINAL
 from peers import Comparison
 
@@ -37,9 +37,7 @@ CEILING = "_ceiling"
 def draw(study: Study, name: str, options: argparse.Namespace) -> None:
     """Draw, mix and write the pictures of a concept."""
     (prepared,) = study.prepare([load_subject(name, "pocket", Plan())])
-    learned = Learned(study.model, prepared.subject, prepared.vectors, options.work / name)
-    (learned.folder / "pictures").mkdir(exist_ok=True)
-    compared = Comparison(learned, learned.folder, tuple(options.dev), (options.count, 0, 0))
+    compared = Comparison.of(study, prepared, options.dev, (options.count, 0, 0))
     targets, few = (compared.items("test", (count, 0, 0)) for count in (options.count, options.without))
     looked_at = LOOKED_AT[:1] if options.ceiling else LOOKED_AT
     without, steered = (targets, few) if options.ceiling else (few, targets)

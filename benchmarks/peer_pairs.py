@@ -7,18 +7,15 @@ concept, which nobody steered, and beside its nearest peers, the sides by chance
 """
 
 import argparse
-import csv
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from label_sheets import COLUMNS, PASSES, enlarged, folded, kappa, read
+from label_sheets import PASSES, enlarged, folded, kappa, keep, read
 from peer_labels import FOLDER, LOOKED_AT, WITHOUT
 from peer_methods.attacks import PLAIN, as_pictures
-from peer_methods.learned import Learned
 from peer_methods.table import METHODS, ORIGINAL
 from peers import Comparison
-from PIL import Image
 
 from steering import load_model
 from steering.concepts.prompts import evaluated
@@ -66,22 +63,16 @@ def pairs(compared: Comparison, count: int) -> list[Pair]:
 
 def write(name: str, made: list[Pair], work: Path) -> None:
     """Write the pictures, the table, and sheets that do not name the rivals."""
-    cells = [side for pair in made for side in (pair.left, pair.right)]
-    cells += [np.full_like(cells[0], 255)] * (-len(cells) % COLUMNS)
-    lines = [np.concatenate(cells[i : i + COLUMNS], 1) for i in range(0, len(cells), COLUMNS)]
-    Image.fromarray(np.concatenate(lines, 0)).save(FOLDER / f"{name}{END}.webp", quality=95)
-    with (FOLDER / f"{name}{END}.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(["number", "prompt", "seed", "rival", "ours", *(f"better{end}" for end in PASSES)])
-        table.writerows([n, pair.prompt, pair.seed, pair.rival, pair.ours, "", ""] for n, pair in enumerate(made))
+    sides = [side for pair in made for side in (pair.left, pair.right)]
+    rows = [(pair.prompt, pair.seed, pair.rival, pair.ours) for pair in made]
+    keep(FOLDER, name + END, sides, ("prompt", "seed", "rival", "ours"), rows, ("better",))
     for start in range(0, len(made), ON_SHEET):
         some = range(start, min(start + ON_SHEET, len(made)))
-        pictures = [enlarged(side) for i in some for side in (made[i].left, made[i].right)]
+        shown = [enlarged(side) for side in sides[2 * start : 2 * some.stop]]
         labels = [f"{i} {side}" for i in some for side in SIDES]
         notes = [note for i in some for note in ("\n".join(folded(made[i].prompt)), "")]
-        save_picture(
-            labelled_grid(pictures, labels, 4, notes), work / "sheets" / f"{name}{END}_{start // ON_SHEET}.png"
-        )
+        sheet = labelled_grid(shown, labels, 4, notes)
+        save_picture(sheet, work / "sheets" / f"{name}{END}_{start // ON_SHEET}.png")
 
 
 def told(name: str) -> None:
@@ -113,11 +104,8 @@ def main() -> None:
         return
     study = Study(load_model("pocket"), Plan(), options.work, [PocketJudge()])
     for prepared in study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts]):
-        name = prepared.subject.name
-        (options.work / name / "pictures").mkdir(exist_ok=True)
-        learned = Learned(study.model, prepared.subject, prepared.vectors, options.work / name)
-        compared = Comparison(learned, learned.folder, tuple(options.dev), (options.count, 0, 0))
-        write(name, pairs(compared, options.count), options.work)
+        compared = Comparison.of(study, prepared, options.dev, (options.count, 0, 0))
+        write(prepared.subject.name, pairs(compared, options.count), options.work)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ trained weights, so that an interrupted run goes on. Prints tables in Markdown a
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
@@ -16,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from peer_methods.adaptive import renamed
-from peer_methods.attacks import ATTACKS, PLAIN, Drawing, as_pictures, draw, draw_over, found, rewritten
+from peer_methods.attacks import ATTACKS, PLAIN, Attack, Drawing, as_pictures, draw, draw_over, found, rewritten
 from peer_methods.learned import Learned, Method
 from peer_methods.table import METHODS, ORIGINAL
 
@@ -34,6 +35,7 @@ from steering.study.measurements import Measurements, lost, presence
 from steering.study.outcome import outcome_of
 from steering.study.plan import Counts, Plan
 from steering.study.renderer import Item, items_of
+from steering.study.results import Prepared
 from steering.study.run import Study
 from steering.study.setting import Setting
 from steering.study.subject import load_subject
@@ -152,6 +154,15 @@ class Sides(NamedTuple):
 class Comparison:
     """All methods on one concept."""
 
+    @classmethod
+    def of(cls, study: Study, prepared: Prepared, dev: Sequence[int], test: Sequence[int]) -> "Comparison":
+        """The comparison in a study's folder, with so many dev and test prompts of each role."""
+        folder = study.out / prepared.subject.name
+        (folder / "pictures").mkdir(exist_ok=True)
+        learned = Learned(study.model, prepared.subject, prepared.vectors, folder)
+        (a, b, c), (d, e, f) = dev, test
+        return cls(learned, folder, (a, b, c), (d, e, f))
+
     def __init__(self, learned: Learned, folder: Path, dev: Counts, test: Counts) -> None:
         self.learned, self.dev, self.test = learned, dev, test
         guidance = family_named(learned.model.family).guidance
@@ -203,23 +214,17 @@ class Comparison:
     def attacked(self, method: Method, setting: str, count: int, rest: bool = False) -> list[str]:
         """Presence of the concept under every attack; ``rest``: where the prompts do not ask for it."""
         targets = self.items("test", (count, 0, 0))
-        cells = []
-        for attack in ATTACKS:
-            some = [replace(item, prompt=rewritten(self.learned, item.prompt, attack.words)) for item in targets]
-            if attack.adaptive and rest:
-                cells.append("")  # a word for the concept is what these attack with
-                continue
-            if attack.adaptive:
-                latents = self.pictures.against(method, setting, targets, attack.adaptive)
-                cells.append(self._presence(latents, targets))
-                continue
-            if attack.words:  # those prompts that it cannot be made of stay out
-                some = [one for one, item in zip(some, targets, strict=True) if one.prompt.text != item.prompt.text]
-            if not some:
-                cells.append("")
-                continue
-            cells.append(self._presence(self.pictures.latents(method, setting, some, attack.how, rest), some))
-        return cells
+        return [self._under(attack, method, setting, targets, rest) for attack in ATTACKS]
+
+    def _under(self, attack: Attack, method: Method, setting: str, targets: list[Item], rest: bool) -> str:
+        if attack.adaptive and rest:
+            return ""  # a word for the concept is what these attack with
+        if attack.adaptive:
+            return self._presence(self.pictures.against(method, setting, targets, attack.adaptive), targets)
+        some = [replace(item, prompt=rewritten(self.learned, item.prompt, attack.words)) for item in targets]
+        if attack.words:  # those prompts that it cannot be made of stay out
+            some = [one for one, item in zip(some, targets, strict=True) if one.prompt.text != item.prompt.text]
+        return self._presence(self.pictures.latents(method, setting, some, attack.how, rest), some) if some else ""
 
     def _presence(self, latents: torch.Tensor, items: list[Item]) -> str:
         images = as_pictures(self.learned.model, latents)
@@ -260,11 +265,7 @@ def main() -> None:
     study = Study(load_model("pocket"), Plan(), options.work, [PocketJudge()])
     for prepared in study.prepare([load_subject(name, "pocket", Plan()) for name in options.concepts]):
         name = prepared.subject.name
-        folder = options.work / name
-        (folder / "pictures").mkdir(exist_ok=True)
-        learned = Learned(study.model, prepared.subject, prepared.vectors, folder)
-        (a, b, c), (d, e, f) = options.dev, options.test
-        compared = Comparison(learned, folder, (a, b, c), (d, e, f))
+        compared = Comparison.of(study, prepared, options.dev, options.test)
         rows, attacks, places, chosen = [], [], {}, {}
         for method in methods:
             chosen[method] = setting = compared.chosen(method)

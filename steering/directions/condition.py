@@ -46,35 +46,35 @@ def condition(positive: Tensor, negative: Tensor, kept: Sequence[Tensor] = ()) -
     apart = negative.flatten(0, 1) - mean
     spread = apart.mT @ apart / len(apart)
     spread = spread + RIDGE * spread.trace() / len(mean) * torch.eye(len(mean), dtype=spread.dtype)
-    # With v = back w the penalty is a plain norm of w, which the solver takes in few steps.
-    back = torch.linalg.inv(torch.linalg.cholesky(spread)).mT
+    # With v = basis w the penalty is a plain norm of w, which the solver takes in few steps.
+    basis = torch.linalg.inv(torch.linalg.cholesky(spread)).mT
     held, *without = (side - mean for side in (positive, negative, *kept))
-    found = _separated(held, without, back, _discriminant(held, without[0], back))
-    row = back @ found[:-1]
+    found = _separated(held, without, basis, _discriminant(held, without[0], basis))
+    row = basis @ found[:-1]
     # Only their ratio counts; at unit length the file's float32 holds both well.
     length = row.norm().clamp_min(torch.finfo(row.dtype).tiny)
     return torch.cat([row, (found[-1] + mean @ row)[None]]) / length
 
 
-def _discriminant(positive: Tensor, negative: Tensor, back: Tensor) -> Tensor:
+def _discriminant(positive: Tensor, negative: Tensor, basis: Tensor) -> Tensor:
     """The coordinates w and the number b ``[C + 1]`` of Fisher's row, so long that prompts lie 8 apart."""
     weights = (positive - negative).square().sum(2, keepdim=True)
     concept = (weights * positive).sum((0, 1)) / weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
-    point = back.mT @ concept
-    more, less = ((side @ (back @ point)).amax(1).mean() for side in (positive, negative))
+    point = basis.mT @ concept
+    more, less = ((side @ (basis @ point)).amax(1).mean() for side in (positive, negative))
     return 8 / (more - less).clamp_min(1e-6) * torch.cat([point, (more + less)[None] / 2])
 
 
-def _separated(positive: Tensor, without: Sequence[Tensor], back: Tensor, start: Tensor) -> Tensor:
+def _separated(positive: Tensor, without: Sequence[Tensor], basis: Tensor, start: Tensor) -> Tensor:
     """The coordinates w and the number b ``[C + 1]`` that tokens of prompts tell, each ``[N, T, C]``."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    basis, others = back.numpy(), sum(map(len, without))
+    matrix, others = basis.numpy(), sum(map(len, without))
     bags = [(positive.numpy(), 1, len(positive)), *((side.numpy(), -1, others) for side in without)]
 
     def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
-        row, number = basis @ point[:-1], point[-1]
+        row, number = matrix @ point[:-1], point[-1]
         value, slope = PENALTY * point[:-1] @ point[:-1], np.zeros_like(point)
         for tokens, sign, count in bags:
             told = tokens @ row
@@ -83,7 +83,7 @@ def _separated(positive: Tensor, without: Sequence[Tensor], back: Tensor, start:
             pull = -sign * expit(-margin) / count
             value += np.logaddexp(0, -margin).sum() / count
             slope += np.concatenate([pull @ decisive, [-pull.sum()]])
-        slope[:-1] = slope[:-1] @ basis + 2 * PENALTY * point[:-1]
+        slope[:-1] = slope[:-1] @ matrix + 2 * PENALTY * point[:-1]
         return float(value), slope
 
     return torch.from_numpy(minimize(loss, start.numpy(), jac=True, method="L-BFGS-B").x)
