@@ -1,11 +1,12 @@
 """What steering and capture add to a UNet call: ``uv run python benchmarks/speed.py [--size sd15 --latent 32]``.
 
 Every way is timed in turn with the plain call, so that a busy machine slows all alike; medians of the ratios of each
-turn, and their quartiles. Ways: one vector at k sites (preset precise, noise level and half of guidance as in a real
-call), five vectors at eight, the captures' hooks on all blocks, a merged copy (what a LoRA holds), and the hooks of
-CASteer and of the source study in the form in which they were published, written anew. ``--compiled`` adds
-``torch.compile`` of the plain and of the steered UNet. Random weights at the size of SD 1.5, SD 2 and SDXL: cost does
-not depend on them.
+turn, and their quartiles. Ways: the local map of the text, which files recommend, from the second step of a prompt on;
+one vector at k sites (preset precise, noise level and half of guidance as in a real call), five vectors at eight, the
+captures' hooks on all blocks, a merged copy (what a LoRA holds), and the hooks of CASteer and of the source study in
+the form in which they were published, written anew. Hooks are put on and taken off at every call, as ComfyUI's nodes
+do. ``--compiled`` adds ``torch.compile`` of the plain and of the steered UNet. Random weights at the size of SD 1.5,
+SD 2 and SDXL: cost does not depend on them.
 
 Beside them stands the least that steering could cost: the bytes that eight sites must move, over the bandwidth that a
 copy of a large tensor reaches in the same run. ``--json`` prints the figures of k = 8 as the last line.
@@ -25,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from steering.directions.kernel import MOST_CENTRES, MOST_ROWS
 from steering.families import FAMILIES, Family, family_named
 from steering.interventions.engine import Steering
 from steering.interventions.entry import Entry
@@ -34,7 +36,7 @@ from steering.models.hooks import as_tokens, like_output, site_hooks
 from steering.models.loading import CONFIGURATIONS, load_model
 from steering.models.recording import record
 from steering.schedule import NoiseSchedule
-from steering.sites import BLOCKS, Site, choose_sites, find_sites, module_width, sort_sites
+from steering.sites import BLOCKS, TEXT, Site, choose_sites, find_sites, module_width, sort_sites
 from steering.study.table import Table
 from steering.vectors.site import SiteVector
 from steering.vectors.vector import SteeringVector
@@ -43,6 +45,7 @@ KS = (1, 8, 16, 70)
 VECTORS = 5
 ROWS = 2
 """One picture: a row of the prompt and one of the negative prompt."""
+TEXTS = "encoder_hidden_states"
 Run = Callable[[], Any]
 
 
@@ -78,7 +81,7 @@ class Bench:
         unet: Any = full_size(family, device) if family.checkpoint else load_model(size, device).unet
         precision, width = next(unet.parameters()).dtype, unet.config.cross_attention_dim
         x = torch.randn(ROWS, 4, latent, latent, device=device, dtype=precision)
-        told: dict[str, Any] = {"encoder_hidden_states": torch.randn(ROWS, 77, width, device=device, dtype=precision)}
+        told: dict[str, Any] = {TEXTS: torch.randn(ROWS, 77, width, device=device, dtype=precision)}
         if family.pooled_width:
             pooled = torch.randn(ROWS, family.pooled_width, device=device, dtype=precision)
             told["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": torch.ones(ROWS, 6, device=device)}
@@ -86,10 +89,14 @@ class Bench:
         return cls(unet, x, told, Call((sigma,) * ROWS, (True, False), (latent, latent), 1))
 
     @cached_property
+    def every(self) -> dict[Site, nn.Module]:
+        """The modules of all sites."""
+        return find_sites(self.unet)
+
+    @cached_property
     def modules(self) -> dict[Site, nn.Module]:
         """The modules of all blocks."""
-        every = find_sites(self.unet)
-        return {site: every[site] for site in choose_sites(every, BLOCKS)}
+        return {site: self.every[site] for site in choose_sites(self.every, BLOCKS)}
 
     def run(self, network: Any = None) -> Run:
         unet = self.unet if network is None else network
@@ -117,6 +124,21 @@ class Bench:
             parts[site] = SiteVector(row, torch.zeros_like(row[0]), row[:, 0], torch.tensor([True]))
         return SteeringVector(parts, torch.tensor([1.0]), torch.tensor([1.0]))
 
+    def text_map(self) -> SteeringVector:
+        """A local map of the text, as large as one may be, that holds every prompt for one with the concept."""
+        random, width = partial(torch.randn, generator=torch.Generator().manual_seed(0)), self.told[TEXTS].shape[-1]
+        rank = min(MOST_ROWS, width // 2)
+        rows, nothing = torch.linalg.qr(random(width, rank))[0].mT[None].contiguous(), torch.zeros(1, width)
+        part = SiteVector(
+            *(rows, nothing, rows[:, 0], torch.tensor([True])),
+            condition=torch.tensor([0.0] * width + [-1.0]),
+            centres=random(MOST_CENTRES, width),
+            coefficients=random(MOST_CENTRES, rank),
+            bandwidth=torch.tensor([width**0.5]),
+            trend=random(rank, width + 1) / width,
+        )
+        return SteeringVector({TEXT: part}, torch.tensor([1.0]), torch.tensor([1.0]))
+
     def spread(self, k: int) -> list[Site]:
         """K of the sites, evenly over the order in which they run."""
         every = sort_sites(self.modules)
@@ -124,7 +146,7 @@ class Bench:
 
     def steered(self, *entries: Entry) -> Callable[[], AbstractContextManager[Any]]:
         steering = Steering(entries)
-        modules = {site: module for site, module in self.modules.items() if site in steering.sites}
+        modules = {site: self.every[site] for site in steering.sites}
         return lambda: site_hooks(modules, lambda site, output: steering.edit(site, output, self.call))
 
     def folded(self, entry: Entry) -> nn.Module:
@@ -172,6 +194,11 @@ def ways(bench: Bench, compiled: bool) -> dict[str, Callable[[], Run]]:
         return bench.inside(bench.steered(precise(bench.vector(sites))), network)
 
     made: dict[str, Callable[[], Run]] = {
+        "the text, by a local map": lambda: bench.inside(
+            bench.steered(bench.text_map().entry(strength=1.0, preset="conditional"))
+        )
+    }
+    made |= {
         f"steered, k = {k}": partial(steered, bench.spread(k))
         for k in (*KS, len(bench.modules))
         if k <= len(bench.modules)
@@ -213,31 +240,22 @@ def ratios(plain: Run, made: dict[str, Run], turns: int, device: str) -> tuple[f
 
 
 def seconds(run: Run, device: str) -> float:
-    wait(device)
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+    wait()
     start = time.perf_counter()
     run()
-    wait(device)
+    wait()
     return time.perf_counter() - start
-
-
-def wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def least(bench: Bench, plain: float, device: str) -> float:
     """1 + what eight sites cost at least: their prompt's rows read and all rows written, at a copy's bandwidth."""
     large = torch.empty(2**26, device=device)
-    copied = min(seconds(lambda: large.clone(), device) for _ in range(5))
-    bandwidth = 2 * large.numel() * large.element_size() / copied
+    bandwidth = 2 * large.nbytes / min(seconds(lambda: large.clone(), device) for _ in range(5))
     sizes: list[int] = []
-    with site_hooks({s: bench.modules[s] for s in bench.spread(8)}, lambda s, out: sizes.append(size_of(out))):
+    with site_hooks({s: bench.modules[s] for s in bench.spread(8)}, lambda s, out: sizes.append(out.nbytes)):
         bench.run()()
     return 1 + 2 * sum(sizes) / bandwidth / plain
-
-
-def size_of(output: Tensor) -> int:
-    return output.numel() * output.element_size()
 
 
 def main() -> None:
@@ -254,10 +272,8 @@ def main() -> None:
     bench = Bench.of(options.size, options.latent or family_named(options.size).size // 8, device)
     made = {title: make() for title, make in ways(bench, options.compiled).items() if options.only in title}
     plain, found = ratios(bench.run(), made, options.turns, device)
-    rows = []
-    for title, values in found.items():
-        low, middle, high = statistics.quantiles(values, n=4)
-        rows.append((title, f"{middle:.3f}", f"{low:.3f} to {high:.3f}"))
+    quarters = {title: statistics.quantiles(values, n=4) for title, values in found.items()}
+    rows = [(title, f"{middle:.3f}", f"{low:.3f} to {high:.3f}") for title, (low, middle, high) in quarters.items()]
     floor = least(bench, plain, device)
     rows.append(("the least for k = 8, by bandwidth", f"{floor:.3f}", ""))
     where = torch.cuda.get_device_name() if device == "cuda" else f"processor, {torch.get_num_threads()} threads"
@@ -268,6 +284,7 @@ def main() -> None:
         compiled = middle.get("compiled, steered, k = 8")
         figures = {
             "device": where,
+            "text_over_plain": middle.get("the text, by a local map"),
             "steered_over_plain": middle.get("steered, k = 8"),
             "capture_over_plain": middle.get("capture, all blocks"),
             "compiled_over_plain": compiled / middle["compiled"] if compiled else None,

@@ -52,7 +52,7 @@ def orthonormalise(entries: list[Rows], minimum: float = LEAST_RESIDUAL) -> tupl
 
 
 MOST_CACHED = 4096
-"""Sites and noise levels whose rows are kept: 50 steps at 70 sites, and some."""
+"""Sites and calls whose work is kept: 50 steps at 70 sites, and some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +65,59 @@ class _Step:
     mask: Tensor | None
 
 
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Rows of a call that are steered.
+
+    Attributes:
+        numbers: their numbers ``[n]``, on the device.
+        rows: where they are: a slice where they stand side by side, as a half of guidance does, which needs no copy;
+            else their numbers.
+    """
+
+    numbers: Tensor
+    rows: slice | Tensor
+
+
+_Work = tuple[tuple[_Place, _Step], ...]
+"""What is done to a site's output in a call, one after the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Text:
+    """A text embedding that was steered.
+
+    Attributes:
+        given: what came, and a copy of it where it can be compared with what comes next without waiting for a device.
+        call: the call in which it came.
+        work: what was done to it.
+        result: what it became.
+    """
+
+    given: Tensor
+    copy: Tensor | None
+    call: Call
+    work: _Work
+    result: Tensor | None
+
+    def is_of(self, given: Tensor, call: Call, work: _Work) -> bool:
+        """Whether this is what becomes of an embedding in a call."""
+        if self.given is given and self.call is call:
+            return True
+        if self.copy is None or self.work != work or (self.copy.device, self.copy.dtype) != (given.device, given.dtype):
+            return False
+        return torch.equal(self.copy, given)
+
+
 class Steering:
     """Entries resolved against sites: ``edit(site, output, call)`` is all that a hook needs."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = tuple(entries)
-        self._cache: dict[tuple[Site, float, torch.device], list[_Step]] = {}
+        self._works: dict[tuple[Site, Call, torch.device], _Work] = {}
+        self._cache: dict[tuple[Site, tuple, torch.device], list[_Step]] = {}
         self._masks: dict[tuple[int, int, tuple[int, int], torch.device], Tensor] = {}
-        self._text: tuple[Tensor, Call, Tensor | None] | None = None
+        self._text: _Text | None = None
         self.visited: set[Site] = set()
         self.levels: set[float] = set()
 
@@ -86,23 +131,22 @@ class Steering:
         self.visited.add(site)
         self.levels.update(call.sigmas)
         call.check_rows(site, output)
-        # Every cross-attention reads the same text, twice.
-        if site == TEXT and self._text is not None and self._text[0] is output and self._text[1] is call:
-            return self._text[2]
-        result = self._edited(site, output, call)
-        if site == TEXT:
-            self._text = (output, call, result)
+        work = self._work(site, call, output.device)
+        return self._edited_text(output, call, work) if site == TEXT else self._edited(output, call, work)
+
+    def _edited(self, output: Tensor, call: Call, work: _Work) -> Tensor | None:
+        result = None
+        for place, step in work:
+            weights = self._weights(step.mask, output, place, call)
+            result = _edit_rows(output if result is None else result, place, step, weights)
         return result
 
-    def _edited(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
-        result = None
-        for sigma in sorted(set(call.sigmas)):
-            for step in self._steps(site, sigma, output.device):
-                acting = _acting_rows(call, sigma, step.settings.half, output.device)
-                if acting is not None:
-                    weights = self._weights(step.mask, output, acting, call)
-                    result = _edit_rows(output if result is None else result, acting, step, weights)
-        return result
+    def _edited_text(self, output: Tensor, call: Call, work: _Work) -> Tensor | None:
+        """The same for a text embedding, which every block reads twice, and most runs at every step."""
+        if self._text is None or not self._text.is_of(output, call, work):
+            copy = output.clone() if output.device.type == "cpu" else None
+            self._text = _Text(output, copy, call, work, self._edited(output, call, work))
+        return self._text.result
 
     def begin(self) -> None:
         """Forget the run before, which may have been interrupted."""
@@ -134,7 +178,7 @@ class Steering:
                     stacklevel=3,
                 )
 
-    def _weights(self, mask: Tensor | None, output: Tensor, acting: _Acting, call: Call) -> Tensor | None:
+    def _weights(self, mask: Tensor | None, output: Tensor, place: _Place, call: Call) -> Tensor | None:
         """The mask's weight of every token of the chosen rows ``[n, T, 1]``; masks follow the batch in turn."""
         if mask is None:
             return None
@@ -144,15 +188,28 @@ class Steering:
         if key not in self._masks:
             self._masks[key] = mask_tokens(mask, key[1], call.latent).to(output.device)
         weights = self._masks[key]
-        latents = acting.numbers % (call.batch or len(call.sigmas))
+        latents = place.numbers % (call.batch or len(call.sigmas))
         return weights[latents % len(weights)]
 
+    def _work(self, site: Site, call: Call, device: torch.device) -> _Work:
+        key = (site, call, device)
+        if key not in self._works:
+            if len(self._works) >= MOST_CACHED:  # as samplers with steps of their own come to ever new noise levels
+                self._works.clear()
+            found = []
+            for sigma in sorted(set(call.sigmas)):
+                for step in self._steps(site, sigma, device):
+                    rows = call.acting(sigma, step.settings.half)
+                    if rows:
+                        found.append((_place(tuple(rows), device), step))
+            self._works[key] = tuple(found)
+        return self._works[key]
+
     def _steps(self, site: Site, sigma: float, device: torch.device) -> list[_Step]:
-        key = (site, sigma, device)
+        """What acts at a noise level; kept by the levels of the vectors, which are few, whatever those of the run."""
+        acting = [entry for entry in self.entries if entry.acts(site, sigma)]
+        key = (site, tuple((id(entry), *entry.knots(sigma)) for entry in acting), device)
         if key not in self._cache:
-            if len(self._cache) >= MOST_CACHED:  # as samplers with steps of their own come to ever new noise levels
-                self._cache.clear()
-            acting = [entry for entry in self.entries if entry.acts(site, sigma)]
             steps = [
                 _Step(_join(group, site, sigma).to(device), group[0].settings, group[0].mode, group[0].mask)
                 for group in _together(acting)
@@ -177,28 +234,11 @@ def _together(entries: Sequence[Entry]) -> list[list[Entry]]:
     return sorted(groups.values(), key=lambda group: order.index(group[0].mode))
 
 
-@dataclass(frozen=True, eq=False)
-class _Acting:
-    """Rows of a call that are steered.
-
-    Attributes:
-        numbers: their numbers ``[n]``, on the device.
-        place: where they are: a slice where they stand side by side, as a half of guidance does, which needs no copy;
-            else their numbers.
-    """
-
-    numbers: Tensor
-    place: slice | Tensor
-
-
 @lru_cache(maxsize=128)
-def _acting_rows(call: Call, sigma: float, half: str, device: torch.device) -> _Acting | None:
-    """`Call.acting` on the device, None where it is empty; the same for all sites of a call."""
-    rows = call.acting(sigma, half)
-    if not rows:
-        return None
+def _place(rows: tuple[int, ...], device: torch.device) -> _Place:
+    """Where rows are; the same for all sites and calls, so that it is copied to the device once."""
     numbers, side_by_side = torch.tensor(rows, device=device), rows[-1] - rows[0] + 1 == len(rows)
-    return _Acting(numbers, slice(rows[0], rows[-1] + 1) if side_by_side else numbers)
+    return _Place(numbers, slice(rows[0], rows[-1] + 1) if side_by_side else numbers)
 
 
 def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
@@ -221,18 +261,15 @@ def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
     return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
 
 
-def _edit_rows(output: Tensor, acting: _Acting, step: _Step, weights: Tensor | None) -> Tensor:
-    everything = len(acting.numbers) == len(output)
-    part = output if everything else output[acting.place]
-    tokens = as_tokens(part)
+def _edit_rows(output: Tensor, place: _Place, step: _Step, weights: Tensor | None) -> Tensor:
+    """A site's output with some of its rows steered, in float32; a new tensor, laid out in memory as the old one."""
+    part = output[place.rows]
+    tokens = as_tokens(part).float()
     moved = INTERVENTIONS[step.mode](tokens, step.rows, step.settings)
     if weights is not None:
         moved = within(tokens, moved, weights)
-    if everything:
-        return like_output(moved, output)
-    if isinstance(acting.place, slice):
-        before, after = output[: acting.place.start], output[acting.place.stop :]
-        return torch.cat([before, like_output(moved, part), after])
-    result = output.clone()
-    result[acting.place] = like_output(moved, part)
+    result = torch.empty_like(output) if len(part) == len(output) else output.clone()
+    placed = like_output(moved, part)
+    # Only a slice takes another precision as it is, in one pass.
+    result[place.rows] = placed if isinstance(place.rows, slice) else placed.to(output.dtype)
     return result

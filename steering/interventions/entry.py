@@ -93,6 +93,10 @@ class Entry:
             return False
         return self.mode == "suppress" or self.vector.is_certain(site, sigma)
 
+    def knots(self, sigma: float) -> tuple[int, ...]:
+        """Which of its levels, and of its target's, counts at a noise level; equal ones have equal rows."""
+        return tuple(vector.knot(sigma) for vector in (self.vector, self.target) if vector is not None)
+
     def rows(self, site: Site, sigma: float) -> Rows:
         """Its rows at a site and noise level, before other entries are taken into account."""
         if self.mode == "add":

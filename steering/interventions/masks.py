@@ -13,8 +13,7 @@ def within(x: Tensor, moved: Tensor, weights: Tensor) -> Tensor:
 
     Where m is 0, x stays as it is, bit for bit.
     """
-    mixed = x.float() + weights * (moved.float() - x.float())
-    return torch.where(weights == 0, x, mixed.to(x.dtype))
+    return torch.where(weights == 0, x, x + weights * (moved - x))
 
 
 def token_grid(tokens: int, latent: tuple[int, int]) -> tuple[int, int]:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import torch
@@ -63,6 +64,16 @@ class Rows:
     condition: Tensor | None = None
     local: LocalMap | None = None
 
+    @cached_property
+    def moves(self) -> Tensor:
+        """λ_j q_j ``[J, C]``: how far a displacement of 1 moves a token."""
+        return self.strengths[:, None] * self.directions
+
+    @cached_property
+    def shifts(self) -> Tensor:
+        """-μ_j ``[J]``."""
+        return -self.offsets
+
     def to(self, device: torch.device) -> Rows:
         """The same rows on another device."""
         condition = None if self.condition is None else self.condition.to(device)
@@ -72,39 +83,40 @@ class Rows:
         return Rows(directions, offsets, strengths, leads, readouts, condition, local)
 
 
-def suppress(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
-    """Suppress: x' = x - Σ_j λ_j g_j q_j for tokens ``x [..., C]``; see the module's docstring.
+def suppress(tokens: Tensor, rows: Rows, settings: Settings) -> Tensor:
+    """Suppress: x' = x - Σ_j λ_j g_j q_j for tokens ``float32 [B, T, C]``, which stay; see the module's docstring."""
+    if rows.local is None:
+        displacement = torch.nn.functional.linear(tokens, rows.readouts, rows.shifts)  # [B, T, J]
+    else:
+        displacement = rows.local(tokens)
+    moved = less(tokens, _gated(displacement, tokens, rows, settings.gate), rows.moves)
+    return restore_norm(moved, tokens) if settings.keep_norm else moved
 
-    Computed in float32, returned in x's dtype; x itself is never changed.
-    """
-    tokens = x.float()
-    displacement = tokens @ rows.readouts.T - rows.offsets if rows.local is None else rows.local(tokens)  # [..., J]
-    if settings.gate == "prompt":
+
+def _gated(displacement: Tensor, tokens: Tensor, rows: Rows, gate: str) -> Tensor:
+    """The displacements g ``[B, T, J]``, from s - μ by the gate."""
+    if gate == "all":
+        return displacement
+    if gate == "prompt":
         assert rows.condition is not None  # entries without one are refused where they are made
-        displacement = displacement * holds(tokens, rows.condition)[..., None]
-    elif settings.gate != "all":
-        displacement = displacement * (displacement[..., rows.leads] > 0)
-    moved = less(tokens, displacement * rows.strengths, rows.directions)
-    return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
+        return displacement * holds(tokens, rows.condition)[..., None]
+    if len(rows.leads) == 1:
+        return displacement.relu()  # the same, in one pass
+    return displacement * (displacement[..., rows.leads] > 0)
 
 
-def less(tokens: Tensor, steps: Tensor, directions: Tensor) -> Tensor:
-    """Tokens ``[..., T, C]`` less steps c ``[..., T, J]`` along rows q ``[J, C]``: x - Σ_j c_j q_j, in one pass."""
-    batched = tokens.reshape(-1, *tokens.shape[-2:])
-    rows = directions.expand(len(batched), -1, -1)
-    return torch.baddbmm(batched, steps.reshape(len(batched), -1, len(directions)), rows, alpha=-1).reshape(
-        tokens.shape
-    )
+def less(tokens: Tensor, steps: Tensor, rows: Tensor) -> Tensor:
+    """Tokens ``[B, T, C]`` less steps c ``[B, T, J]`` along rows q ``[J, C]``: x - Σ_j c_j q_j, in one pass."""
+    return torch.baddbmm(tokens, steps, rows.expand(len(tokens), -1, -1), alpha=-1)
 
 
-def add(x: Tensor, rows: Rows, settings: Settings) -> Tensor:
-    """Add: x' = x + Σ_j λ_j γ_j q_j, the same for every token; the rows' strengths being λ_j γ_j.
+def add(tokens: Tensor, rows: Rows, settings: Settings) -> Tensor:
+    """Add: x' = x + Σ_j λ_j γ_j q_j, the same for every token ``float32 [B, T, C]``; the rows' strengths are λ_j γ_j.
 
-    Computed in float32, returned in x's dtype; of the settings only ``keep_norm`` matters here.
+    Of the settings only ``keep_norm`` matters here.
     """
-    tokens = x.float()
-    moved = tokens + rows.strengths @ rows.directions
-    return (restore_norm(moved, tokens) if settings.keep_norm else moved).to(x.dtype)
+    moved = tokens + rows.moves.sum(0)
+    return restore_norm(moved, tokens) if settings.keep_norm else moved
 
 
 def restore_norm(moved: Tensor, original: Tensor) -> Tensor:

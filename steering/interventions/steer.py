@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any, overload
 
 import torch
@@ -13,7 +12,7 @@ from torch import nn
 
 from ..errors import SteeringError
 from ..models.call import Call, SteerableModel, running_call
-from ..models.hooks import hooked, site_hooks
+from ..models.hooks import BEFORE, hooked, site_hooks
 from ..schedule import NoiseSchedule
 from ..sites import Site, find_sites
 from ..vectors.fit import check_fit
@@ -157,5 +156,5 @@ def _describing(
         sigmas = [schedule.sigma(time) for time in times]
         current[:] = [Call(tuple(sigmas * rows if len(sigmas) == 1 else sigmas), (True,) * rows)]
 
-    with hooked([(model, note)], partial(nn.Module.register_forward_pre_hook, with_kwargs=True)):
+    with hooked([(model, note)], BEFORE, keywords=True):
         yield lambda: current[0]

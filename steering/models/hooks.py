@@ -43,7 +43,7 @@ def site_hooks(modules: Mapping[Site, nn.Module], react: React) -> Iterator[None
         readers: Any = modules.get(TEXT, ())
         before = [(layer, _before(reacting(TEXT, layer))) for layer in readers]
         hooks += [*after, *before]
-        with hooked(after, nn.Module.register_forward_hook), hooked(before, nn.Module.register_forward_pre_hook):
+        with hooked(after, AFTER), hooked(before, BEFORE):
             yield
 
 
@@ -55,18 +55,25 @@ def _forget(owner: list[int], numbers: list[int], hooks: Sequence[tuple[nn.Modul
         compiled.REACTIONS.pop(number, None)
 
 
+AFTER, BEFORE = "_forward_hooks", "_forward_pre_hooks"
+"""Where a module keeps its hooks. ComfyUI's nodes hook blocks at every call: torch's own way to put a hook there, by a
+handle with weak references, takes as long as steering does."""
+
+
 @contextmanager
-def hooked(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], register: Callable[..., Any]) -> Iterator[None]:
-    """Hooks on modules inside the block, put there by ``register(module, hook)``.
+def hooked(
+    hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], kind: str = AFTER, keywords: bool = False
+) -> Iterator[None]:
+    """Hooks on modules inside the block, `AFTER` or `BEFORE` their ``forward``; with its keyword arguments if asked.
 
     However the block ends, by an exception or an interrupt, even in the middle of installing or removing, none stays
     behind.
     """
-    # Handles are not kept: an interrupt between a registration and its note would leave a hook that nobody knows.
-    # The hooks themselves are known before, and taking one off twice does no harm.
+    # The hooks themselves are known before they are anywhere, and taking one off twice does no harm: an interrupt
+    # between putting one there and a note of it would leave a hook that nobody knows.
     with undone(lambda: _remove(hooks)):
         for module, hook in hooks:
-            _install(module, hook, register)
+            _install(module, hook, kind, keywords)
         yield
 
 
@@ -90,34 +97,33 @@ def undone(undo: Callable[[], None]) -> Iterator[None]:
             raise interrupt
 
 
-_KINDS = ("_forward_hooks", "_forward_pre_hooks")
-
-
 def _ours(module: nn.Module) -> int:
     """How many hooks of `hooked` a module has: those under numbers below zero."""
-    return sum(number < 0 for kind in _KINDS for number in getattr(module, kind, {}))
+    return sum(number < 0 for kind in (AFTER, BEFORE) for number in getattr(module, kind, ()))
 
 
-def _install(module: nn.Module, hook: Callable[..., Any], register: Callable[..., Any]) -> None:
+def _install(module: nn.Module, hook: Callable[..., Any], kind: str, keywords: bool) -> None:
     """A hook on a module, under the same number each time: compiled code is asked for by the numbers of hooks."""
-    place = _ours(module)
-    handle = register(module, hook)
-    for kind in _KINDS:
-        for there in (getattr(module, kind), getattr(module, f"{kind}_with_kwargs")):
-            if handle.id in there:
-                there[-1 - place] = there.pop(handle.id)
+    number = -1 - _ours(module)
+    if keywords:
+        getattr(module, f"{kind}_with_kwargs")[number] = True
+    getattr(module, kind)[number] = hook
     compiled.show(module)
 
 
 def _remove(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]]) -> None:
     """Take hooks off their modules; nothing where one is not there."""
     for module, hook in hooks:
-        for kind in _KINDS:
-            there = getattr(module, kind, {})
+        left = 0
+        for kind in (AFTER, BEFORE):
+            there = getattr(module, kind, None)
+            if not there:  # most often: a module has hooks of one kind, and is asked again once they are off
+                continue
             for number in [number for number, one in there.items() if one is hook]:
                 getattr(module, f"{kind}_with_kwargs").pop(number, None)
                 there.pop(number, None)
-        if isinstance(module, nn.Module) and not _ours(module):
+            left += sum(number < 0 for number in there)
+        if isinstance(module, nn.Module) and not left:
             compiled.hide(module)
 
 

@@ -100,7 +100,7 @@ def test_protected_captures_are_kept_and_not_made_orthogonal_to():
 
     def shift(vector):
         rows = vector.entry(preset="affine").rows(TEXT, 1.0)
-        return (suppress(other, rows, get_preset("affine").settings) - other).norm()
+        return (suppress(other[None], rows, get_preset("affine").settings) - other).norm()
 
     assert shift(kept) < 0.3 * shift(plain)
 

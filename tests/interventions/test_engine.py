@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from steering.interventions.engine import Steering, orthonormalise
 from steering.interventions.entry import Entry
 from steering.interventions.operators import Rows
 from steering.interventions.presets import Settings
 from steering.models.call import Call
-from steering.sites import Site
+from steering.sites import TEXT, Site
 from steering.vectors.site import SiteVector
 from steering.vectors.vector import SteeringVector
 
@@ -202,3 +205,83 @@ def test_vectors_with_readouts_of_their_own_act_one_after_the_other():
     both = Steering([first, second]).edit(site, x, call)
     assert torch.equal(both, Steering([second]).edit(site, after, call))
     assert not torch.equal(both, Steering([second, first]).edit(site, x, call))
+
+
+class Passes(TorchDispatchMode):
+    """Names of the operators that read or write tensors; views cost nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        name = operator.__name__.split(".")[0]
+        if not operator.is_view and name != "_unsafe_view":
+            self.names.append(name)
+        return operator(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("shape", "read"), [((2, 6, 8), ["addmm"]), ((2, 8, 2, 3), ["mm", "add"])], ids=["tokens", "pixels"]
+)
+@pytest.mark.parametrize(
+    ("dtype", "convert"), [(torch.float32, []), (torch.float16, ["_to_copy"])], ids=["float32", "float16"]
+)
+def test_how_often_a_site_s_output_is_passed_over(shape, read, dtype, convert):
+    """On a GPU each pass is a kernel, and the number of kernels is what steering costs there."""
+    site, sigmas = Site.parse("in4.attn2"), torch.tensor([5.0])
+    row = torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1)
+    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
+    steering = Steering([Entry(SteeringVector({site: part}, sigmas, sigmas), 1.0, Settings("negative", "positive"))])
+    output, call = torch.randn(shape).to(dtype), Call((5.0, 5.0), (True, False))
+    steering.edit(site, output, call)  # lays out what later calls use
+    with Passes() as passes:
+        steering.edit(site, output, call)
+    assert passes.names == [*convert, *read, "relu", "baddbmm", "clone", "copy_"]
+
+
+def test_rows_are_laid_out_once_a_level_of_the_vector_whatever_the_levels_of_the_run(toy_model, monkeypatch):
+    vector, made, rows = vector_for(toy_model, ["in4.attn2"]), [], Entry.rows
+    monkeypatch.setattr(Entry, "rows", lambda self, site, sigma: made.append(sigma) or rows(self, site, sigma))
+    steering, output = Steering([Entry(vector, 1.0, BOTH)]), torch.randn(1, 3, 64)
+    levels = torch.linspace(float(SIGMAS[0]), float(SIGMAS[-1]), 40).tolist()
+    edits = [steering.edit(Site.parse("in4.attn2"), output, Call((level,), (True,))) for level in levels]
+    assert len(made) == len({vector.knot(level) for level in levels}) == len(SIGMAS)
+    for level, edit in zip(levels, edits, strict=True):
+        assert torch.equal(edit, edited([Entry(vector, 1.0, BOTH)], output, level))
+
+
+CALLS = st.tuples(st.sampled_from([9.0, 5.0, 1.0]), st.sampled_from([(True, False), (False, True), (True, True)]))
+
+
+@given(
+    calls=st.lists(st.tuples(CALLS, st.integers(0, 1), st.booleans()), min_size=2, max_size=6),
+    dtype=st.sampled_from([torch.float32, torch.float16]),
+)
+def test_a_text_that_comes_again_becomes_what_it_would_alone(calls, dtype):
+    """Whatever was steered before it: other texts, the same one changed in place, other rows, other noise levels."""
+    sigmas, row = torch.tensor([5.0]), torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1)
+    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
+    entry = Entry(SteeringVector({TEXT: part}, sigmas, sigmas), 1.0, Settings("zero", "all"), window=(6.0, 0.0))
+    steering = Steering([entry])
+    texts = [torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1)]
+    for (level, prompts), which, change in calls:
+        if change:
+            texts[which][0, 0] += 1
+        call = Call((level, level), prompts)
+        made = steering.edit(TEXT, texts[which], call)
+        alone = Steering([entry]).edit(TEXT, texts[which], call)
+        assert (made is None) == (alone is None) == (level == 9.0)
+        assert made is None or torch.equal(made, alone)
+        assert steering.edit(TEXT, texts[which], call) is made  # as every block of the call reads it
+
+
+def test_a_text_is_steered_once_for_all_steps():
+    sigmas, row = torch.tensor([5.0]), torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1)
+    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
+    steering = Steering([Entry(SteeringVector({TEXT: part}, sigmas, sigmas), 1.0, BOTH)])
+    text, first = torch.randn(1, 3, 8), Call((5.0,), (True,))
+    made = steering.edit(TEXT, text, first)
+    assert not torch.equal(made, text)
+    assert steering.edit(TEXT, text.clone(), replace(first, sigmas=(1.0,))) is made
+    assert steering.edit(TEXT, text + 1, first) is not made
