@@ -4,6 +4,14 @@ AlexNet, version 0.1, at the pictures' own size. The linear heads come with the 
 file of the user's, torchvision's ``alexnet-owt-7be5be79.pth``, and nothing is downloaded. ESD measures at 64 and
 ErasureBenchmark at 128 pixels, so their values do not compare. Without the file, the change of CLIP features and of
 pixels, which are always measured, stand in.
+
+LPIPS is a squared Euclidean distance, of each layer's l activations f, of unit length at every pixel, weighted:
+
+    LPIPS(x, y) = |φ(x) - φ(y)|²        φ_l,c,p = (w_lc / pixels_l)^½ f_l,c,p
+
+So that pictures may be compared later with others than their originals, φ is kept in short: each of its millions of
+numbers is added, with a random sign, to a random one of `SKETCH` (a count sketch: Charikar, Chen and Farach-Colton
+2002), which keeps a squared distance to within (2 / SKETCH)^½ of itself, 2 %, in the root mean square.
 """
 
 from __future__ import annotations
@@ -11,7 +19,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +28,8 @@ from ..files import file_hash
 from .extras import extra
 from .inception import load_state
 from .metrics import Batch, Columns
+
+SKETCH = 4096
 
 
 class Lpips:
@@ -47,7 +56,7 @@ class Lpips:
 
     def identity(self) -> dict[str, Any]:
         """The hash of the backbone, and the version of the heads."""
-        return {"metric": self.name, "weights": self.weights, "net": "alex", "version": "0.1"}
+        return {"metric": self.name, "weights": self.weights, "net": "alex", "version": "0.1", "sketch": SKETCH}
 
     def about(self, concept: Concept) -> Any:
         """Nothing."""
@@ -55,13 +64,32 @@ class Lpips:
 
     @torch.no_grad()
     def measure(self, batch: Batch) -> Columns:
-        """``lpips [N]``."""
-        values = []
+        """``lpips [N]``, and ``lpips_features [N, SKETCH]``."""
+        values, sketches = [], []
         for start in range(0, len(batch.images), 16):
-            pair = (torch.from_numpy(x[start : start + 16]) for x in (batch.images, batch.originals))
-            first, second = (x.permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1 for x in pair)
-            values.append(self.network(first, second).flatten().cpu())
-        return {"lpips": torch.cat(values).numpy().astype(np.float32)}
+            both = (torch.from_numpy(x[start : start + 16]) for x in (batch.images, batch.originals))
+            mine, theirs = (self.features(x.permute(0, 3, 1, 2).float().to(self.device) / 127.5 - 1) for x in both)
+            values.append((mine - theirs).square().sum(1).cpu())
+            sketches.append(sketch(mine).cpu())
+        return {"lpips": torch.cat(values).numpy(), "lpips_features": torch.cat(sketches).numpy()}
+
+    def features(self, images: Tensor) -> Tensor:
+        """φ ``[N, D]`` of pictures ``[N, 3, H, W]`` from -1 to 1."""
+        layers = self.network.net(self.network.scaling_layer(images))
+        parts = []
+        for layer, line in zip(layers, self.network.lins, strict=True):
+            weights = line.model[-1].weight  # [1, C, 1, 1]; none is negative
+            unit = torch.nn.functional.normalize(layer, dim=1, eps=1e-10)
+            parts.append((unit * (weights / unit[0, 0].numel()).sqrt()).flatten(1))
+        return torch.cat(parts, 1)
+
+
+def sketch(features: Tensor) -> Tensor:
+    """``[N, D]`` -> ``[N, SKETCH]``: as far from one another, near enough. The same for the same D."""
+    chance = torch.Generator().manual_seed(0)
+    places = torch.randint(SKETCH, (features.shape[1],), generator=chance).to(features.device)
+    signs = torch.randint(2, (features.shape[1],), generator=chance).to(features) * 2 - 1
+    return features.new_zeros(len(features), SKETCH).index_add_(1, places, features * signs)
 
 
 def _fill(backbone: torch.nn.Module, state: dict[str, Tensor], name: str) -> None:

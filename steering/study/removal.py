@@ -5,7 +5,8 @@
     kept             0-100, of what else the prompt asks for
     clean            whether the concept is absent, no debris there, and the rest kept
     counterfactual   D(steered, c) / mean D(original, c), c the picture of the prompt without the concept from the same
-                     noise, D the Euclidean distance of unit features: 0 as if never asked for, 1 nothing gained
+                     noise, D the Euclidean distance of features (LPIPS's own is its square): 0 as if never asked for,
+                     1 nothing gained
 
 A companion that is doubled, or a sibling in the concept's place, is clean. What was not measured is None: without a
 judge of debris there is no ``clean``.
@@ -21,10 +22,10 @@ from .measurements import Measurements, presence
 
 THERE = 50.0
 """From so many points on something counts as there."""
-SPACES = {"judge_features": "judge", "clip_features": "CLIP"}
+SPACES = {"judge_features": "judge", "clip_features": "CLIP", "lpips_features": "LPIPS"}
 """Features in which pictures are compared with their counterfactual -> what the space is called."""
 SAME = 1e-3
-"""Distance of unit features below which a picture already is its counterfactual, so that nothing could be gained."""
+"""Distance of features below which a picture already is its counterfactual, so that nothing could be gained."""
 
 
 def debris(measurements: Measurements) -> np.ndarray | None:
