@@ -99,7 +99,7 @@ class Build(io.ComfyNode):
                     "protect",
                     optional=True,
                     tooltip="A capture of what is to be kept, at the same steps and sites: nothing is moved along its "
-                    "mean difference.",
+                    "mean difference, and maps of the text leave its prompts alone.",
                 ),
                 io.Model.Input(
                     "model", optional=True, tooltip="The captured model with its LoRAs; measures gate thresholds."
