@@ -19,7 +19,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -147,7 +147,8 @@ class Bench:
     def steered(self, *entries: Entry) -> Callable[[], AbstractContextManager[Any]]:
         steering = Steering(entries)
         modules = {site: self.every[site] for site in steering.sites}
-        return lambda: site_hooks(modules, lambda site, output: steering.edit(site, output, self.call))
+        # Every step has a call of its own.
+        return lambda: site_hooks(modules, partial(steering.edit, call=replace(self.call)))
 
     def folded(self, entry: Entry) -> nn.Module:
         """A copy of the network with what a LoRA holds of an entry merged into its weights."""
