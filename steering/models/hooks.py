@@ -32,7 +32,7 @@ def site_hooks(modules: Mapping[Site, nn.Module], react: React) -> Iterator[None
     owner, numbers = [get_ident()], []
 
     def reacting(site: Site, module: nn.Module) -> Reaction:
-        number = compiled.number_of(module, _ours(module))
+        number = compiled.number_of(module, _free(module))
         compiled.REACTIONS[number] = partial(_react, site, react, owner)
         numbers.append(number)
         return _numbered(number, owner)
@@ -81,33 +81,37 @@ def hooked(
 def undone(undo: Callable[[], None]) -> Iterator[None]:
     """What ``undo`` takes back, whatever ends the block; an interrupt meanwhile waits until all of it is.
 
-    ``undo`` may be called again before it has come to its end.
+    ``undo`` may be called again, before or after it has come to its end.
     """
-    interrupt: KeyboardInterrupt | None = None
     try:
-        yield
-    finally:
+        try:
+            yield
+        finally:
+            undo()
+    except KeyboardInterrupt:
         while True:
             try:
                 undo()
                 break
-            except KeyboardInterrupt as error:
-                interrupt = error
-        if interrupt is not None:
-            raise interrupt
+            except KeyboardInterrupt:
+                continue
+        raise
 
 
-def _ours(module: nn.Module) -> int:
-    """How many hooks of `hooked` a module has: those under numbers below zero."""
-    return sum(number < 0 for kind in (AFTER, BEFORE) for number in getattr(module, kind, ()))
+def _free(module: nn.Module) -> int:
+    """The first place, from 0, at which a module has no hook of `hooked`: place p is number -1 - p among its hooks."""
+    after, before, place = getattr(module, AFTER), getattr(module, BEFORE), 0
+    while -1 - place in after or -1 - place in before:
+        place += 1
+    return place
 
 
 def _install(module: nn.Module, hook: Callable[..., Any], kind: str, keywords: bool) -> None:
     """A hook on a module, under the same number each time: compiled code is asked for by the numbers of hooks."""
-    number = -1 - _ours(module)
-    if keywords:
-        getattr(module, f"{kind}_with_kwargs")[number] = True
+    number = -1 - _free(module)
     getattr(module, kind)[number] = hook
+    if keywords:  # afterwards, as an interrupt in between takes the hook off and knows of no more
+        getattr(module, f"{kind}_with_kwargs")[number] = True
     compiled.show(module)
 
 

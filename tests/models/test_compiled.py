@@ -94,6 +94,22 @@ def test_hooks_within_hooks_act_one_after_the_other_and_end_one_by_one(network):
     assert hook_count(network) == 0
 
 
+@pytest.mark.parametrize("how", ["plain", "compiled"])
+def test_hooks_that_end_in_another_order_than_they_began_stay_their_own(network, how):
+    call = compiled(network) if how == "compiled" else network
+    by_three, by_six = (hooked(network, times(factor), network) for factor in (3, 6))
+    first, second, third = (site_hooks(sites_of(network), times(factor)) for factor in (5, 3, 2))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.equal(call(X), by_three)
+    third.__enter__()
+    torch.testing.assert_close(call(X), by_six)
+    second.__exit__(None, None, None)
+    third.__exit__(None, None, None)
+    assert hook_count(network) == 0
+
+
 def test_what_only_reads_sees_all_and_changes_no_bit(network):
     call = compiled(network)
     seen = {}

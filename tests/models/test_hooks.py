@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from steering.errors import SteeringError
-from steering.models.hooks import as_tokens, like_output, site_hooks
+from steering.models.hooks import BEFORE, as_tokens, hooked, like_output, site_hooks
 from steering.sites import SD15_SITES
 
 from ..conftest import hook_count
@@ -48,7 +48,7 @@ def test_no_hook_stays_when_a_hook_fails(toy_model, hooks_left):
 def test_an_interrupt_anywhere_leaves_no_hook():
     """Interrupts at every traced event of installing and removing, one after the other."""
     modules = {site: torch.nn.Linear(2, 2) for site in SD15_SITES[:3]}
-    left = []
+    network, told, left = torch.nn.Linear(2, 2), lambda *_: None, []
     for number in range(10_000):
         count, happened = 0, False
 
@@ -64,13 +64,14 @@ def test_an_interrupt_anywhere_leaves_no_hook():
 
         sys.settrace(trace)
         try:
-            with site_hooks(modules, lambda *_: None):
+            with site_hooks(modules, lambda *_: None), hooked([(network, told)], BEFORE, keywords=True):
                 pass
         except KeyboardInterrupt:
             pass
         finally:
             sys.settrace(None)
-        left.append(sum(hook_count(module) + ("forward" in vars(module)) for module in modules.values()))
+        left.append(sum(hook_count(module) + ("forward" in vars(module)) for module in [*modules.values(), network]))
+        left.append(len(network._forward_pre_hooks_with_kwargs))
         if not happened and number:
             break
     assert number > 40  # there were as many places to interrupt
