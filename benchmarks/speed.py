@@ -197,14 +197,12 @@ def ways(bench: Bench, compiled: bool) -> dict[str, Callable[[], Run]]:
     made: dict[str, Callable[[], Run]] = {
         "the text, by a local map": lambda: bench.inside(
             bench.steered(bench.text_map().entry(strength=1.0, preset="conditional"))
-        )
-    }
-    made |= {
-        f"steered, k = {k}": partial(steered, bench.spread(k))
-        for k in (*KS, len(bench.modules))
-        if k <= len(bench.modules)
-    }
-    made |= {
+        ),
+        **{
+            f"steered, k = {k}": partial(steered, bench.spread(k))
+            for k in (*KS, len(bench.modules))
+            if k <= len(bench.modules)
+        },
         f"steered, k = 8, {VECTORS} vectors": lambda: bench.inside(bench.steered(*several)),
         "CASteer's hooks, k = 8": lambda: bench.inside(bench.hooked(eight, casteer)),
         "the source study's hooks, k = 8": lambda: bench.inside(bench.hooked(eight, source_study)),
@@ -252,7 +250,7 @@ def seconds(run: Run, device: str) -> float:
 def least(bench: Bench, plain: float, device: str) -> float:
     """1 + what eight sites cost at least: their prompt's rows read and all rows written, at a copy's bandwidth."""
     large = torch.empty(2**26, device=device)
-    bandwidth = 2 * large.nbytes / min(seconds(lambda: large.clone(), device) for _ in range(5))
+    bandwidth = 2 * large.nbytes / min(seconds(large.clone, device) for _ in range(5))
     sizes: list[int] = []
     with site_hooks({s: bench.modules[s] for s in bench.spread(8)}, lambda s, out: sizes.append(out.nbytes)):
         bench.run()()

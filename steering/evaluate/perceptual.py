@@ -16,6 +16,7 @@ numbers is added, with a random sign, to a random one of `SKETCH` (a count sketc
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,17 @@ class Lpips:
 
 def sketch(features: Tensor) -> Tensor:
     """``[N, D]`` -> ``[N, SKETCH]``: as far from one another, near enough. The same for the same D."""
+    places, signs = _drawn(features.shape[1])
+    made = features.new_zeros(len(features), SKETCH)
+    return made.index_add_(1, places.to(features.device), features * signs.to(features))
+
+
+@lru_cache(maxsize=1)
+def _drawn(count: int) -> tuple[Tensor, Tensor]:
+    """The place and the sign ``[D]`` of each of so many numbers: millions, and the same for all pictures of a size."""
     chance = torch.Generator().manual_seed(0)
-    places = torch.randint(SKETCH, (features.shape[1],), generator=chance).to(features.device)
-    signs = torch.randint(2, (features.shape[1],), generator=chance).to(features) * 2 - 1
-    return features.new_zeros(len(features), SKETCH).index_add_(1, places, features * signs)
+    places = torch.randint(SKETCH, (count,), generator=chance)
+    return places, torch.randint(2, (count,), generator=chance) * 2 - 1
 
 
 def _fill(backbone: torch.nn.Module, state: dict[str, Tensor], name: str) -> None:

@@ -61,9 +61,7 @@ handle with weak references, takes as long as steering does."""
 
 
 @contextmanager
-def hooked(
-    hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], kind: str = AFTER, keywords: bool = False
-) -> Iterator[None]:
+def hooked(hooks: Sequence[tuple[nn.Module, Callable[..., Any]]], kind: str, keywords: bool = False) -> Iterator[None]:
     """Hooks on modules inside the block, `AFTER` or `BEFORE` their ``forward``; with its keyword arguments if asked.
 
     However the block ends, by an exception or an interrupt, even in the middle of installing or removing, none stays

@@ -207,6 +207,13 @@ def test_vectors_with_readouts_of_their_own_act_one_after_the_other():
     assert not torch.equal(both, Steering([second, first]).edit(site, x, call))
 
 
+def even(site):
+    """A vector along one row of eight equal numbers, at one noise level."""
+    row, sigmas = torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1), torch.tensor([5.0])
+    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
+    return SteeringVector({site: part}, sigmas, sigmas)
+
+
 class Passes(TorchDispatchMode):
     """Names of the operators that read or write tensors; views cost nothing."""
 
@@ -224,19 +231,17 @@ class Passes(TorchDispatchMode):
 @pytest.mark.parametrize(
     ("shape", "read"), [((2, 6, 8), ["addmm"]), ((2, 8, 2, 3), ["mm", "add"])], ids=["tokens", "pixels"]
 )
-@pytest.mark.parametrize(
-    ("dtype", "convert"), [(torch.float32, []), (torch.float16, ["_to_copy"])], ids=["float32", "float16"]
-)
-def test_how_often_a_site_s_output_is_passed_over(shape, read, dtype, convert):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_how_often_a_site_s_output_is_passed_over(shape, read, dtype):
     """On a GPU each pass is a kernel, and the number of kernels is what steering costs there."""
-    site, sigmas = Site.parse("in4.attn2"), torch.tensor([5.0])
-    row = torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1)
-    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
-    steering = Steering([Entry(SteeringVector({site: part}, sigmas, sigmas), 1.0, Settings("negative", "positive"))])
+    site = Site.parse("in4.attn2")
+    steering = Steering([Entry(even(site), 1.0, Settings("negative", "positive"))])
     output, call = torch.randn(shape).to(dtype), Call((5.0, 5.0), (True, False))
     steering.edit(site, output, call)  # lays out what later calls use
     with Passes() as passes:
-        steering.edit(site, output, call)
+        made = steering.edit(site, output, call)
+    assert made.dtype == dtype
+    convert = [] if dtype == torch.float32 else ["_to_copy"]
     assert passes.names == [*convert, *read, "relu", "baddbmm", "clone", "copy_"]
 
 
@@ -260,9 +265,7 @@ CALLS = st.tuples(st.sampled_from([9.0, 5.0, 1.0]), st.sampled_from([(True, Fals
 )
 def test_a_text_that_comes_again_becomes_what_it_would_alone(calls, dtype):
     """Whatever was steered before it: other texts, the same one changed in place, other rows, other noise levels."""
-    sigmas, row = torch.tensor([5.0]), torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1)
-    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
-    entry = Entry(SteeringVector({TEXT: part}, sigmas, sigmas), 1.0, Settings("zero", "all"), window=(6.0, 0.0))
+    entry = Entry(even(TEXT), 1.0, Settings("zero", "all"), window=(6.0, 0.0))
     steering = Steering([entry])
     texts = [torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1)]
     for (level, prompts), which, change in calls:
@@ -277,9 +280,7 @@ def test_a_text_that_comes_again_becomes_what_it_would_alone(calls, dtype):
 
 
 def test_a_text_is_steered_once_for_all_steps():
-    sigmas, row = torch.tensor([5.0]), torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1)
-    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
-    steering = Steering([Entry(SteeringVector({TEXT: part}, sigmas, sigmas), 1.0, BOTH)])
+    steering = Steering([Entry(even(TEXT), 1.0, BOTH)])
     text, first = torch.randn(1, 3, 8), Call((5.0,), (True,))
     made = steering.edit(TEXT, text, first)
     assert not torch.equal(made, text)
