@@ -12,6 +12,7 @@ from steering.concepts.prompts import load_concept, load_prompts
 from steering.evaluate.metrics import judged
 from steering.plots.pictures import labelled_grid, save_picture
 from steering.pocket.backgrounds import SIZE
+from steering.pocket.labelled import pictures_of, read
 
 COLUMNS, SHEET = 10, 25
 LABELS = ("visible", "remains", "clean")
@@ -32,9 +33,14 @@ def write(
         work: folder of the sheets, which do not name settings.
     """
     keep(folder, name, pictures, ("prompt", "seed", "setting"), rows, LABELS)
-    for start in range(0, len(rows), SHEET):
-        some = range(start, min(start + SHEET, len(rows)))
-        notes = ["\n".join(folded(rows[i][0])) for i in some]
+    sheets(work, name, pictures, [prompt for prompt, _, _ in rows])
+
+
+def sheets(work: Path, name: str, pictures: Sequence[np.ndarray], prompts: Sequence[str]) -> None:
+    """Write numbered sheets of a set's pictures with their prompts, to be looked at."""
+    for start in range(0, len(prompts), SHEET):
+        some = range(start, min(start + SHEET, len(prompts)))
+        notes = ["\n".join(folded(prompts[i])) for i in some]
         sheet = labelled_grid([enlarged(pictures[i]) for i in some], [str(i) for i in some], 5, notes)
         save_picture(sheet, work / "sheets" / f"{name}_{start // SHEET}.png")
 
@@ -68,20 +74,6 @@ def enlarged(picture: np.ndarray) -> np.ndarray:
 def folded(text: str, width: int = 28) -> list[str]:
     """Words in two lines at most."""
     return [*textwrap.wrap(text, width), ""][:2]
-
-
-def read(folder: Path, name: str) -> list[dict[str, str]]:
-    """The rows of a table."""
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def pictures_of(folder: Path, name: str, side: int) -> np.ndarray:
-    """The pictures of a file ``uint8 [N, side, side, 3]``, white ones at its end included."""
-    with Image.open(folder / f"{name}.webp") as whole:
-        cells = np.asarray(whole.convert("RGB"))
-    lines = cells.reshape(cells.shape[0] // side, side, cells.shape[1] // side, side, 3)
-    return lines.swapaxes(1, 2).reshape(-1, side, side, 3)
 
 
 def judged_of(folder: Path, name: str, split: str, end: str = "") -> dict[str, np.ndarray]:

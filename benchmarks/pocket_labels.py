@@ -10,7 +10,7 @@ person who does not see the settings. WORK takes captures, and numbered sheets w
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from steering.lora.bake import bake, linear_layers, merged
 from steering.study.plan import Plan
 from steering.study.run import Study
 from steering.study.setting import Recipe
-from steering.study.subject import load_subject
+from steering.study.subject import Subject, load_subject
 from steering.study.vectors import Vectors
 
 FOLDER = Path(__file__).parent / "pocket_labels"
@@ -38,8 +38,9 @@ MODEL = load_model("pocket")
 
 @dataclass(frozen=True)
 class Kit:
-    """The vectors of a concept, and of another one."""
+    """The subject of a concept with its vectors, and those of another one."""
 
+    subject: Subject
     vectors: Vectors
     theirs: Vectors
     other: str
@@ -99,16 +100,21 @@ def main() -> None:
     parser.add_argument("--concepts", nargs="+", default=evaluated("pocket"))
     parser.add_argument("--seed", type=int, default=70_000)
     options = parser.parse_args()
+    for number, kit in enumerate(kits(options.work)):
+        name = kit.subject.name
+        if name in options.concepts:
+            pictures, rows = drawn(kit, kit.subject.prompts["dev"], options.seed + 10_000 * number)
+            write(FOLDER, name, pictures, rows, options.work)
+
+
+def kits(work: Path) -> Iterator[Kit]:
+    """A kit for every concept, with the next one as the other."""
     plan = Plan()
-    study = Study(MODEL, plan, options.work, [])
+    study = Study(MODEL, plan, work, [])
     subjects = [load_subject(name, "pocket", plan) for name in evaluated("pocket")]
     every = [study.calibrate(one, (1, 3)) for one in study.prepare(subjects)]
-    for number, one in enumerate(every):
-        name, other = one.subject.name, every[(number + 1) % len(every)]
-        if name in options.concepts:
-            kit = Kit(one.vectors, other.vectors, other.subject.name)
-            pictures, rows = drawn(kit, one.subject.prompts["dev"], options.seed + 10_000 * number)
-            write(FOLDER, name, pictures, rows, options.work)
+    for one, other in zip(every, (*every[1:], every[0]), strict=True):
+        yield Kit(one.subject, one.vectors, other.vectors, other.subject.name)
 
 
 def drawn(kit: Kit, prompts: Any, seed: int) -> tuple[list[np.ndarray], list[tuple[str, int, str]]]:

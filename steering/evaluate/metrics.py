@@ -11,7 +11,7 @@ import numpy as np
 from ..concepts.prompts import Concept, Prompt
 from ..errors import SteeringError
 from ..files import file_hash
-from ..pocket.judge import WEIGHTS, judge
+from ..pocket.judge import DEBRIS, WEIGHTS, judge
 from .clip_score import TextImageModel, clip_columns
 
 Columns = Mapping[str, Any]
@@ -63,10 +63,10 @@ class PocketJudge:
     name = "pocket_judge"
 
     def __init__(self) -> None:
-        self.weights = file_hash(WEIGHTS)
+        self.weights = [file_hash(path) for path in (WEIGHTS, DEBRIS)]
 
     def identity(self) -> dict[str, Any]:
-        """The hash of its weights."""
+        """The hashes of its weights."""
         return {"metric": self.name, "weights": self.weights}
 
     def about(self, concept: Concept) -> Any:

@@ -1,9 +1,9 @@
 """The judge: which things, styles and places a picture shows, and whether something in it is broken.
 
-A small convolutional network with one independent logit per kind of thing, style and place, and one for
-*debris*: something broken, ghosted, half faded or mixed is visible. It is trained on rendered scenes alone
-(`debris` says what broken means) and never sees the generator, nor the generator it. Three figures are
-derived, 0 to 100:
+A small convolutional network with one independent logit per kind of thing, style and place. It is trained on rendered
+scenes alone and never sees the generator, nor the generator it. Another of the same form says whether there is
+*debris*: something broken, ghosted, half faded or mixed is visible. It began with scenes that `debris` breaks, and has
+learned from drawings of the generator which an eye had labelled (`train_debris`). Three figures are derived, 0 to 100:
 
     presence of a concept   100 max P(label)
     kept                    100 min P(label) over what a prompt asks for
@@ -26,15 +26,16 @@ from .tensors import stored_weights, to_tensor
 from .world import BACKGROUNDS, OBJECTS
 
 LABELS = (*OBJECTS, *STYLES, *BACKGROUNDS, "debris")
-"""Names of the judge's outputs, in order."""
+"""Names of the judge's outputs, in order; the last as it knows it of rendered scenes."""
 
-WEIGHTS = Path(__file__).parent / "weights" / "judge.safetensors"
+WEIGHTS, DEBRIS = (Path(__file__).parent / "weights" / f"{name}.safetensors" for name in ("judge", "debris"))
+"""The judge's weights, and those of the network that says what is broken."""
 
 
 class JudgeNetwork(nn.Module):
-    """Pictures ``[B, 3, 128, 128]`` in [0, 1] to logits ``[B, 24]``."""
+    """Pictures ``[B, 3, 128, 128]`` in [0, 1] to logits ``[B, answers]``."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, answers: int = len(LABELS), width: int = 32) -> None:
         super().__init__()
         widths = (width, 2 * width, 4 * width, 6 * width)
         layers: list[nn.Module] = [nn.Conv2d(3, width, 5, stride=2, padding=2), nn.BatchNorm2d(width), nn.ReLU()]
@@ -43,7 +44,7 @@ class JudgeNetwork(nn.Module):
             layers += [nn.Conv2d(after, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
         self.features = nn.Sequential(*layers)
         # Largest response says "somewhere in the picture", the average says "all over it" (styles).
-        self.head = nn.Linear(2 * widths[-1], len(LABELS))
+        self.head = nn.Linear(2 * widths[-1], answers)
 
     def pooled(self, images: Tensor) -> Tensor:
         """What the logits are read from ``[B, 384]``: each feature's largest and average response."""
@@ -51,7 +52,7 @@ class JudgeNetwork(nn.Module):
         return torch.cat([features.amax((2, 3)), features.mean((2, 3))], 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits ``[B, 24]`` in the order of `LABELS`."""
+        """Logits ``[B, answers]``, the judge's in the order of `LABELS`."""
         return self.head(self.pooled(images))
 
 
@@ -86,20 +87,28 @@ class Verdict:
         return 100 * self.probabilities["debris"]
 
 
-@lru_cache(maxsize=1)
-def load_judge() -> JudgeNetwork:
-    """The trained judge, on the CPU in float32."""
-    network = JudgeNetwork()
-    network.load_state_dict(stored_weights(WEIGHTS), strict=False)
+@lru_cache(maxsize=2)
+def load_judge(path: Path = WEIGHTS) -> JudgeNetwork:
+    """The trained network of a file, on the CPU in float32."""
+    weights = stored_weights(path)
+    network = JudgeNetwork(len(weights["head.bias"]))
+    network.load_state_dict(weights, strict=False)
     return network.eval()
+
+
+def both_sides(network: JudgeNetwork, images: Tensor) -> Tensor:
+    """A network's logits, the mean over images and their mirror images."""
+    return (network(images) + network(images.flip(3))) / 2
 
 
 @torch.no_grad()
 def judge(images: np.ndarray, batch: int = 64) -> Verdict:
     """What the judge sees in pictures ``uint8 [N, 128, 128, 3]``."""
-    network = load_judge()
-    parts = (images[i : i + batch] for i in range(0, len(images), batch))
-    pooled = torch.cat([network.pooled(to_tensor(part)) for part in parts])
-    probabilities = network.head(pooled).sigmoid().numpy()
+    network, debris = load_judge(), load_judge(DEBRIS)
+    parts = [to_tensor(images[i : i + batch]) for i in range(0, len(images), batch)]
+    pooled = torch.cat([network.pooled(part) for part in parts])
+    # What either of the two calls broken is: one knows what a program breaks, the other what the generator does.
+    broken = [torch.maximum(*(both_sides(one, part)[:, -1:] for one in (network, debris))) for part in parts]
+    answers = torch.cat([network.head(pooled)[:, :-1], torch.cat(broken)], 1).sigmoid().numpy()
     features = nn.functional.normalize(pooled, dim=1).numpy()
-    return Verdict({label: probabilities[:, i] for i, label in enumerate(LABELS)}, features)
+    return Verdict({label: answers[:, i] for i, label in enumerate(LABELS)}, features)

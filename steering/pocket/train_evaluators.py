@@ -119,7 +119,7 @@ def train_judge(
     rng, step, clock, losses = np.random.default_rng(0), 0, Clock(minutes), []
     while (share := clock.share) < 1:
         if step % 20 == 0:
-            pool += [_through(part, vae, device) for part in series.new(0 if pool else 1)]
+            pool += [through(part, vae, device) for part in series.new(0 if pool else 1)]
         pictures, labels, weights = pool[int(rng.integers(len(pool)))]
         chosen = torch.randint(len(pictures), (batch,), device=device)
         images = mirrored(augment.soften(to_images(pictures[chosen], device)))
@@ -135,7 +135,7 @@ def train_judge(
     return network.eval()
 
 
-def _through(part: dict[str, Tensor], vae: Any, device: str) -> list[Tensor]:
+def through(part: dict[str, Tensor], vae: Any, device: str) -> list[Tensor]:
     """A file of examples, of which some are spoiled by the VAE and the first share of the others goes through it."""
     pictures, labels, weights, spots = (part[name].to(device) for name in ("pictures", "labels", "weights", "spots"))
     spoiled = (spots[:, 2] > 0).nonzero()[:, 0]

@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from steering.evaluate.statistics import area_under_curve
 from steering.pocket import augment, world
 from steering.pocket.debris import broken_scene
-from steering.pocket.judge import LABELS, Verdict, judge
+from steering.pocket.judge import DEBRIS, LABELS, Verdict, both_sides, judge, load_judge
+from steering.pocket.labelled import pictures_of, read
+from steering.pocket.tensors import to_tensor
 from steering.pocket.world import OBJECTS, training_example
 
 
@@ -53,6 +58,31 @@ def test_wrecks_are_debris_and_show_nothing():
     verdict = judge(np.stack([augment.wreck(training_example(78, i)[0], rng) for i in range(60)]))
     assert verdict.debris.mean() > 90
     assert np.mean([verdict.probabilities[name] for name in OBJECTS]) < 0.05
+
+
+def test_debris_is_what_either_network_calls_broken_whichever_way_the_picture_is_turned(seen):
+    pictures = np.stack(
+        [broken_scene(scene, np.random.default_rng(i)).picture for i, scene in enumerate(seen[1][:30]) if scene.objects]
+    )
+    with torch.no_grad():
+        answers = [both_sides(load_judge(*path), to_tensor(pictures))[:, -1].sigmoid() for path in ((), (DEBRIS,))]
+    either = 100 * torch.maximum(*answers).numpy()
+    assert (answers[0] - answers[1]).abs().max() > 0.1  # they do differ
+    np.testing.assert_allclose(judge(pictures).debris, either, rtol=1e-5)
+    # Sums in another order: a millionth of the probability.
+    np.testing.assert_allclose(judge(np.ascontiguousarray(pictures[:, :, ::-1])).debris, either, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["dog", "van_gogh", "violence"])
+def test_it_calls_broken_what_an_eye_does_in_pictures_of_the_generator_that_it_did_not_learn_from(name):
+    folder = Path(__file__).parents[2] / "benchmarks" / "pocket_labels"
+    rows = read(folder, name)
+    pictures = pictures_of(folder, name, 128)[: len(rows)]
+    with torch.no_grad():
+        of_rendered = load_judge()(to_tensor(pictures))[:, -1].numpy()
+    truth = np.array([row["remains"] == "1" for row in rows])
+    assert area_under_curve(judge(pictures).debris, truth) > 0.95
+    assert area_under_curve(of_rendered, truth) < area_under_curve(judge(pictures).debris, truth) - 0.02
 
 
 def test_a_concept_of_several_labels_is_its_largest_and_what_is_kept_its_smallest():

@@ -7,13 +7,13 @@ from steering.pocket.architecture import WEIGHTS
 from steering.pocket.judge import LABELS
 from steering.pocket.latents import load_vae
 from steering.pocket.train_evaluators import (
-    _through,
     clip_example,
     clip_examples,
     judge_example,
     judge_examples,
     mirrored,
     number_of,
+    through,
 )
 from steering.pocket.world import BACKGROUNDS, OBJECTS, Scene
 
@@ -72,7 +72,7 @@ class Files:
 
 def test_spoiled_spots_and_a_share_of_the_rest_go_through_the_vae_under_the_same_labels():
     arrays = judge_examples(0, 40)
-    pictures, labels, weights = _through(Files(arrays).new()[0], VAE, "cpu")
+    pictures, labels, weights = through(Files(arrays).new()[0], VAE, "cpu")
     changed = (pictures.numpy() != arrays["pictures"]).any((1, 2, 3))
     spoiled = arrays["spots"][:, 2] > 0
     assert 2 <= spoiled.sum() <= 15
