@@ -63,7 +63,7 @@ class PocketJudge:
     name = "pocket_judge"
 
     def __init__(self) -> None:
-        self.weights = [file_hash(path) for path in (WEIGHTS, DEBRIS)]
+        self.weights = " and ".join(file_hash(path) for path in (WEIGHTS, DEBRIS))
 
     def identity(self) -> dict[str, Any]:
         """The hashes of its weights."""
