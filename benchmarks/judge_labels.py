@@ -1,16 +1,17 @@
 """Pictures by which the judge learns what the eye calls broken: ``uv run python benchmarks/judge_labels.py WORK``.
 
-The model's own drawings of random captions that are no prompt of any set, from seeds of their own: some of whatever it
-likes, unsteered, and some with a concept that is steered, by every preset, mode and control (`pocket_labels.SETTINGS`),
-by maps of the text, which leave little to find, and by the methods of others. None of them is a picture that anything
-is measured on. The tables wait for labels: 0 whole, 1 a flaw that one has to look for, 2 something broken, ghosted,
-half faded or mixed is plain to see.
+The model's own drawings of random captions, none of them a dev or test prompt (a few are such a prompt without the
+concept, or one of the pairs), from seeds of their own: some of whatever it likes, unsteered, and some with a concept
+that is steered, by every preset, mode and control (`pocket_labels.SETTINGS`), by maps of the text, which leave little
+to find, and by the methods of others. None of them is a picture that anything is measured on. The tables wait for
+labels: 0 whole, 1 a flaw that one has to look for, 2 something broken, ghosted, half faded or mixed is plain to see.
 """
 
 import argparse
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,6 +53,13 @@ def captions(rng: np.random.Generator, labels: tuple[str, ...] = ()) -> Iterator
             yield text
 
 
+def generated(texts: Iterator[str], count: int, name: str, rng: np.random.Generator, **options: Any) -> list[tuple]:
+    """Pictures of the next captions, with (caption, seed, name)."""
+    some, seeds = list(islice(texts, count)), rng.integers(SEED, 2**31, count).tolist()
+    pictures = MODEL.generate(some, seed=seeds, **options)
+    return list(zip(pictures, zip(some, seeds, [name] * count, strict=True), strict=True))
+
+
 def drawn(kit: Kit, labels: tuple[str, ...], maps: int, blocks: int, rng: np.random.Generator) -> Iterator[tuple]:
     """Pictures of a concept that is steered, with (caption, seed, setting)."""
     texts = captions(rng, labels)
@@ -60,20 +68,16 @@ def drawn(kit: Kit, labels: tuple[str, ...], maps: int, blocks: int, rng: np.ran
         **{name: (SETTINGS[name], blocks) for name in BLOCKS},
     }
     for name, (how, count) in counts.items():
-        some, seeds = [next(texts) for _ in range(count)], rng.integers(SEED, 2**31, count).tolist()
         with how(kit):
-            pictures = MODEL.generate(some, seed=seeds)
-        yield from zip(pictures, zip(some, seeds, [name] * count, strict=True), strict=True)
+            made = generated(texts, count, name, rng)
+        yield from made
 
 
 def unsteered(count: int, rng: np.random.Generator) -> Iterator[tuple]:
     """As `drawn`, of nothing steered, two thirds of them sampled as usual."""
     texts = captions(rng)
     for name, options in UNSTEERED.items():
-        some = [next(texts) for _ in range(count // 6 if options else 2 * count // 3)]
-        seeds = rng.integers(SEED, 2**31, len(some)).tolist()
-        pictures = MODEL.generate(some, seed=seeds, **options)
-        yield from zip(pictures, zip(some, seeds, ["unsteered" + name] * len(some), strict=True), strict=True)
+        yield from generated(texts, count // 6 if options else 2 * count // 3, "unsteered" + name, rng, **options)
 
 
 def by_peers(kit: Kit, each: int, work: Path) -> Iterator[tuple]:
@@ -81,7 +85,6 @@ def by_peers(kit: Kit, each: int, work: Path) -> Iterator[tuple]:
     rng = np.random.default_rng([SEED, *kit.subject.name.encode()])
     learned = Learned(MODEL, kit.subject, kit.vectors, work / kit.subject.name)
     texts = captions(rng, kit.subject.concept.judge)
-    _ = learned.pictures  # what some learn from is drawn by the model as it is
     for method in (one for one in METHODS[1:] if not one.ours and one.name != SLOW):
         count = each * (2 if method.name in LOOKED_AT else 1)
         for setting in islice(cycle(method.settings), count):

@@ -105,10 +105,13 @@ def both_sides(network: JudgeNetwork, images: Tensor) -> Tensor:
 def judge(images: np.ndarray, batch: int = 64) -> Verdict:
     """What the judge sees in pictures ``uint8 [N, 128, 128, 3]``."""
     network, debris = load_judge(), load_judge(DEBRIS)
-    parts = [to_tensor(images[i : i + batch]) for i in range(0, len(images), batch)]
-    pooled = torch.cat([network.pooled(part) for part in parts])
+    parts = (to_tensor(images[i : i + batch]) for i in range(0, len(images), batch))
+    seen = [(network.pooled(part), network.pooled(part.flip(3)), both_sides(debris, part)) for part in parts]
+    pooled, mirrored, of_drawings = (torch.cat(each) for each in zip(*seen, strict=True))
+    logits = network.head(pooled)
+    of_rendered = (logits + network.head(mirrored))[:, -1:] / 2
     # What either of the two calls broken is: one knows what a program breaks, the other what the generator does.
-    broken = [torch.maximum(*(both_sides(one, part)[:, -1:] for one in (network, debris))) for part in parts]
-    answers = torch.cat([network.head(pooled)[:, :-1], torch.cat(broken)], 1).sigmoid().numpy()
+    logits[:, -1:] = torch.maximum(of_rendered, of_drawings)
+    probabilities = logits.sigmoid().numpy()
     features = nn.functional.normalize(pooled, dim=1).numpy()
-    return Verdict({label: answers[:, i] for i, label in enumerate(LABELS)}, features)
+    return Verdict({label: probabilities[:, i] for i, label in enumerate(LABELS)}, features)

@@ -24,8 +24,8 @@ class Clock:
 
 
 def cosine(share: float, peak: float, warm: float = 0.02) -> float:
-    """The rate at a share of the run: up to the peak over the share ``warm``, then a cosine to zero."""
-    return peak * min(share / warm, 0.5 * (1 + math.cos(math.pi * share)))
+    """The rate at a share of the run: up to the peak over the share ``warm``, if any, then a cosine to zero."""
+    return peak * min(share / warm if warm else 1.0, 0.5 * (1 + math.cos(math.pi * share)))
 
 
 def trapezoid(share: float, peak: float, cooling: float, warm: float = 0.01) -> float:

@@ -10,19 +10,18 @@ a broken picture.
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from .backgrounds import SIZE
-from .judge import LABELS, JudgeNetwork, both_sides
+from .judge import JudgeNetwork, both_sides, load_judge
 from .labelled import pictures_of, read
-from .tensors import stored_weights, to_images
-from .train_evaluators import mirrored, save
+from .pace import cosine
+from .tensors import to_images
+from .train_evaluators import descend, mirrored, save
 
-DEBRIS = LABELS.index("debris")
 BROKEN = (0.0, 0.5, 1.0)
 """How broken labels say that a picture is: 0 whole, 1 a flaw that one has to look for, 2 plainly broken."""
 APART = 5
@@ -35,10 +34,10 @@ BATCH = 48
 
 
 def begun(judge: JudgeNetwork) -> JudgeNetwork:
-    """A network with one answer that says what a judge's answer "debris" says."""
+    """A network with one answer that says what a judge's last one, "debris", says."""
     network = JudgeNetwork(1)
     network.features.load_state_dict(judge.features.state_dict())
-    network.head.load_state_dict({name: value[DEBRIS, None] for name, value in judge.head.state_dict().items()})
+    network.head.load_state_dict({name: value[-1:] for name, value in judge.head.state_dict().items()})
     for parameter in network.features[:FIXED].parameters():
         parameter.requires_grad_(False)
     return network.eval()  # norms keep the statistics of many rendered pictures
@@ -69,11 +68,7 @@ def train(judge: JudgeNetwork, pictures: Tensor, broken: Tensor, steps: int, rat
         some = torch.randint(len(pictures), (BATCH,))
         logits = network(moved(to_images(pictures[some], "cpu")) / 2 + 0.5)[:, 0]
         loss = nn.functional.binary_cross_entropy_with_logits(logits, broken[some])
-        for group in optimizer.param_groups:
-            group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        loss = descend(optimizer, loss, cosine(step / steps, rate, warm=0))
         if step % 100 == 99:
             print(f"debris {step + 1} of {steps}  loss {loss.item():.4f}", flush=True)
     return network
@@ -115,9 +110,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     tables = [labels_of(table.parent, table.stem) for table in options.labels]
     pictures, given = (torch.cat(parts) for parts in zip(*tables, strict=True))
-    judge = JudgeNetwork()
-    judge.load_state_dict(stored_weights(options.judge), strict=False)
-    judge.eval()
+    judge = load_judge(options.judge)
     apart, broken = torch.randperm(len(pictures)) % APART == 0, torch.tensor(BROKEN)[given].mean(1)
     network = train(judge, pictures[~apart], broken[~apart], options.steps)
     agree(network, judge, pictures[apart], float(broken[apart].mean()))

@@ -119,13 +119,13 @@ def train_judge(
     rng, step, clock, losses = np.random.default_rng(0), 0, Clock(minutes), []
     while (share := clock.share) < 1:
         if step % 20 == 0:
-            pool += [through(part, vae, device) for part in series.new(0 if pool else 1)]
+            pool += [_through(part, vae, device) for part in series.new(0 if pool else 1)]
         pictures, labels, weights = pool[int(rng.integers(len(pool)))]
         chosen = torch.randint(len(pictures), (batch,), device=device)
         images = mirrored(augment.soften(to_images(pictures[chosen], device)))
         logits = network(images / 2 + 0.5)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels[chosen], weights[chosen])
-        losses.append(_step(optimizer, loss, cosine(share, 1e-3 if begun else 3e-3, 0.1)))
+        losses.append(descend(optimizer, loss, cosine(share, 1e-3 if begun else 3e-3, 0.1)))
         step += 1
         if step % 200 == 0:
             print(
@@ -135,7 +135,7 @@ def train_judge(
     return network.eval()
 
 
-def through(part: dict[str, Tensor], vae: Any, device: str) -> list[Tensor]:
+def _through(part: dict[str, Tensor], vae: Any, device: str) -> list[Tensor]:
     """A file of examples, of which some are spoiled by the VAE and the first share of the others goes through it."""
     pictures, labels, weights, spots = (part[name].to(device) for name in ("pictures", "labels", "weights", "spots"))
     spoiled = (spots[:, 2] > 0).nonzero()[:, 0]
@@ -155,7 +155,8 @@ def mirrored(images: Tensor) -> Tensor:
     return torch.where(torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5, images.flip(3), images)
 
 
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Tensor:
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> Tensor:
+    """One step down a loss at a rate; the loss, for the record."""
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad()
@@ -213,7 +214,7 @@ def train_clip(series: Series, minutes: float, batch: int, device: str) -> nn.Mo
         target = same / same.sum(1, keepdim=True)
         logits = model.logit_scale.exp().clamp(max=100) * images @ texts.T
         loss = nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target)
-        losses.append(_step(optimizer, loss, cosine(share, 2e-3, 0.1)))
+        losses.append(descend(optimizer, loss, cosine(share, 2e-3, 0.1)))
         step += 1
         if step % 200 == 0:
             print(

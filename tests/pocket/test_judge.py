@@ -65,7 +65,9 @@ def test_debris_is_what_either_network_calls_broken_whichever_way_the_picture_is
         [broken_scene(scene, np.random.default_rng(i)).picture for i, scene in enumerate(seen[1][:30]) if scene.objects]
     )
     with torch.no_grad():
-        answers = [both_sides(load_judge(*path), to_tensor(pictures))[:, -1].sigmoid() for path in ((), (DEBRIS,))]
+        answers = [
+            both_sides(network, to_tensor(pictures))[:, -1].sigmoid() for network in (load_judge(), load_judge(DEBRIS))
+        ]
     either = 100 * torch.maximum(*answers).numpy()
     assert (answers[0] - answers[1]).abs().max() > 0.1  # they do differ
     np.testing.assert_allclose(judge(pictures).debris, either, rtol=1e-5)

@@ -16,6 +16,7 @@ def test_a_clock_counts_what_an_earlier_sitting_used():
 def test_a_cosine_rises_and_falls_to_zero():
     rates = [cosine(share, 2.0) for share in (0.001, 0.02, 0.5, 1.0)]
     assert rates == pytest.approx([0.1, 1.998, 1.0, 0], abs=1e-3)
+    assert [cosine(share, 2.0, warm=0) for share in (0, 0.5, 1)] == pytest.approx([2, 1, 0])
 
 
 def test_a_trapezoid_warms_up_stays_and_falls_to_zero():

@@ -4,6 +4,7 @@ import torch
 from PIL import Image
 
 from steering.pocket.judge import LABELS, both_sides, load_judge
+from steering.pocket.tensors import to_tensor
 from steering.pocket.train_debris import FIXED, agree, begun, labels_of, moved, train
 from steering.pocket.train_evaluators import judge_examples
 
@@ -14,7 +15,7 @@ def rendered():
 
 
 def test_it_begins_with_what_the_judge_knows_of_rendered_scenes(rendered):
-    images = rendered.permute(0, 3, 1, 2).float() / 255
+    images = to_tensor(rendered.numpy())
     with torch.no_grad():
         torch.testing.assert_close(begun(load_judge())(images)[:, 0], load_judge()(images)[:, LABELS.index("debris")])
 
@@ -39,7 +40,7 @@ def test_it_learns_what_labels_say_and_leaves_the_first_layers_alone(rendered):
     pictures = torch.where(
         red[:, None, None, None], rendered // 4 + torch.tensor([190, 0, 0], dtype=torch.uint8), rendered
     )
-    images = pictures.permute(0, 3, 1, 2).float() / 255
+    images = to_tensor(pictures.numpy())
     network = train(judge, pictures, red.float(), 25)
     with torch.no_grad():
         then, now = begun(judge)(images)[:, 0], network(images)[:, 0]
@@ -55,7 +56,7 @@ def test_it_learns_what_labels_say_and_leaves_the_first_layers_alone(rendered):
 def test_both_together_call_as_many_broken_as_the_eye_does(rendered, share):
     judge, network = load_judge(), begun(load_judge())
     torch.nn.init.normal_(network.head.weight, std=0.1, generator=torch.Generator().manual_seed(0))
-    images = rendered.permute(0, 3, 1, 2).float() / 255
+    images = to_tensor(rendered.numpy())
     alone = both_sides(judge, images)[:, -1] > 0
     agree(network, judge, rendered, share)
     broken = alone | (both_sides(network, images)[:, 0] > 0)

@@ -7,13 +7,13 @@ from steering.pocket.architecture import WEIGHTS
 from steering.pocket.judge import LABELS
 from steering.pocket.latents import load_vae
 from steering.pocket.train_evaluators import (
+    _through,
     clip_example,
     clip_examples,
     judge_example,
     judge_examples,
     mirrored,
     number_of,
-    through,
 )
 from steering.pocket.world import BACKGROUNDS, OBJECTS, Scene
 
@@ -72,7 +72,7 @@ class Files:
 
 def test_spoiled_spots_and_a_share_of_the_rest_go_through_the_vae_under_the_same_labels():
     arrays = judge_examples(0, 40)
-    pictures, labels, weights = through(Files(arrays).new()[0], VAE, "cpu")
+    pictures, labels, weights = _through(Files(arrays).new()[0], VAE, "cpu")
     changed = (pictures.numpy() != arrays["pictures"]).any((1, 2, 3))
     spoiled = arrays["spots"][:, 2] > 0
     assert 2 <= spoiled.sum() <= 15
@@ -101,8 +101,8 @@ def test_a_moment_of_training_gives_a_whole_network_that_learned(which, monkeypa
     shares = iter([*[0.1] * 12, 1.0])
     losses = []
     monkeypatch.setattr(train_evaluators.Clock, "share", property(lambda self: next(shares)))
-    step = train_evaluators._step
-    monkeypatch.setattr(train_evaluators, "_step", lambda *args: losses.append(step(*args)) or losses[-1])
+    step = train_evaluators.descend
+    monkeypatch.setattr(train_evaluators, "descend", lambda *args: losses.append(step(*args)) or losses[-1])
     torch.manual_seed(0)
     if which == "judge":
         network = train_evaluators.train_judge(Files(judge_examples(0, 8)), VAE, 1, 8, "cpu")
