@@ -11,8 +11,8 @@ from ..steering.interventions.engine import Steering
 from ..steering.interventions.entry import make_entry
 from ..steering.interventions.presets import Settings
 from ..steering.interventions.steer import resolve
-from ..steering.lora.bake import FORMATS, kohya
 from ..steering.lora.export import make_lora, save_lora
+from ..steering.lora.formats import FORMATS, KOHYA
 from ..steering.vectors.vector import SteeringVector
 from .apply import mode_input, mode_problem, preset_input, preset_name, replace_input, strength_input
 from .comfy_files import LORAS, new_file
@@ -108,7 +108,9 @@ class ExportLora(io.ComfyNode):
         lora = make_lora(
             wanted,
             lambda sites: layers_of(model, sites),
-            (lambda deltas: gap_of(model, clip, wanted, kohya(deltas, family))) if approximate and clip else None,
+            (lambda deltas: gap_of(model, clip, wanted, KOHYA.tensors(deltas, family)))
+            if approximate and clip
+            else None,
             "Connect clip, which measures the gap"
             if approximate
             else "Turn on approximate and connect clip, which measures the gap, to export the nearest one",
@@ -116,5 +118,5 @@ class ExportLora(io.ComfyNode):
         path = new_file(LORAS, filename_prefix)
         save_lora(path, format, lora, weights_hash(model), family)
         return io.NodeOutput(
-            kohya(lora.deltas, family), str(path), str(lora), ui={"text": (f"saved as {path.name}: {lora}",)}
+            KOHYA.tensors(lora.deltas, family), str(path), str(lora), ui={"text": (f"saved as {path.name}: {lora}",)}
         )

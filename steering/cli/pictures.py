@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from cyclopts.types import PositiveInt
 
+from ..checks import check_finite
 from ..errors import SteeringError
 from .options import (
     Drawing,
@@ -21,7 +23,7 @@ from .options import (
     file_and_strength,
     new_file,
 )
-from .output import answer, progress
+from .output import answer, progress, tell
 from .placement import HERE, Placement
 
 
@@ -34,6 +36,7 @@ def generate(
     vector: list[str] | None = None,
     replace: list[str] | None = None,
     add: list[str] | None = None,
+    lora: list[str] | None = None,
     preset: Preset = None,
     drawing: Drawing = Drawing(),
     placement: Placement = HERE,
@@ -47,20 +50,27 @@ def generate(
         vector: FILE or FILE:STRENGTH, to be suppressed; repeat to combine.
         replace: FILE=FILE or FILE=FILE:STRENGTH: the second takes the first one's place.
         add: FILE or FILE:STRENGTH, to be added.
+        lora: FILE or FILE:WEIGHT of export-lora, at weight 1 if not given; repeat to combine.
     """
     from ..interventions.steer import steer
+    from ..lora.bake import merged
     from ..plots.pictures import save_picture
 
     new_file(out, "picture", force=force)
     entries = [ModeOptions().entry(*file_and_strength(item), preset) for item in vector or []]
     entries += [_replacement(item, preset) for item in replace or []]
     entries += [ModeOptions(mode="add").entry(*file_and_strength(item), preset) for item in add or []]
+    loras = [_file_and_weight(item) for item in lora or []]
     loaded = placement.load(model)
-    with progress(drawing.rows(1), "generate") as update, steer(loaded, entries):
+    with ExitStack() as changed, progress(drawing.rows(1), "generate") as update:
+        for path, weight in loras:
+            changed.enter_context(merged(loaded.unet, _deltas(path, loaded), weight))
+        changed.enter_context(steer(loaded, entries))
         image = drawing.draw(loaded, prompt, update)[0]
     save_picture(image, out)
     used = [{"mode": entry.mode, "strength": entry.strength, **asdict(entry.settings)} for entry in entries]
-    answer({"out": str(out), "seed": drawing.seed, "vectors": used}, as_json, str(out))
+    held = [{"file": str(path), "weight": weight} for path, weight in loras]
+    answer({"out": str(out), "seed": drawing.seed, "vectors": used, "loras": held}, as_json, str(out))
 
 
 def map_(
@@ -171,3 +181,24 @@ def _replacement(item: str, preset: str | None) -> Any:
         )
     path, strength = file_and_strength(target, "--replace")
     return ModeOptions(mode="replace", target=path).entry(source, strength, preset)
+
+
+def _file_and_weight(item: str) -> tuple[Path, float]:
+    """``FILE`` or ``FILE:WEIGHT`` of a LoRA of ours."""
+    from ..files import read_tensors
+    from ..lora.formats import KIND, VERSION
+
+    path, given = file_and_strength(item, "--lora")
+    weight = check_finite(1.0 if given is None else given, f"--lora {item}: its weight")
+    read_tensors(path, KIND, VERSION)  # what is none is refused before a model is loaded
+    return Path(path), weight
+
+
+def _deltas(path: Path, model: Any) -> Any:
+    """What a LoRA changes of a model, with a word where it was made from other weights."""
+    from ..lora.formats import read_lora
+
+    deltas, about = read_lora(path, model.unet, model.family)
+    if about.get("weights") != model.weights_hash():
+        tell(f"{path.name} was made from other weights than these; on a fine-tune that often works", style="yellow")
+    return deltas

@@ -205,8 +205,9 @@ def export_lora(
     """
     from ..interventions.engine import Steering
     from ..interventions.steer import resolve
-    from ..lora.bake import FORMATS, linear_layers
+    from ..lora.bake import linear_layers
     from ..lora.export import make_lora, save_lora
+    from ..lora.formats import FORMATS
 
     new_file(out, "lora", inputs=[vector, model], force=force)
     if format_ not in FORMATS:

@@ -20,7 +20,7 @@ beside another LoRA on the same layer it does not see that one's share, which st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -30,7 +30,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SteeringError
-from ..families import family_named
 from ..interventions.entry import ALWAYS, Entry
 from ..interventions.presets import Settings
 from ..linalg import lead_first
@@ -244,40 +243,3 @@ def relative_gap(plain: Tensor, steered: Tensor, baked: Tensor) -> float:
             "that shows the concept"
         )
     return float((baked - steered).double().square().mean().sqrt() / changed)
-
-
-# --- files ----------------------------------------------------------------------------------------
-
-
-def kohya(deltas: Mapping[Site, Delta], family: str) -> dict[str, Tensor]:
-    """Names of kohya with ``diff_b`` for the bias: ComfyUI and Forge load all of it, A1111 all but the bias."""
-    tensors, layout = {}, family_named(family).lora.layout
-    for site, delta in deltas.items():
-        path = site.ldm_path if layout == "ldm" else site.diffusers_path
-        name = f"lora_unet_{path}.{LINEAR[site.kind]}".replace(".", "_")
-        tensors |= {
-            f"{name}.lora_up.weight": delta.up,
-            f"{name}.lora_down.weight": delta.down,
-            f"{name}.alpha": torch.tensor(float(delta.up.shape[1])),
-            f"{name}.diff_b": delta.bias,
-        }
-    return tensors
-
-
-def peft(deltas: Mapping[Site, Delta], family: str) -> dict[str, Tensor]:
-    """Names of PEFT with ``lora_B.bias`` for the bias: diffusers' ``load_lora_weights`` (with peft 0.14 or newer)."""
-    tensors = {}
-    for site, delta in deltas.items():
-        name = f"unet.{site.diffusers_path}.{LINEAR[site.kind]}"
-        tensors |= {
-            f"{name}.lora_A.weight": delta.down,
-            f"{name}.lora_B.weight": delta.up,
-            f"{name}.lora_B.bias": delta.bias,
-        }
-    return tensors
-
-
-FORMATS: MappingProxyType[str, Callable[[Mapping[Site, Delta], str], dict[str, Tensor]]] = MappingProxyType(
-    {"comfyui": kohya, "diffusers": peft}
-)
-"""Format name -> function from deltas and the model's family to the file's tensors."""

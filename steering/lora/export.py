@@ -19,9 +19,9 @@ from ..models.diffusion import DiffusionModel
 from ..models.sampling import Progress, silent
 from ..sites import Site
 from ..version import __version__
-from .bake import FORMATS, Delta, Layer, bake, check_linear, linearised, merged, obstacles, relative_gap
+from .bake import Delta, Layer, bake, check_linear, linearised, merged, obstacles, relative_gap
+from .formats import FORMATS, KIND, VERSION
 
-KIND, VERSION = "lora", 1
 GAP_STEPS = 15
 """Steps of the runs that measure a gap."""
 
@@ -88,7 +88,7 @@ def save_lora(path: Path, format_: str, lora: Lora, weights: str, family: str) -
 
     Args:
         path: the file.
-        format_: a name of `steering.lora.bake.FORMATS`.
+        format_: a name of `steering.lora.formats.FORMATS`.
         lora: from `make_lora`.
         weights: hash of the UNet's weights that it was made from.
         family: the model's.
@@ -100,6 +100,7 @@ def save_lora(path: Path, format_: str, lora: Lora, weights: str, family: str) -
         "target": None if target is None else str(target.metadata.get("concept", "")),
         "strength": entry.strength,
         "reference": entry.settings.reference,
+        "family": family,
         "format": format_,
         "vector": entry.vector.digest(lengths=True),
         "target_vector": None if target is None else target.digest(lengths=True),
@@ -110,7 +111,7 @@ def save_lora(path: Path, format_: str, lora: Lora, weights: str, family: str) -
         "package": __version__,
     }
     card = model_card(about, lora.deltas, family)
-    write_tensors(path, FORMATS[format_](lora.deltas, family), KIND, VERSION, about, card)
+    write_tensors(path, FORMATS[format_].tensors(lora.deltas, family), KIND, VERSION, about, card)
     return about
 
 

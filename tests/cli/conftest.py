@@ -25,3 +25,4 @@ def made(tmp_path_factory):
 
 
 DOG, CAT = "vectors/pocket_dog_attn2.safetensors", "vectors/pocket_cat_attn2.safetensors"
+STYLE = "vectors/pocket_van_gogh_lora.safetensors"

@@ -6,12 +6,14 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
+from steering.files import read_header, write_tensors
 from steering.sites import Site
 from steering.vectors.vector import SteeringVector
 
 from ..conftest import steering
-from .conftest import CAT, DOG
+from .conftest import CAT, DOG, STYLE
 
 SMALL = ("--steps", 3, "--size", 64)
 
@@ -48,6 +50,31 @@ def test_a_folder_may_have_an_equals_sign_in_its_name(picture, tmp_path):
     shutil.copy(DOG, folder / "dog.safetensors")
     moved = picture("--replace", f"{folder / 'dog.safetensors'}={CAT}:1")
     assert np.array_equal(moved, picture("--replace", f"{DOG}={CAT}:1"))
+
+
+def test_a_lora_draws_what_the_vector_that_it_holds_draws(picture, tmp_path):
+    held = [tmp_path / f"{format_}.safetensors" for format_ in ("comfyui", "diffusers")]
+    for path in held:
+        steering("export-lora", STYLE, "pocket", "--strength", 1, "--format", path.stem, "--out", path)
+    plain, steered = picture(), picture("--vector", f"{STYLE}:1")
+    moved = np.abs(steered.astype(int) - plain).mean()
+    assert moved > 2
+    for words in (("--lora", held[0]), ("--lora", f"{held[1]}:1"), [f"--lora={path}:0.5" for path in held]):
+        # Weights that were changed in float32 round apart from activations that were: a grey level here and there.
+        assert np.abs(picture(*words).astype(int) - steered).mean() < 0.02 * moved
+    assert np.array_equal(picture("--lora", f"{held[0]}:0"), plain)
+
+
+def test_a_lora_of_other_weights_is_used_and_said(tmp_path):
+    path = tmp_path / "lora.safetensors"
+    steering("export-lora", STYLE, "pocket", "--out", path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    about = {name: value for name, value in read_header(path).items() if name not in ("kind", "version")}
+    words = ("generate", "pocket", "--prompt", "a dog", *SMALL, "--lora", path, "--force", "--out", tmp_path / "p.png")
+    assert "other weights" not in steering(*words).stderr
+    write_tensors(path, tensors, "lora", 1, about | {"weights": "0" * 16})
+    assert "lora.safetensors was made from other weights" in steering(*words).stderr
 
 
 def test_modes_can_be_mixed_in_any_order(picture):
@@ -94,6 +121,10 @@ def test_a_strip_starts_from_the_original_and_drifts_away(tmp_path):
         (("generate", "--size", "60"), "multiples of 8"),
         (("generate", "--replace", DOG), "must be FILE=FILE"),
         (("generate", "--add", "missing.safetensors"), "there is no file"),
+        (("generate", "--lora", "missing.safetensors"), "there is no file"),
+        (("generate", "--lora", f"{DOG}:strong"), "with a number"),
+        (("generate", "--lora", f"{DOG}:inf"), "must be a finite number"),
+        (("generate", "--lora", DOG), "expected 'lora'"),
         (("sweep", "--vector", DOG, "--strengths", "0,strong"), "numbers separated by commas"),
         (("sweep", "--vector", f"{DOG}:2"), "give the FILE alone"),
         (("sweep", "--vector", DOG, "--mode", "swap"), 'Choose from: "suppress", "replace"'),

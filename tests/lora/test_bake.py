@@ -8,16 +8,13 @@ from steering.interventions.entry import Entry
 from steering.interventions.presets import Settings
 from steering.interventions.steer import steer
 from steering.lora.bake import (
-    FORMATS,
     LINEAR,
     bake,
     constant,
-    kohya,
     linear_layers,
     linearised,
     merged,
     obstacles,
-    peft,
     relative_gap,
 )
 from steering.schedule import NoiseSchedule
@@ -237,26 +234,6 @@ def test_steps_that_agree_average_to_what_they_agree_on(toy_model):
             other.direction.mT @ other.direction, part.direction.mT @ part.direction, atol=1e-6, rtol=0
         )
         torch.testing.assert_close(other.displacement, part.displacement, atol=1e-5, rtol=0)
-
-
-def test_names_of_the_two_formats(toy_model):
-    deltas = bake(
-        Entry(vector_for(toy_model), 1.0, linear()),
-        linear_layers(toy_model.unet, [Site.parse(name) for name in EVERYWHERE]),
-    )
-    assert set(FORMATS) == {"comfyui", "diffusers"}
-    names = set(kohya(deltas, "pocket"))
-    stem = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0"
-    assert {f"{stem}.{part}" for part in ("lora_up.weight", "lora_down.weight", "alpha", "diff_b")} <= names
-    assert len(names) == 4 * len(deltas)
-    # Of SDXL, kohya's own trainer names the layers as checkpoints do.
-    deep = {Site.parse("in4.attn2.1"): next(iter(deltas.values()))}
-    assert "lora_unet_input_blocks_4_1_transformer_blocks_1_attn2_to_out_0.alpha" in kohya(deep, "sdxl")
-    assert "unet.down_blocks.1.attentions.0.transformer_blocks.1.attn2.to_out.0.lora_A.weight" in peft(deep, "sdxl")
-    stem = "unet.up_blocks.1.attentions.2.transformer_blocks.0.ff.net.2"
-    assert {f"{stem}.{part}" for part in ("lora_A.weight", "lora_B.weight", "lora_B.bias")} <= set(
-        peft(deltas, "pocket")
-    )
 
 
 def test_a_site_that_the_model_lacks_is_refused(toy_model):
