@@ -1,5 +1,7 @@
 """Load Prompt Pairs, Prompt Pairs from Text, and Write Prompt Pairs."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..steering.concepts.pairs import load_pairs, parse_lines, parse_pairs
@@ -23,9 +25,9 @@ def _outputs() -> list:
     ]
 
 
-def _answer(named: NamedPairs) -> io.NodeOutput:
+def _answer(named: NamedPairs, **shown: Any) -> io.NodeOutput:
     preview = "\n".join(f"{pair.positive} | {pair.negative}" for pair in named.pairs)
-    return io.NodeOutput(named, len(named.pairs), preview)
+    return io.NodeOutput(named, len(named.pairs), preview, **shown)
 
 
 def named_pairs(name: str) -> NamedPairs:
@@ -157,4 +159,5 @@ class WritePairs(io.ComfyNode):
     def execute(cls, concept: str, words: str, kind: str, siblings: str, count: int) -> io.NodeOutput:
         """Write the set and keep its pairs."""
         written = write_set(Request(concept, kind, listed(siblings)), FAMILIES[words])
-        return _answer(NamedPairs(written.name, tuple(parse_pairs(written.files["fit.csv"])[:count])))
+        pairs = tuple(parse_pairs(written.files["fit.csv"])[:count])
+        return _answer(NamedPairs(written.name, pairs), ui={"text": ("\n".join(written.remarks),)})

@@ -1,4 +1,4 @@
-// What a node said of its run, below its widgets: where a file was saved, what a measurement found.
+// What a node said of its run, below its widgets: where a file was saved, what a measurement found, what a word means.
 //
 // ComfyUI shows such texts on its own Preview Any only.
 
@@ -11,6 +11,7 @@ const HEIGHTS = {
   SteeringSaveActivations: 30,
   SteeringExportLora: 30,
   SteeringEvaluate: 130,
+  SteeringWritePairs: 60,
 };
 
 /** A text below a node's widgets, empty until it has run. */

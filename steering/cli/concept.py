@@ -103,10 +103,8 @@ def write(
     took = f"of the language model's sentences {len(material.captions)} could be used" if material else ""
     lines = [
         *[took] * bool(took),
-        f"taken for: {written.kind} (--kind says otherwise); told apart from {', '.join(written.alike.seen)}",
+        *written.remarks,
         f"at test from {', '.join(written.alike.new)}",
-        *[f"{word} means several things; {' or '.join(written.senses)} means one of them"] * bool(written.senses),
-        *["nothing like it is known, so these are of all kinds; --siblings names better ones"] * (not written.known),
         *(_alike_in_a_small_world(found) if is_small else _lines(found)),
         f"written to {out}; now steering tune {model} {said} --out VECTOR.safetensors, or in seconds: steering capture "
         f"{model} {said} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel",

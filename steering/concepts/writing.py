@@ -178,6 +178,16 @@ class Written:
         """The concept's name, of the word in its plain form."""
         return str(json.loads(self.files["concept.json"])["name"])
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the word was taken for, and what may be wrong with that, a line each; options by their bare names."""
+        lines = [f"taken for: {self.kind} (kind says otherwise); told apart from {', '.join(self.alike.seen)}"]
+        if self.senses:
+            lines.append(f"this means several things; {' or '.join(self.senses)} means one of them")
+        if not self.known:
+            lines.append("nothing like it is known, so these are of all kinds; siblings names better ones")
+        return lines
+
 
 def write_set(request: Request, family: str = "sd15", material: Material | None = None) -> Written:
     """The set of a concept, in words of a family of models: ``pocket`` knows few, any other all.

@@ -45,7 +45,7 @@ def test_that_the_pocket_models_prompts_are_alike_is_no_weakness_to_mend(tmp_pat
 
 
 def test_what_is_not_known_is_said_with_what_to_do(tmp_path):
-    assert "--siblings names better ones" in steering("concept", "unicorn", "--out", tmp_path / "a").stdout
+    assert "siblings names better ones" in steering("concept", "unicorn", "--out", tmp_path / "a").stdout
     told = steering("concept", "unicorn", "--siblings", "horse, zebra", "--out", tmp_path / "b").stdout
     assert "told apart from horse\nat test from zebra" in told
 
