@@ -27,45 +27,24 @@ class Format:
 
     Attributes:
         layer: from a site and a family's name, what the layer that it ends in is called.
-        up: how the name of the matrix ``[C, J]`` ends.
-        down: of ``[J, C_in]``.
-        bias: of the bias's change ``[C]``.
-        alpha: of what the matrices' product is scaled with, by way of alpha / J, where files have it.
+        ends: how the names end: of the matrices ``[C, J]`` and ``[J, C_in]``, of the bias's change ``[C]`` and, where
+            files have it, of alpha: the product of the matrices counts alpha / J times.
     """
 
     layer: Callable[[Site, str], str]
-    up: str
-    down: str
-    bias: str
-    alpha: str | None = None
+    ends: tuple[str, ...]
+
+    def names(self, site: Site, family: str) -> list[str]:
+        """The tensors of a site's layer."""
+        return [f"{self.layer(site, family)}.{end}" for end in self.ends]
 
     def tensors(self, deltas: Mapping[Site, Delta], family: str) -> dict[str, Tensor]:
         """A file's tensors, of the changes of a model's layers."""
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for site, delta in deltas.items():
-            name = self.layer(site, family)
-            tensors |= {
-                f"{name}.{self.up}": delta.up,
-                f"{name}.{self.down}": delta.down,
-                f"{name}.{self.bias}": delta.bias,
-            }
-            if self.alpha:
-                tensors[f"{name}.{self.alpha}"] = torch.tensor(float(delta.up.shape[1]))
+            parts = (delta.up, delta.down, delta.bias, torch.tensor(float(delta.up.shape[1])))
+            tensors |= dict(zip(self.names(site, family), parts, strict=False))  # alpha has no name in some
         return tensors
-
-    def deltas(self, tensors: Mapping[str, Tensor], sites: Sequence[Site], family: str) -> dict[Site, Delta]:
-        """The changes of a model's layers, of a file's tensors.
-
-        Raises:
-            KeyError: a tensor that the file lacks.
-        """
-        deltas = {}
-        for site in sites:
-            name = self.layer(site, family)
-            up, down, bias = (tensors[f"{name}.{end}"].float() for end in (self.up, self.down, self.bias))
-            scale = float(tensors[f"{name}.{self.alpha}"]) / up.shape[1] if self.alpha else 1.0
-            deltas[site] = Delta(up * scale, down, bias)
-        return deltas
 
 
 def _kohya(site: Site, family: str) -> str:
@@ -77,9 +56,9 @@ def _peft(site: Site, family: str) -> str:
     return f"unet.{site.diffusers_path}.{LINEAR[site.kind]}"
 
 
-KOHYA = Format(_kohya, "lora_up.weight", "lora_down.weight", "diff_b", "alpha")
+KOHYA = Format(_kohya, ("lora_up.weight", "lora_down.weight", "diff_b", "alpha"))
 """Names of kohya with ``diff_b`` for the bias: ComfyUI and Forge load all of it, A1111 all but the bias."""
-PEFT = Format(_peft, "lora_B.weight", "lora_A.weight", "lora_B.bias")
+PEFT = Format(_peft, ("lora_B.weight", "lora_A.weight", "lora_B.bias"))
 """Names of PEFT with ``lora_B.bias`` for the bias: diffusers' ``load_lora_weights`` (with peft 0.14 or newer)."""
 FORMATS: MappingProxyType[str, Format] = MappingProxyType({"comfyui": KOHYA, "diffusers": PEFT})
 
@@ -103,18 +82,25 @@ def read_lora(path: Path, unet: nn.Module, family: str) -> tuple[dict[Site, Delt
     if format_ not in FORMATS or not isinstance(names, list):
         raise SteeringError(f"{path.name} does not say which layers it changes in which format; export it again")
     sites = [Site.parse(str(name)) for name in names]
-    layers = linear_layers(unet, sites)
-    try:
-        deltas = FORMATS[format_].deltas(tensors, sites, family)
-    except KeyError as error:
-        raise SteeringError(f"{path.name} lacks {error.args[0]}; export it again") from None
-    other = [site for site, delta in deltas.items() if not _fits(delta, layers[site][0])]
+    other = [str(site) for site in sites if site.kind not in LINEAR]
     if other:
-        raise SteeringError(f"{path.name} was made for layers of another size at {some_of(other)}; export it again")
+        raise SteeringError(f"{path.name} changes {some_of(other)}, which end in no linear layer; export it again")
+    layers = linear_layers(unet, sites)
+    deltas = {}
+    for site, (weight, _) in layers.items():
+        called = FORMATS[format_].names(site, family)
+        lacking = [name for name in called if name not in tensors]
+        if lacking:
+            raise SteeringError(f"{path.name} lacks {lacking[0]}; export it again")
+        deltas[site] = _delta([tensors[name] for name in called], weight, f"{path.name}: {site}")
     return deltas, about
 
 
-def _fits(delta: Delta, weight: Tensor) -> bool:
-    (rows, columns), rank = weight.shape, delta.up.shape[-1]
-    shapes = [tuple(part.shape) for part in (delta.up, delta.down, delta.bias)]
-    return shapes == [(rows, rank), (rank, columns), (rows,)]
+def _delta(parts: Sequence[Tensor], weight: Tensor, where: str) -> Delta:
+    """The change of a layer with such a weight, of its tensors in the order of `Format.ends`."""
+    up, down, bias, *alpha = (part.float() for part in parts)
+    (rows, columns), rank = weight.shape, down.shape[0] if down.ndim else 0
+    wanted = [(rows, rank), (rank, columns), (rows,), ()][: len(parts)]
+    if not rank or [tuple(part.shape) for part in parts] != wanted:
+        raise SteeringError(f"{where} was made for a layer of another size than {columns} to {rows}; export it again")
+    return Delta(up * (float(alpha[0]) / rank if alpha else 1), down, bias)
