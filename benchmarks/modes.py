@@ -6,16 +6,20 @@ means over prompts with 95 % intervals. ``--picture docs/modes.png`` draws test 
 """
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 import steering
-from steering.concepts.pairs import spread
+from steering.concepts.pairs import parse_pairs, spread
 from steering.concepts.prompts import Prompt, load_prompts, take
+from steering.concepts.request import Request
+from steering.concepts.writing import write_set
 from steering.evaluate.statistics import estimate, share, upper_bound
 from steering.interventions.entry import Entry, make_entry
 from steering.interventions.steer import steer
@@ -103,7 +107,9 @@ def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
     dog, cat = vector("dog_attn2"), vector("cat_attn2")
     ways = {
         "original": None,
-        "suppress dog": steered(dog.entry(strength=1, preset="lora")),
+        "the prompt with a cat, unsteered": None,
+        "a map of the text, from pairs that say cat": steered(make_entry(becoming("dog", "cat"))),
+        "suppress dog, lora 1": steered(dog.entry(strength=1, preset="lora")),
         "replace at the dog's eight best sites": steered(
             make_entry(vector("dog_lora"), strength=1, preset="precise", mode="replace", target=cat)
         ),
@@ -111,14 +117,21 @@ def replacing(some: Callable[[str, str], list[Prompt]]) -> None:
         "replace, lora 1": steered(dog.entry(strength=1, preset="lora", mode="replace", target=cat)),
     }
     rows, rest = [], None
+    asked = [replace(prompt, text=re.sub(r"\bdog\b", "cat", prompt.text)) for prompt in prompts]
     for name, inside in ways.items():
-        verdict = draw(prompts, inside)
+        verdict = draw(asked if "unsteered" in name else prompts, inside)
         others = shown(verdict, prompts, "dog")
         rest = others if rest is None else rest
-        right = as_asked(verdict, prompts, there=[] if name == "suppress dog" else ["cat"], gone=["dog"])
+        right = as_asked(verdict, prompts, there=[] if "suppress" in name else ["cat"], gone=["dog"])
         rows.append([name, presence(verdict, "dog"), presence(verdict, "cat"), loss(rest, others), right])
     heads = ("", "dog", "cat", "the rest of the prompt loses", "as asked, %")
     table(f"Replace a dog with a cat (n = {len(prompts)})", heads, rows)
+
+
+def becoming(word: str, other: str) -> steering.SteeringVector:
+    """The local map of the text that takes a concept to another, from pairs that are written for it."""
+    pairs = parse_pairs(write_set(Request(word, becomes=other), "pocket").files["fit.csv"])
+    return steering.build(steering.capture(MODEL, pairs, sites="text"), direction="kernel", time="constant")
 
 
 def together(some: Callable[[str, str], list[Prompt]]) -> None:
@@ -183,7 +196,8 @@ def picture(some: Callable[[str, str], list[Prompt]], path: Path) -> None:
     columns = {
         "original": [],
         "suppress dog": [make_entry(vector("dog"))],
-        "dog to cat": [replaced],
+        "dog to cat": [make_entry(becoming("dog", "cat"))],
+        "dog to cat, inside": [replaced],
         "add Van Gogh": [added],
         "both": [replaced, added],
     }

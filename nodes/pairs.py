@@ -151,13 +151,21 @@ class WritePairs(io.ComfyNode):
                     tooltip="Things like it that must stay, separated by commas; those known when empty.",
                 ),
                 io.Int.Input("count", default=SIZES["fit"], min=10, max=SIZES["fit"], tooltip="Number of pairs."),
+                io.String.Input(
+                    "becomes",
+                    default="",
+                    tooltip="What is to stand in its place where it goes: a cat for a dog, Monet for Van Gogh. Nothing "
+                    "when empty.",
+                ),
             ],
             outputs=_outputs(),
         )
 
     @classmethod
-    def execute(cls, concept: str, words: str, kind: str, siblings: str, count: int) -> io.NodeOutput:
+    def execute(
+        cls, concept: str, words: str, kind: str, siblings: str, count: int, becomes: str = ""
+    ) -> io.NodeOutput:
         """Write the set and keep its pairs."""
-        written = write_set(Request(concept, kind, listed(siblings)), FAMILIES[words])
+        written = write_set(Request(concept, kind, listed(siblings), becomes), FAMILIES[words])
         pairs = tuple(parse_pairs(written.files["fit.csv"])[:count])
         return _answer(NamedPairs(written.name, pairs), ui={"text": ("\n".join(written.remarks),)})

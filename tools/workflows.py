@@ -469,7 +469,8 @@ def from_a_word() -> Graph:
         "seconds, and nothing was trained. The cat stays, and a prompt without an umbrella is drawn as before, bit for "
         "bit.\n\n**Another word**: the pocket model knows dog, cat, rabbit, horse, frog, fish, knife, bomb, key, "
         "umbrella, apple, house, car, tree, Van Gogh, pencil sketch and watercolour. With Stable Diffusion 1.5 set "
-        "*words* to *any model*, and take any word: a thing, a style, a trait, a scene."
+        "*words* to *any model*, and take any word: a thing, a style, a trait, a scene.\n\n**Something else in its "
+        "place**: write it into *becomes*, `apple` say."
     )
     words = {"concept": "umbrella", "words": "pocket model"}
     inputs = {"model": ("pocket", 0), "clip": ("pocket", 1), "pairs": ("pairs", 0)}

@@ -63,6 +63,7 @@ def write(
     out: Path,
     kind: Literal["auto", "object", "style", "attribute", "scene"] = "auto",
     siblings: str = "",
+    becomes: str = "",
     family: Family = "sd15",
     llm: LlmOptions = LlmOptions(),
     force: Force = False,
@@ -79,6 +80,7 @@ def write(
         kind: What the word stands for; guessed if not given.
         siblings: Things like it that must stay, separated by commas, the first half for fitting and choosing, the
             second for the report; those known if not given.
+        becomes: What is to stand in its place where it goes; nothing if not given.
     """
     from ..concepts.pairs import CONCEPTS, parse_pairs
     from ..concepts.request import Request, listed
@@ -91,7 +93,7 @@ def write(
     there = [name for name in FILES if (out / name).exists()]
     if there and not force:
         raise SteeringError(f"{out} already holds {', '.join(there)}; give another folder, or --force to replace them")
-    request = Request(word, kind, listed(siblings))
+    request = Request(word, kind, listed(siblings), becomes)
     material = llm.material(request, out)
     written = write_set(request, family, material)
     parse_pairs(written.files["fit.csv"])  # what could not be read again is not written

@@ -37,11 +37,13 @@ class Request:
         word: the concept in a word or a few.
         kind: a name of `KINDS`, or ``auto``.
         siblings: things like it, which must stay; those known if empty.
+        becomes: what is to stand in its place where it goes; nothing if empty.
     """
 
     word: str
     kind: str = "auto"
     siblings: tuple[str, ...] = ()
+    becomes: str = ""
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -66,20 +68,21 @@ def checked(request: Request) -> Request:
     """The request in plain form, its kind guessed where it is ``auto``.
 
     Raises:
-        SteeringError: a word or sibling that is none, is too long, or may not be written about by template; a sibling
-            that is the concept; an unknown kind.
+        SteeringError: a word or sibling that is none, is too long, or may not be written about by template; a sibling,
+            or what is to take its place, that is the concept; an unknown kind.
     """
     if request.kind not in (*KNOWN, "auto"):
         raise SteeringError(f"kind {short(request.kind)} is not one of {', '.join(KNOWN)}, auto")
     word = plain(request.word)
     siblings = tuple(dict.fromkeys(plain(other) for other in request.siblings if other.strip()))
-    for part in (word, *siblings):
+    becomes = plain(request.becomes) if request.becomes.strip() else ""
+    for part in (f"{word} {becomes}", *siblings):
         _check_harmless(part)
     kind = request.kind
     if kind == "auto":
         kind = "style" if _STYLE.search(request.word.strip()) else kind_of(word)
     if kind == "scene":
-        word, siblings = as_scene(word), tuple(map(as_scene, siblings))
+        word, siblings, becomes = as_scene(word), tuple(map(as_scene, siblings)), becomes and as_scene(becomes)
     own = _own(word)
     for other in siblings:
         if own <= _own(other) or _own(other) <= own:
@@ -92,7 +95,11 @@ def checked(request: Request) -> Request:
                 f"{short(other)} is named among the siblings of {short(word)}, and is it by another name or a kind of "
                 "it; name others that must stay"
             )
-    return replace(request, word=word, kind=kind, siblings=siblings)
+    if becomes and (own & _own(becomes) or is_kind(becomes, word) or is_kind(word, becomes)):
+        raise SteeringError(
+            f"{short(word)} cannot become {short(becomes)}, which is the same in part; name something else"
+        )
+    return replace(request, word=word, kind=kind, siblings=siblings, becomes=becomes)
 
 
 def plain(text: str) -> str:

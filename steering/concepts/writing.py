@@ -20,7 +20,7 @@ from ..errors import SteeringError
 from ..families import family_named
 from ..files import csv_text
 from ..pocket.concepts import COLUMNS, GRADES, SIZES, files
-from ..pocket.vocabulary import STYLES, concept_of, known_words
+from ..pocket.vocabulary import STYLES, becoming, concept_of, known_words
 from .english import with_article
 from .material import Material
 from .meanings import called, covers, senses_of
@@ -198,9 +198,11 @@ def write_set(request: Request, family: str = "sd15", material: Material | None 
         material: siblings that are taken where the request names none, and sentences that take some templates' place.
 
     Raises:
-        SteeringError: a word without letters, too long or not to be written about by template; an unknown kind; or
-            what the pocket model does not know.
+        SteeringError: a word without letters, too long or not to be written about by template; an unknown kind; what
+            the pocket model does not know; or sentences that do not say what the concept is to become.
     """
+    if request.becomes and material:
+        raise SteeringError("what a concept becomes is written by templates alone; leave the language model out")
     if not family_named(family).is_embedded:
         return _of_templates(request, material or Material())
     if material:
@@ -215,20 +217,22 @@ def _of_the_pocket(request: Request) -> Written:
             f"the pocket model knows {', '.join(known_words())}, each with siblings of its own; take one of these with "
             "kind auto and no siblings, or write in words for any model"
         )
+    if request.becomes:
+        made = becoming(made, request.becomes)
     others = Alike(made.siblings, made.new_siblings, made.unrelated)
     return Written("style" if made.name in STYLES else "object", True, others, files(made))
 
 
 def _of_templates(request: Request, material: Material) -> Written:
     request = checked(request if request.siblings else replace(request, siblings=material.siblings))
-    word, kind = request.word, KINDS[request.kind]
+    word = request.word
     random = Random(word)
     others = alike(word, request.kind, request.siblings, random)
-    pairs = _pairs(word, kind.scenes(word, "fit", random)[: SIZES["fit"]], others.seen)
+    pairs = _pairs(request, _scenes(request, "fit", random)[: SIZES["fit"]], others.seen)
     pairs[len(pairs) - len(material.fit) :] = [[one.positive, one.negative, one.rest] for one in material.fit]
     contents = {"concept.json": _about(request, others), "fit.csv": csv_text(("positive", "negative", "rest"), pairs)}
     for which, near in (("dev", others.seen), ("test", others.new)):
-        rows = _prompts(word, kind, which, near, others.far, random)
+        rows = _prompts(request, which, near, others.far, random)
         for i, one in enumerate(material.test if which == "test" else ()):
             rows[SIZES[which] - 1 - i] = ["target", one.positive, name_of(word), one.rest, one.positive]
         contents[f"{which}.csv"] = csv_text(COLUMNS, rows)
@@ -253,7 +257,7 @@ def _about(request: Request, others: Alike) -> str:
         "judge": [name_of(word)],
         "contrasts": [*contrasts, "an empty place"],
         "rubric": dict(zip(GRADES, _rubric(kind, request), strict=True)),
-        "explicit": begins(word, EXPLICIT),
+        "explicit": begins(f"{word} {request.becomes}", EXPLICIT),
     }
     return json.dumps(about, indent=2, ensure_ascii=False) + "\n"
 
@@ -263,24 +267,32 @@ def _rubric(kind: Kind, request: Request) -> list[str]:
     return [line.format(said) for line in kind.rubric]
 
 
-def _pairs(word: str, scenes: Sequence[Scene], siblings: Sequence[str]) -> list[list[str]]:
-    """``positive, negative, rest`` rows; every third time nothing stands in the concept's place."""
-    rows, others = [], cycle(siblings)
+def _scenes(request: Request, which: str, random: Random) -> list[Scene]:
+    """Scenes of a split, none of which holds what the concept is to become."""
+    scenes = KINDS[request.kind].scenes(request.word, which, random)
+    return [one for one in scenes if not request.becomes or apart([one.say(None)], request.becomes)]
+
+
+def _pairs(request: Request, scenes: Sequence[Scene], siblings: Sequence[str]) -> list[list[str]]:
+    """``positive, negative, rest`` rows; every third time nothing stands in the concept's place.
+
+    ``rest`` is what the prompt is to be: with what the concept becomes, or with nothing there.
+    """
+    rows, others, word = [], cycle(siblings), request.word
     for i, scene in enumerate(scenes):
-        bare = scene.say(None)
-        rows.append([scene.say(word), bare, ""] if i % 3 == 2 else [scene.say(word), scene.say(next(others)), bare])
+        negative = scene.say(None if i % 3 == 2 else next(others))
+        rest = scene.say(request.becomes or None)
+        rows.append([scene.say(word), negative, rest if rest != negative else ""])
     return rows
 
 
-def _prompts(
-    word: str, kind: Kind, which: str, near: Sequence[str], far: Sequence[str], random: Random
-) -> list[list[str]]:
+def _prompts(request: Request, which: str, near: Sequence[str], far: Sequence[str], random: Random) -> list[list[str]]:
     """``role, prompt, shows, rest, phrase`` rows; far things in two parts, so that the report has its own."""
-    size, half = SIZES[which], len(far) // 2
-    scenes = kind.scenes(word, which, random)
+    size, half, word = SIZES[which], len(far) // 2, request.word
+    scenes = _scenes(request, which, random)
     plain = things(f"{word} thing", which, random)  # of things that are counted, at places that do not name the word
     rows = {
-        "target": [(scene, word, scene.say(None)) for scene in scenes[:size]],
+        "target": [(scene, word, scene.say(request.becomes or None)) for scene in scenes[:size]],
         "sibling": [(scene, other, "") for scene, other in zip(shuffled(scenes[:size], random), cycle(near))],
         "unrelated": [
             (scene, other, "") for scene, other in zip(plain, cycle(far[half:] if which == "test" else far[:half]))

@@ -63,6 +63,7 @@ class Concept:
         unrelated: labels of things that have nothing to do with it.
         contrasts: texts between which zero-shot CLIP chooses, besides ``text``.
         rubric: what a judge's scores 0, 25, 50, 75 and 100 mean.
+        becomes: label of what is to stand in its place where it goes; nothing if empty.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Concept:
     unrelated: tuple[str, ...]
     contrasts: tuple[str, ...]
     rubric: tuple[str, ...]
+    becomes: str = ""
 
 
 THINGS = ("apple", "house", "car", "tree", "key", "umbrella")
@@ -148,7 +150,7 @@ def companions(names: tuple[str, ...], others: tuple[str, ...], which: str) -> l
 def others_of(concept: Concept, which: str) -> tuple[str, ...]:
     """What may stand beside the concept; what is new at test stays out of fit and dev altogether."""
     kept_new = () if which == "test" else concept.new_siblings
-    return tuple(name for name in OBJECTS if name not in (*concept.judge, *kept_new))
+    return tuple(name for name in OBJECTS if name not in (*concept.judge, concept.becomes, *kept_new))
 
 
 def targets(concept: Concept, which: str) -> list[Request]:
@@ -164,13 +166,23 @@ def targets(concept: Concept, which: str) -> list[Request]:
 
 def without(concept: Concept, request: Request, index: int) -> Request:
     """The pair's other side: every second time something else in rotation, else nothing in its place."""
-    scene, instead = request.scene, index % 2 == 0
+    others = [name for name in others_of(concept, "fit") if name not in request.scene.objects]
+    other = concept.siblings[0] if concept.name in CAPTIONS else others[(index // 2) % len(others)]
+    return in_place(concept, request, other if index % 2 == 0 else "", index)
+
+
+def rest_of(concept: Concept, request: Request, index: int) -> Request:
+    """What a request is to be: with what the concept becomes, or with nothing in its place."""
+    return in_place(concept, request, concept.becomes, index | 1)
+
+
+def in_place(concept: Concept, request: Request, other: str, index: int) -> Request:
+    """A request with something else in a concept's place, or nothing; of a style in one of its wordings by turns."""
+    scene = request.scene
     if concept.name in CAPTIONS:
-        style = concept.siblings[0] if instead else "plain"
-        texts = CAPTIONS[style]["fit"]
-        return Request(replace(scene, style=style), texts[index % len(texts)])
-    others = [name for name in others_of(concept, "fit") if name not in scene.objects]
-    swap = {name: [others[(index // 2) % len(others)]] if instead else [] for name in concept.judge}
+        texts = CAPTIONS[other or "plain"]["fit"]
+        return Request(replace(scene, style=other or "plain"), texts[index % len(texts)])
+    swap = dict.fromkeys(concept.judge, [other] if other else [])
     objects = tuple(new for name in scene.objects for new in swap.get(name, [name]))
     return replace(request, scene=replace(scene, objects=objects))
 
@@ -193,10 +205,10 @@ def shows(scene: Scene) -> str:
 
 
 def fit_rows(concept: Concept) -> list[list[str]]:
-    """``positive, negative, rest`` rows; ``rest`` only where something else stands in the concept's place."""
+    """``positive, negative, rest`` rows; ``rest``, what the positive is to be, only where the negative is not that."""
     rows = []
     for i, row in enumerate(targets(concept, "fit")):
-        negative, rest = without(concept, row, i).text, without(concept, row, i | 1).text
+        negative, rest = without(concept, row, i).text, rest_of(concept, row, i).text
         rows.append([row.text, negative, rest if rest != negative else ""])
     return rows
 
@@ -213,14 +225,14 @@ def _next(thing: str) -> str:
 
 
 def prompt_rows(concept: Concept, which: str) -> list[list[str]]:
-    """``role, prompt, shows, rest, phrase`` rows; ``rest`` is a target's prompt with nothing in the concept's place."""
+    """``role, prompt, shows, rest, phrase`` rows; ``rest`` is what a target's prompt is to be."""
     roles = {
         "target": targets(concept, which),
         "sibling": retention(concept, concept.new_siblings if which == "test" else concept.siblings, which),
         "unrelated": retention(concept, concept.unrelated, which),
     }
     return [
-        [role, row.text, shows(row.scene), without(concept, row, 1).text if role == "target" else "", row.phrase]
+        [role, row.text, shows(row.scene), rest_of(concept, row, 1).text if role == "target" else "", row.phrase]
         for role, rows in roles.items()
         for row in rows
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..checks import short
+from ..errors import SteeringError
 from .captions import with_article
 from .concepts import CONCEPTS, THINGS, Concept
 from .kinds import KINDS
@@ -24,6 +26,22 @@ def concept_of(word: str) -> Concept | None:
     if name in STYLES:
         return _style(name)
     return _thing(name) if name in OBJECTS else None
+
+
+def becoming(concept: Concept, word: str) -> Concept:
+    """A concept in whose place another is to stand.
+
+    Raises:
+        SteeringError: a word of no thing or style, of a thing for a style or the other way round, or the concept's own.
+    """
+    other = concept_of(word)
+    fits = other is not None and (concept.name in STYLES) == (other.name in STYLES)
+    if other is None or not fits or len(other.judge) > 1 or set(other.judge) & set(concept.judge):
+        known = [name for name in (STYLES if concept.name in STYLES else OBJECTS) if name not in concept.judge]
+        raise SteeringError(
+            f"in words of the pocket model {concept.name} becomes one of {', '.join(known)}, not {short(word)}"
+        )
+    return replace(concept, becomes=other.name)
 
 
 def known_words() -> list[str]:

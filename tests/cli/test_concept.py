@@ -37,6 +37,15 @@ def test_a_word_becomes_a_folder_that_every_command_takes(tmp_path):
     assert (folder / "fit.csv").read_text() != before
 
 
+def test_a_concept_becomes_another(tmp_path):
+    steering("concept", "dog", "--family", "pocket", "--becomes", "cat", "--out", tmp_path / "dog")
+    assert "an image showing a cat on the beach" in (tmp_path / "dog" / "fit.csv").read_text().splitlines()[1]
+    refused = steering("concept", "dog", "--becomes", "puppy", "--out", tmp_path / "b", check=False)
+    assert refused.returncode == 2
+    assert "'dog' cannot become 'puppy'" in refused.stderr
+    assert not (tmp_path / "b").exists()
+
+
 def test_that_the_pocket_models_prompts_are_alike_is_no_weakness_to_mend(tmp_path):
     said = steering("concept", "umbrella", "--family", "pocket", "--out", tmp_path / "umbrella").stdout
     assert "prompts resemble each other, as the pocket model knows few words: harmless here" in said

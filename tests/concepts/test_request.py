@@ -69,6 +69,12 @@ def test_siblings_are_in_plain_form_and_each_once():
         (Request("dog", siblings=("cat\udcff",)), "no text"),
         (Request("dog", kind="animal"), "object, scene, auto|style, attribute, scene, object, auto"),
         (Request("night", siblings=("at night",)), "name others"),
+        (Request("dog", becomes="-"), "names nothing"),
+        (Request("dog", becomes="c" * 70), "longer than 64 letters"),
+        *[
+            (Request("dog", becomes=other), "cannot become")
+            for other in ("dog", "two dogs", "puppy", "big dog", "animal")
+        ],
     ],
 )
 def test_what_is_no_word_is_refused(request_, said):
@@ -80,15 +86,21 @@ def test_what_is_no_word_is_refused(request_, said):
     "word", ["nudity", "nudes", "a nude woman", "sexy", "hentai", "panties", "man without clothes"]
 )
 def test_nudity_is_not_written_by_template(word):
-    for request in (Request(word), Request("woman", siblings=(word,))):
+    for request in (Request(word), Request("woman", siblings=(word,)), Request("woman", becomes=word)):
         with pytest.raises(SteeringError, match="built-in concept nudity"):
             checked(request)
 
 
 @pytest.mark.parametrize("word", ["injury of a child", "bloody child", "undressed child", "sexy teen", "dead children"])
 def test_minors_and_explicit_pictures_do_not_go_together(word):
+    for request in (Request(word), Request("umbrella", becomes=word)):
+        with pytest.raises(SteeringError, match="do not go together"):
+            checked(request)
+
+
+def test_a_minor_becomes_nothing_explicit():
     with pytest.raises(SteeringError, match="do not go together"):
-        checked(Request(word))
+        checked(Request("child", becomes="bloody corpse"))
 
 
 def test_children_as_such_may_be_steered():

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steering.concepts.checking import check_concept, words
+from steering.concepts.checking import COMMON, check_concept, words
 from steering.concepts.english import forms_of, plural_of
+from steering.concepts.material import Material
 from steering.concepts.pairs import load_pairs
 from steering.concepts.prompts import load_concept, read_prompts
 from steering.concepts.request import Request, kind_of, plain
@@ -76,6 +77,41 @@ def test_the_sides_of_a_pair_differ_in_the_concept_alone(word):
                 alike[0].replace("#s", "#") == alike[1].replace("two #s", "#").replace("#s", "#")
                 or alike[0] == alike[1]
             )
+
+
+OTHERS = {
+    "umbrella": "apple",
+    "unicorn": "tractor",
+    "smoke": "steam",
+    "Claude Monet": "Vincent van Gogh",
+    "pixel art": "watercolour",
+    "smiling": "crying",
+    "wearing glasses": "wearing a hat",
+    "at night": "in thick fog",
+}
+
+
+@pytest.mark.parametrize("word", OTHERS)
+def test_what_the_concept_becomes_stands_in_its_place_and_nowhere_else(word, tmp_path):
+    """Every ``rest`` is the sentence of its prompt with the other word, which no scene holds otherwise."""
+    other = OTHERS[word]
+    written, plain_one = write_set(Request(word, becomes=other)), write_set(Request(word))
+    own = {form for part in words(other) for form in forms_of(part)} - COMMON
+    rows = [(row["positive"], row["rest"] or row["negative"]) for row in rows_of(written, "fit.csv")]
+    targets = [row for which in ("dev.csv", "test.csv") for row in rows_of(written, which) if row["role"] == "target"]
+    rows += [(row["prompt"], row["rest"]) for row in targets]
+    assert len(rows) == SIZES["fit"] + SIZES["dev"] + SIZES["test"]
+    for text, rest in rows:
+        assert own & set(words(rest)), rest
+        assert not own & set(words(text)), text
+        assert not re.search(rf"\b{word}\b", rest)
+    assert written.alike == plain_one.alike
+    assert check_concept(str(folder_of(written, tmp_path)), "sd15", lambda text: 1 + len(text) // 300) == []
+
+
+def test_what_a_language_model_wrote_knows_nothing_of_what_a_concept_becomes():
+    with pytest.raises(SteeringError, match="leave the language model out"):
+        write_set(Request("umbrella", becomes="apple"), material=Material())
 
 
 def test_siblings_of_the_report_are_new_and_those_given_are_used():

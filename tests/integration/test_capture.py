@@ -291,6 +291,15 @@ def test_a_word_becomes_pairs_and_they_a_steered_model(comfy, graph):
         comfy.SteeringWritePairs.execute("unicorn", "pocket model", "auto", "", 50)
 
 
+def test_a_word_becomes_another(comfy, graph):
+    """The dog's place is taken, and a prompt without it is drawn bit for bit the same."""
+    pairs = comfy.SteeringWritePairs.execute("dog", "pocket model", "auto", "", 50, "cat").args[0]
+    assert pairs.pairs[0].rest == "an image showing a cat on the beach"
+    steered = comfy.SteeringQuick.execute(graph.model, graph.clip, "pocket/dog", 1.0, pairs).args[0]
+    for text, same in (("a photo of a dog in a room", False), ("a photo of a horse in a room", True)):
+        assert torch.equal(graph.sample(steered, text), graph.sample(text=text)) == same
+
+
 def test_files_of_pairs_are_listed_and_read(comfy, tmp_path, monkeypatch):
     import folder_paths
 
