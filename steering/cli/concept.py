@@ -44,6 +44,8 @@ class LlmOptions:
         """What of its answer can be used; None where nobody is asked."""
         if self.llm is None:
             return None
+        if request.becomes:  # said before anybody is asked
+            raise SteeringError("--becomes is written by templates alone; leave --llm out")
         from ..concepts.material import accepted
         from ..concepts.request import begins, checked
         from ..concepts.word_lists import EXPLICIT

@@ -43,6 +43,8 @@ def test_a_concept_becomes_another(tmp_path):
     refused = steering("concept", "dog", "--becomes", "puppy", "--out", tmp_path / "b", check=False)
     assert refused.returncode == 2
     assert "'dog' cannot become 'puppy'" in refused.stderr
+    asked = steering("concept", "dog", "--becomes", "cat", "--llm", "none", "--out", tmp_path / "b", check=False)
+    assert "leave --llm out" in asked.stderr
     assert not (tmp_path / "b").exists()
 
 
