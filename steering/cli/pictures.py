@@ -62,9 +62,10 @@ def generate(
     entries += [ModeOptions(mode="add").entry(*file_and_strength(item), preset) for item in add or []]
     loras = [_file_and_weight(item) for item in lora or []]
     loaded = placement.load(model)
+    deltas = [_deltas(path, loaded) for path, _ in loras]  # before any of them changes the weights
     with ExitStack() as changed, progress(drawing.rows(1), "generate") as update:
-        for path, weight in loras:
-            changed.enter_context(merged(loaded.unet, _deltas(path, loaded), weight))
+        for one, (_, weight) in zip(deltas, loras, strict=True):
+            changed.enter_context(merged(loaded.unet, one, weight))
         changed.enter_context(steer(loaded, entries))
         image = drawing.draw(loaded, prompt, update)[0]
     save_picture(image, out)

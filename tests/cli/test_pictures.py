@@ -72,7 +72,7 @@ def test_a_lora_of_other_weights_is_used_and_said(tmp_path):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     about = {name: value for name, value in read_header(path).items() if name not in ("kind", "version")}
     words = ("generate", "pocket", "--prompt", "a dog", *SMALL, "--lora", path, "--force", "--out", tmp_path / "p.png")
-    assert "other weights" not in steering(*words).stderr
+    assert "other weights" not in steering(*words, "--lora", f"{path}:0.5").stderr  # nor is the second of two
     write_tensors(path, tensors, "lora", 1, about | {"weights": "0" * 16})
     assert "lora.safetensors was made from other weights" in steering(*words).stderr
 
