@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from steering.concepts.checking import COMMON, check_concept, words
 from steering.concepts.english import forms_of, plural_of
+from steering.concepts.kinds import KINDS
 from steering.concepts.material import Material
 from steering.concepts.pairs import load_pairs
 from steering.concepts.prompts import load_concept, read_prompts
 from steering.concepts.request import Request, kind_of, plain
 from steering.concepts.scenes import NOTHING
 from steering.concepts.word_lists import ARTISTS, ATTRIBUTES, LOOKS, MEDIA, SCENES, THINGS
-from steering.concepts.writing import KINDS, SIZES, name_of, write_set
+from steering.concepts.writing import SIZES, name_of, write_set
 from steering.errors import SteeringError
 
 WORDS = {
