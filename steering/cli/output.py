@@ -18,6 +18,11 @@ def tell(text: str, style: str | None = None) -> None:
     console.print(text, style=style, soft_wrap=True, highlight=False)
 
 
+def tell_of_other_weights(made: str) -> None:
+    """Say that what was made on some weights is used on others; ``made`` begins the sentence."""
+    tell(f"{made} other weights than these; on a fine-tune that often works", style="yellow")
+
+
 @contextmanager
 def progress(rows: int, label: str) -> Iterator[Any]:
     """A progress bar over UNet rows; yields the function to call with every few of them."""

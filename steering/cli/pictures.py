@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from .options import (
     file_and_strength,
     new_file,
 )
-from .output import answer, progress, tell
+from .output import answer, progress, tell_of_other_weights
 from .placement import HERE, Placement
 
 
@@ -53,24 +54,19 @@ def generate(
         lora: FILE or FILE:WEIGHT of export-lora, at weight 1 if not given; repeat to combine.
     """
     from ..interventions.steer import steer
-    from ..lora.bake import merged
     from ..plots.pictures import save_picture
 
     new_file(out, "picture", force=force)
     entries = [ModeOptions().entry(*file_and_strength(item), preset) for item in vector or []]
     entries += [_replacement(item, preset) for item in replace or []]
     entries += [ModeOptions(mode="add").entry(*file_and_strength(item), preset) for item in add or []]
-    loras = [_file_and_weight(item) for item in lora or []]
+    loras = [_lora_and_weight(item) for item in lora or []]
     loaded = placement.load(model)
-    deltas = [_deltas(path, loaded) for path, _ in loras]  # before any of them changes the weights
-    with ExitStack() as changed, progress(drawing.rows(1), "generate") as update:
-        for one, (_, weight) in zip(deltas, loras, strict=True):
-            changed.enter_context(merged(loaded.unet, one, weight))
-        changed.enter_context(steer(loaded, entries))
+    with progress(drawing.rows(1), "generate") as update, _with(loaded, loras), steer(loaded, entries):
         image = drawing.draw(loaded, prompt, update)[0]
     save_picture(image, out)
     used = [{"mode": entry.mode, "strength": entry.strength, **asdict(entry.settings)} for entry in entries]
-    held = [{"file": str(path), "weight": weight} for path, weight in loras]
+    held = [{"file": str(stored.path), "weight": weight} for stored, weight in loras]
     answer({"out": str(out), "seed": drawing.seed, "vectors": used, "loras": held}, as_json, str(out))
 
 
@@ -184,22 +180,26 @@ def _replacement(item: str, preset: str | None) -> Any:
     return ModeOptions(mode="replace", target=path).entry(source, strength, preset)
 
 
-def _file_and_weight(item: str) -> tuple[Path, float]:
-    """``FILE`` or ``FILE:WEIGHT`` of a LoRA of ours."""
-    from ..files import read_tensors
-    from ..lora.formats import KIND, VERSION
+def _lora_and_weight(item: str) -> tuple[Any, float]:
+    """``FILE`` or ``FILE:WEIGHT`` of a LoRA, which is read before a model is loaded."""
+    from ..lora.formats import StoredLora
 
     path, given = file_and_strength(item, "--lora")
     weight = check_finite(1.0 if given is None else given, f"--lora {item}: its weight")
-    read_tensors(path, KIND, VERSION)  # what is none is refused before a model is loaded
-    return Path(path), weight
+    return StoredLora.read(Path(path)), weight
 
 
-def _deltas(path: Path, model: Any) -> Any:
-    """What a LoRA changes of a model, with a word where it was made from other weights."""
-    from ..lora.formats import read_lora
+@contextmanager
+def _with(model: Any, loras: list[tuple[Any, float]]) -> Iterator[None]:
+    """Some LoRAs in a model's weights inside the block, with a word about those that were made from others."""
+    from ..lora.bake import merged
 
-    deltas, about = read_lora(path, model.unet, model.family)
-    if about.get("weights") != model.weights_hash():
-        tell(f"{path.name} was made from other weights than these; on a fine-tune that often works", style="yellow")
-    return deltas
+    weights = model.weights_hash() if loras else ""
+    for lora, _ in loras:
+        if lora.about.get("weights") != weights:
+            tell_of_other_weights(f"{lora.path.name} was made from")
+    deltas = [(lora.deltas(model.unet, model.family), weight) for lora, weight in loras]
+    with ExitStack() as changed:
+        for one, weight in deltas:
+            changed.enter_context(merged(model.unet, one, weight))
+        yield

@@ -13,7 +13,7 @@ from ..errors import SteeringError
 from ..sites import BLOCKS
 from ..vectors.times import Time
 from .options import Force, Json, Model, ModeOptions, Preset, file_and_strength, new_file
-from .output import answer, progress, tell
+from .output import answer, progress, tell_of_other_weights
 from .placement import HERE, Placement
 
 
@@ -241,5 +241,4 @@ def _measured(model: Any, entry: Any, deltas: Any, prompts: list[str] | None) ->
 def _warn_of_other_weights(entry: Any, about: dict[str, Any]) -> None:
     known = entry.vector.metadata.get("model", {}).get("weights", about["weights"])
     if known != about["weights"]:
-        text = "the vector was captured on other weights than these; on a fine-tune that often works"
-        tell(text, style="yellow")
+        tell_of_other_weights("the vector was captured on")

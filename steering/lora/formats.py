@@ -63,37 +63,54 @@ PEFT = Format(_peft, ("lora_B.weight", "lora_A.weight", "lora_B.bias"))
 FORMATS: MappingProxyType[str, Format] = MappingProxyType({"comfyui": KOHYA, "diffusers": PEFT})
 
 
-def read_lora(path: Path, unet: nn.Module, family: str) -> tuple[dict[Site, Delta], dict[str, Any]]:
-    """The changes of a UNet's layers that a file of ours holds, and what its header says.
+@dataclass(frozen=True, eq=False)
+class StoredLora:
+    """A LoRA's file of ours, as it stands.
 
-    Args:
-        path: a file that `steering.lora.export.save_lora` wrote, in either format.
-        unet: the model's, of diffusers.
-        family: the model's.
-
-    Raises:
-        FileNotFoundError: no such file.
-        SteeringError: no LoRA of ours, or one that was made for another model.
+    Attributes:
+        path: the file.
+        tensors: under the names of its format.
+        about: what its header says.
     """
-    tensors, about = read_tensors(path, KIND, VERSION)
-    if about.get("family", family) != family:
-        raise SteeringError(f"{path.name} was made for {short(about['family'])}, and this model is {family}")
-    format_, names = str(about.get("format")), about.get("sites")
-    if format_ not in FORMATS or not isinstance(names, list):
-        raise SteeringError(f"{path.name} does not say which layers it changes in which format; export it again")
-    sites = [Site.parse(str(name)) for name in names]
-    other = [str(site) for site in sites if site.kind not in LINEAR]
-    if other:
-        raise SteeringError(f"{path.name} changes {some_of(other)}, which end in no linear layer; export it again")
-    layers = linear_layers(unet, sites)
-    deltas = {}
-    for site, (weight, _) in layers.items():
-        called = FORMATS[format_].names(site, family)
-        lacking = [name for name in called if name not in tensors]
-        if lacking:
-            raise SteeringError(f"{path.name} lacks {lacking[0]}; export it again")
-        deltas[site] = _delta([tensors[name] for name in called], weight, f"{path.name}: {site}")
-    return deltas, about
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    about: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> StoredLora:
+        """A file that `steering.lora.export.save_lora` wrote, in either format.
+
+        Raises:
+            FileNotFoundError: no such file.
+            SteeringError: no LoRA of ours.
+        """
+        return cls(path, *read_tensors(path, KIND, VERSION))
+
+    def deltas(self, unet: nn.Module, family: str) -> dict[Site, Delta]:
+        """The changes of the layers of a UNet of diffusers.
+
+        Raises:
+            SteeringError: it was made for another model, or is not whole.
+        """
+        file = self.path.name
+        if self.about.get("family", family) != family:
+            raise SteeringError(f"{file} was made for {short(self.about['family'])}, and this model is {family}")
+        format_, names = str(self.about.get("format")), self.about.get("sites")
+        if format_ not in FORMATS or not isinstance(names, list):
+            raise SteeringError(f"{file} does not say which layers it changes in which format; export it again")
+        sites = [Site.parse(str(name)) for name in names]
+        other = [str(site) for site in sites if site.kind not in LINEAR]
+        if other:
+            raise SteeringError(f"{file} changes {some_of(other)}, which end in no linear layer; export it again")
+        deltas = {}
+        for site, (weight, _) in linear_layers(unet, sites).items():
+            called = FORMATS[format_].names(site, family)
+            lacking = [name for name in called if name not in self.tensors]
+            if lacking:
+                raise SteeringError(f"{file} lacks {lacking[0]}; export it again")
+            deltas[site] = _delta([self.tensors[name] for name in called], weight, f"{file}: {site}")
+        return deltas
 
 
 def _delta(parts: Sequence[Tensor], weight: Tensor, where: str) -> Delta:

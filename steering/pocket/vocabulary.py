@@ -35,8 +35,12 @@ def becoming(concept: Concept, word: str) -> Concept:
         SteeringError: a word of no thing or style, of a thing for a style or the other way round, or the concept's own.
     """
     other = concept_of(word)
-    fits = other is not None and (concept.name in STYLES) == (other.name in STYLES)
-    if other is None or not fits or len(other.judge) > 1 or set(other.judge) & set(concept.judge):
+    if (
+        other is None
+        or (concept.name in STYLES) != (other.name in STYLES)
+        or len(other.judge) > 1
+        or set(other.judge) & set(concept.judge)
+    ):
         known = [name for name in (STYLES if concept.name in STYLES else OBJECTS) if name not in concept.judge]
         raise SteeringError(
             f"in words of the pocket model {concept.name} becomes one of {', '.join(known)}, not {short(word)}"

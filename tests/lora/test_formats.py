@@ -9,7 +9,7 @@ from steering.interventions.entry import Entry
 from steering.interventions.presets import PRESETS
 from steering.lora.bake import Delta, linear_layers
 from steering.lora.export import Lora, save_lora
-from steering.lora.formats import FORMATS, KIND, KOHYA, PEFT, VERSION, read_lora
+from steering.lora.formats import FORMATS, KIND, KOHYA, PEFT, VERSION, StoredLora
 from steering.sites import Site, module_width
 from steering.vectors.site import SiteVector
 from steering.vectors.vector import SteeringVector
@@ -68,8 +68,9 @@ def test_names_of_the_two_formats(lora):
 def test_what_is_written_is_read_again_to_the_bit(lora, format_, toy_model, tmp_path):
     path = tmp_path / "lora.safetensors"
     said = save_lora(path, format_, lora, "abc", "pocket")
-    deltas, about = read_lora(path, toy_model.unet, "pocket")
-    same(lora.deltas, deltas)
+    stored = StoredLora.read(path)
+    about = stored.about
+    same(lora.deltas, stored.deltas(toy_model.unet, "pocket"))
     assert {name: about[name] for name in said} == said
     assert about["family"] == "pocket"
 
@@ -78,7 +79,7 @@ def test_alpha_scales_the_weights_and_not_the_bias(lora, toy_model, tmp_path):
     path = tmp_path / "lora.safetensors"
     save_lora(path, "comfyui", lora, "abc", "pocket")
     rewritten(path, lambda tensors: {k: v / 2 if k.endswith("alpha") else v for k, v in tensors.items()})
-    deltas, _ = read_lora(path, toy_model.unet, "pocket")
+    deltas = StoredLora.read(path).deltas(toy_model.unet, "pocket")
     same({site: replace(delta, up=delta.up / 2) for site, delta in lora.deltas.items()}, deltas)
 
 
@@ -121,11 +122,11 @@ def test_what_does_not_fit_the_model_is_refused_in_a_sentence(lora, change, abou
     save_lora(path, "comfyui", lora, "abc", "pocket")
     rewritten(path, change, **about)
     with pytest.raises(ValueError, match=message):
-        read_lora(path, toy_model.unet, "pocket")
+        StoredLora.read(path).deltas(toy_model.unet, "pocket")
 
 
 def test_a_file_from_before_families_were_written_is_read(lora, toy_model, tmp_path):
     path = tmp_path / "lora.safetensors"
     save_lora(path, "comfyui", lora, "abc", "pocket")
     rewritten(path, dict, family=None)
-    same(lora.deltas, read_lora(path, toy_model.unet, "pocket")[0])
+    same(lora.deltas, StoredLora.read(path).deltas(toy_model.unet, "pocket"))
