@@ -157,7 +157,8 @@ def calibrated(
 ) -> SteeringVector:
     """The vector with gate thresholds, measured on the negative prompts as they were captured."""
     about = activations.metadata
-    graph = GraphModel(model, clip, about["sampler"], about["scheduler"])
+    # A capture that was not sampled names neither, and is refused with all that it lacks.
+    graph = GraphModel(model, clip, about.get("sampler", "euler"), about.get("scheduler", "normal"))
     negatives, settings = captured_negatives(graph, about)
     bar = Bar(model, capture_rows(len(negatives), settings) // 2)  # one side of every pair
     return with_thresholds(vector, calibrate(graph, vector, negatives, settings, bar.advance))

@@ -12,7 +12,7 @@ from ..steering.activations.parts import capture_rows
 from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.concepts.pairs import pairs_hash
 from ..steering.models.sampling import STEPS, CaptureSettings
-from ..steering.sites import KINDS, choose_sites
+from ..steering.sites import BLOCKS, choose_sites
 from ..steering.version import __version__
 from .cache import CaptureCache, key_of
 from .comfy_capture import DETERMINISTIC, EVALUATIONS, Bar, GraphModel
@@ -20,15 +20,13 @@ from .comfy_files import cache_folder
 from .comfy_schema import schema
 from .sockets import Activations, NamedPairs, Pairs
 
-ALL_SITES = ",".join(KINDS)
-
 
 def captured(
     model: ModelPatcher,
     clip: CLIP,
     named: NamedPairs,
     settings: CaptureSettings | None = None,
-    sites: str = ALL_SITES,
+    sites: str = BLOCKS,
     sampler: str = "euler",
     scheduler: str = "normal",
     cached: bool = True,
@@ -63,9 +61,8 @@ def captured(
 def summary(activations: CapturedActivations) -> str:
     """One line about a capture."""
     about = activations.metadata
-    pairs = activations.pairs // about.get("tokens", 1)  # whose tokens are rows, where the text was captured
     return (
-        f"{about.get('concept') or 'a concept'}: {pairs} pairs, {len(activations.tensors)} sites, "
+        f"{about.get('concept') or 'a concept'}: {activations.pairs} pairs, {len(activations.tensors)} sites, "
         f"{len(activations.sigmas)} noise levels; {about.get('model', {}).get('family', 'unknown')} model, "
         f"{about.get('sampler')} {about.get('scheduler')}, cfg {about.get('guidance')}, size {about.get('size')}"
     )
@@ -91,7 +88,7 @@ class Capture(io.ComfyNode):
                 Pairs.Input("pairs", tooltip="From Load Prompt Pairs or Prompt Pairs from Text."),
                 io.String.Input(
                     "sites",
-                    default=ALL_SITES,
+                    default=BLOCKS,
                     tooltip=(
                         "What to record: kinds (attn1, attn2, ff, resnet) or single sites such as in4.attn2, separated "
                         "by commas. attn2 alone is quick and small. text alone takes no sampling."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor
 from ..steering.concepts.pairs import Pair
 from ..steering.errors import SteeringError
 from ..steering.families import family_named
+from ..steering.models.conditioning import same_length
 from ..steering.models.hooks import as_tokens, site_hooks
 from ..steering.models.recording import Reducer, on_cpu
 from ..steering.models.sampling import Progress, Sampling, draw_noise
@@ -87,9 +87,7 @@ class GraphModel:
         for prompt in set(prompts) - self._encoded.keys():  # the cache's probe and the capture both want them
             self._encoded[prompt] = self.clip.encode_from_tokens_scheduled(self.clip.tokenize(prompt))[0]
         encoded = [self._encoded[prompt] for prompt in prompts]
-        longest = math.lcm(*(cond.shape[1] for cond, _ in encoded))
-        # Attention does not see how often a context is repeated, so this changes nothing but the shape.
-        rows = torch.cat([cond.repeat(1, longest // cond.shape[1], 1) for cond, _ in encoded])
+        rows = torch.cat(same_length([cond for cond, _ in encoded]))
         pooled = [extra.get("pooled_output") for _, extra in encoded]
         extras = {} if any(value is None for value in pooled) else {"pooled_output": torch.cat(pooled)}
         return [[rows, extras]]

@@ -7,7 +7,8 @@ from comfy_api.latest import io
 from ..steering.concepts.kinds import KINDS
 from ..steering.concepts.pairs import load_pairs, parse_lines, parse_pairs
 from ..steering.concepts.prompts import concept_name
-from ..steering.concepts.request import Request, listed
+from ..steering.concepts.request import Request
+from ..steering.concepts.word_lists import listed
 from ..steering.concepts.writing import SIZES, write_set
 from .comfy_files import fingerprint, pair_names, pairs_path, problem
 from .comfy_schema import schema

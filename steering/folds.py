@@ -10,12 +10,12 @@ from .errors import SteeringError
 FOLDS = 5
 
 
-def fold_numbers(count: int, folds: int = FOLDS) -> Tensor:
+def fold_numbers(count: int) -> Tensor:
     """The fold of every pair ``[N]``, in turn."""
-    return torch.arange(count) % min(folds, count)
+    return torch.arange(count) % min(FOLDS, count)
 
 
-def folds_of(count: int, folds: int = FOLDS) -> list[tuple[Tensor, Tensor]]:
+def folds_of(count: int) -> list[tuple[Tensor, Tensor]]:
     """(pairs to learn from, pairs held out) as bool ``[N]``; every pair is held out once.
 
     Raises:
@@ -23,5 +23,5 @@ def folds_of(count: int, folds: int = FOLDS) -> list[tuple[Tensor, Tensor]]:
     """
     if count < 2:
         raise SteeringError(f"{count} pair cannot be held out and learned from; capture at least two")
-    fold = fold_numbers(count, folds)
-    return [(fold != number, fold == number) for number in range(min(folds, count))]
+    numbers = fold_numbers(count)
+    return [(numbers != fold, numbers == fold) for fold in range(min(FOLDS, count))]

@@ -1,4 +1,4 @@
-"""Linear algebra that several rooms need: turning a basis so that its first row is the one that a gate reads."""
+"""Linear algebra: bases whose first row is the one that a gate reads, and rows made orthonormal in their order."""
 
 from __future__ import annotations
 
@@ -19,3 +19,18 @@ def lead_first(rows: Tensor, difference: Tensor) -> Tensor:
     turn = torch.linalg.qr(torch.column_stack([mean, torch.eye(len(rows), dtype=rows.dtype)]))[0]
     lead = torch.where(turn[:, 0] @ mean < 0, -turn[:, 0], turn[:, 0])
     return torch.column_stack([lead, turn[:, 1:]]).T @ rows
+
+
+def gram_schmidt_rows(rows: Tensor, used: Tensor) -> Tensor:
+    """Gram-Schmidt in order: ``[S, J, C]`` without the rows of which too little is left at a ``used`` noise level.
+
+    Where a noise level is not used, such rows become some direction at right angles to the others.
+    """
+    kept = list(range(rows.shape[1]))
+    while True:
+        basis, triangle = torch.linalg.qr(rows[:, kept].mT)
+        corner = triangle.diagonal(dim1=1, dim2=2)  # what is left of each row beside the earlier ones, [S, J]
+        short = ((corner.abs() < LEAST_RESIDUAL) & used[:, None]).any(0)
+        if not short.any():
+            return (basis * torch.where(corner < 0, -1.0, 1.0)[:, None]).mT
+        kept.pop(int(short.nonzero()[0]))

@@ -121,6 +121,11 @@ class Parts:
         return self.folder / f"{part.first:06d}.safetensors" if self.folder else None
 
 
+def parts_folder(path: Path) -> Path:
+    """Where the parts of a capture lie until its file is written."""
+    return path.with_name(f".{path.stem}_parts")
+
+
 def remove_parts(folder: Path) -> None:
     """Remove the batches of a finished capture, and their folder where nothing else lies in it."""
     for path in folder.glob("[0-9]" * 6 + ".safetensors"):

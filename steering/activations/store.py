@@ -27,7 +27,8 @@ class Activations:
     """Token means of site outputs.
 
     Attributes:
-        tensors: for each site ``[2, N, S, C]`` float32: (positive, negative), pair, noise level, channel.
+        tensors: for each site ``[2, N, S, C]`` float32: (positive, negative), row, noise level, channel. A row is a
+            pair, or a token of one in a capture of the text embedding.
         sigmas: noise levels ``[S]``, falling.
         metadata: where they come from (model, pairs, sampler ...), JSON values only.
     """
@@ -59,9 +60,14 @@ class Activations:
         return f"Activations({of}, {len(self.tensors)} sites, {self.pairs} pairs, {len(self.sigmas)} noise levels)"
 
     @property
-    def pairs(self) -> int:
-        """Number of pairs N."""
+    def rows(self) -> int:
+        """Number of rows N."""
         return next(iter(self.tensors.values())).shape[1]
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs."""
+        return self.rows // self.tokens
 
     @property
     def tokens(self) -> int:
@@ -71,16 +77,16 @@ class Activations:
             SteeringError: the file says a number of tokens that its rows do not have.
         """
         tokens = self.metadata.get("tokens", 1)
-        if not isinstance(tokens, int) or tokens < 1 or self.pairs % tokens:
+        if not isinstance(tokens, int) or tokens < 1 or self.rows % tokens:
             raise SteeringError(
-                f"{self.pairs} rows are no whole number of prompts of {short(tokens)} tokens; capture again"
+                f"{self.rows} rows are no whole number of prompts of {short(tokens)} tokens; capture again"
             )
         return tokens
 
     @property
     def folds(self) -> Tensor:
         """The fold of every row ``[N]``; all rows of a pair, which stand token after token, are in the same."""
-        return fold_numbers(self.pairs // self.tokens).repeat(self.tokens)
+        return fold_numbers(self.pairs).repeat(self.tokens)
 
     def active(self, site: Site) -> Tensor:
         """Where the concept makes a difference at all, bool ``[S]``.
@@ -108,3 +114,20 @@ class Activations:
         sigmas = tensors.pop("sigmas", torch.empty(0))
         with named(path):
             return cls({Site.parse(name): tensor for name, tensor in tensors.items()}, sigmas, metadata)
+
+
+def check_alike(kind: str, activations: Activations, other: Activations) -> None:
+    """Refuse another capture of a ``kind`` of use that is not of the same family, noise levels, sites and widths."""
+    mine, theirs = (some.metadata.get("model", {}).get("family", "") for some in (activations, other))
+    if mine and theirs and mine != theirs:
+        raise SteeringError(f"the {kind} capture is of {theirs} and the concept's of {mine}; capture both on one model")
+    if other.sigmas.shape != activations.sigmas.shape or not torch.allclose(other.sigmas, activations.sigmas):
+        raise SteeringError(
+            f"the {kind} capture has {len(other.sigmas)} noise levels and the concept's {len(activations.sigmas)}, "
+            "which must be the same; capture both with the same steps"
+        )
+    for site, tensor in activations.tensors.items():
+        if site not in other.tensors:
+            raise SteeringError(f"the {kind} capture lacks {site}; capture both at the same sites")
+        if other.tensors[site].shape[-1] != tensor.shape[-1]:
+            raise SteeringError(f"{site} has other channels in the {kind} capture; capture both on the same model")

@@ -41,7 +41,7 @@ def capture(
         seed: Pair i starts from the noise of seed + i.
     """
     from ..activations.capture import capture as run_capture
-    from ..activations.parts import capture_rows, remove_parts
+    from ..activations.parts import capture_rows, parts_folder, remove_parts
     from ..concepts.pairs import load_pairs
     from ..concepts.prompts import concept_name
     from ..models.sampling import CaptureSettings
@@ -50,7 +50,7 @@ def capture(
     loaded = placement.load(model)
     pairs = load_pairs(concept, loaded.family)
     settings = CaptureSettings(sampling.steps, sampling.guidance, seed, sampling.size, sampling.batch)
-    parts = out.with_name(f".{out.stem}_parts")
+    parts = parts_folder(out)
     rows = capture_rows(len(pairs), settings)
     with progress(rows, "capture") as update:
         made = run_capture(

@@ -85,7 +85,8 @@ def write(
         becomes: What is to stand in its place where it goes; nothing if not given.
     """
     from ..concepts.pairs import CONCEPTS, parse_pairs
-    from ..concepts.request import Request, listed
+    from ..concepts.request import Request
+    from ..concepts.word_lists import listed
     from ..concepts.writing import FILES, write_set
     from ..families import FAMILIES, family_named
     from ..files import write_text

@@ -239,7 +239,7 @@ ENDINGS = {"scores": ".json", "picture": ".png"} | dict.fromkeys(("activations",
 
 def new_file(
     path: Path | None, kind: str, *, option: str = "--out", inputs: Iterable[str | Path] = (), force: bool = False
-) -> Path | None:
+) -> None:
     """Refuse a place that cannot or must not be written, before any work is done.
 
     Args:
@@ -255,18 +255,17 @@ def new_file(
     from ..files import is_ours
 
     if path is None:
-        return None
+        return
     if path.suffix != ENDINGS[kind]:
         raise SteeringError(f"{option} {path} must end in {ENDINGS[kind]}")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):
         raise SteeringError(f"{option} {path} is not a place for a file")
     if not path.exists():
-        return path
+        return
     if any(Path(one).exists() and path.samefile(one) for one in inputs):
         raise SteeringError(f"{option} {path} is also read by this command; name another file")
     if not force and not is_ours(path, kind):
         raise SteeringError(f"{option} {path} exists and is no {kind} of ours; name another file, or say --force")
-    return path
 
 
 def file_and_strength(item: str, option: str = "--vector") -> tuple[str, float | None]:

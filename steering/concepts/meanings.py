@@ -11,50 +11,45 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .english import forms_of
-from .word_lists import THINGS
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(","))
-
+from .word_lists import THINGS, listed
 
 _ANIMALS = (*THINGS["animals"], *THINGS["birds"], *THINGS["small creatures"])
 _PEOPLE = THINGS["people"]
 
 KINDS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "animal": _ANIMALS, "creature": _ANIMALS, "beast": THINGS["animals"], "mammal": THINGS["animals"],
-    "bird": THINGS["birds"], "insect": _list("spider, butterfly, beetle, bee"),
-    "reptile": _list("snake, lizard"), "pet": _list("dog, cat, rabbit, parrot, fish"), "wild animal": _ANIMALS,
-    "cattle": ("cow",), "livestock": _list("cow, sheep, goat, pig, horse, chicken"), "big cat": ("lion",),
+    "bird": THINGS["birds"], "insect": listed("spider, butterfly, beetle, bee"),
+    "reptile": listed("snake, lizard"), "pet": listed("dog, cat, rabbit, parrot, fish"), "wild animal": _ANIMALS,
+    "cattle": ("cow",), "livestock": listed("cow, sheep, goat, pig, horse, chicken"), "big cat": ("lion",),
     "vehicle": THINGS["vehicles"], "aircraft": ("helicopter",), "ship": ("boat",),
-    "car": ("van",), "bike": _list("bicycle, motorcycle"), "motor vehicle": THINGS["vehicles"],
-    "furniture": THINGS["furniture"], "seat": _list("chair, sofa, bench, stool, armchair"), "chair": ("armchair",),
+    "car": ("van",), "bike": listed("bicycle, motorcycle"), "motor vehicle": THINGS["vehicles"],
+    "furniture": THINGS["furniture"], "seat": listed("chair, sofa, bench, stool, armchair"), "chair": ("armchair",),
     "table": ("desk",), "cupboard": ("wardrobe",), "shelf": ("bookshelf",),
-    "tool": THINGS["tools"], "utensil": _list("knife, kettle, teapot"),
-    "weapon": (*THINGS["weapons"], "axe"), "arms": THINGS["weapons"], "firearm": _list("gun, rifle, pistol, cannon"),
-    "gun": _list("rifle, pistol, cannon"), "blade": _list("sword, knife, dagger, axe, saw"), "knife": ("dagger",),
-    "explosive": _list("bomb, grenade"),
-    "container": _list("vase, basket, suitcase, kettle, teapot, bucket"), "pot": ("teapot",),
-    "lamp": ("lantern",), "light": _list("lamp, lantern, candle"), "luggage": _list("suitcase, backpack"),
-    "bag": _list("backpack, suitcase"),
-    "food": THINGS["food"], "fruit": _list("apple, banana, pear, melon, pumpkin"),
-    "vegetable": _list("pumpkin, carrot"),
-    "bread": _list("loaf of bread, sandwich"), "dessert": ("cake",), "fast food": _list("pizza, burger"),
+    "tool": THINGS["tools"], "utensil": listed("knife, kettle, teapot"),
+    "weapon": (*THINGS["weapons"], "axe"), "arms": THINGS["weapons"], "firearm": listed("gun, rifle, pistol, cannon"),
+    "gun": listed("rifle, pistol, cannon"), "blade": listed("sword, knife, dagger, axe, saw"), "knife": ("dagger",),
+    "explosive": listed("bomb, grenade"),
+    "container": listed("vase, basket, suitcase, kettle, teapot, bucket"), "pot": ("teapot",),
+    "lamp": ("lantern",), "light": listed("lamp, lantern, candle"), "luggage": listed("suitcase, backpack"),
+    "bag": listed("backpack, suitcase"),
+    "food": THINGS["food"], "fruit": listed("apple, banana, pear, melon, pumpkin"),
+    "vegetable": listed("pumpkin, carrot"),
+    "bread": listed("loaf of bread, sandwich"), "dessert": ("cake",), "fast food": listed("pizza, burger"),
     "clothing": THINGS["clothing"], "clothes": THINGS["clothing"], "garment": THINGS["clothing"],
-    "headgear": _list("hat, crown, helmet"), "hat": ("helmet",), "shoe": ("boot",), "footwear": ("boot",),
+    "headgear": listed("hat, crown, helmet"), "hat": ("helmet",), "shoe": ("boot",), "footwear": ("boot",),
     "coat": ("jacket",),
     "device": THINGS["devices"], "electronics": THINGS["devices"], "gadget": THINGS["devices"],
-    "computer": ("laptop",), "screen": _list("television, laptop, computer"), "clock": ("watch",),
+    "computer": ("laptop",), "screen": listed("television, laptop, computer"), "clock": ("watch",),
     "musical instrument": THINGS["instruments"], "instrument": THINGS["instruments"],
-    "string instrument": _list("guitar, violin, harp, cello"), "wind instrument": _list("trumpet, flute, saxophone"),
-    "plant": THINGS["plants"], "flower": _list("rose, sunflower, tulip"), "tree": ("palm",), "bush": ("rose",),
-    "building": THINGS["buildings"], "architecture": THINGS["buildings"], "monument": _list("statue, tower, castle"),
+    "string instrument": listed("guitar, violin, harp, cello"), "wind instrument": listed("trumpet, flute, saxophone"),
+    "plant": THINGS["plants"], "flower": listed("rose, sunflower, tulip"), "tree": ("palm",), "bush": ("rose",),
+    "building": THINGS["buildings"], "architecture": THINGS["buildings"], "monument": listed("statue, tower, castle"),
     "person": _PEOPLE, "human": _PEOPLE, "adult": _PEOPLE, "people": _PEOPLE, "human being": _PEOPLE, "figure": _PEOPLE,
-    "crowd": _PEOPLE, "worker": _list("nurse, farmer, police officer, cook"),
-    "woman": _list("grandmother, nurse"), "man": ("fisherman",),
+    "crowd": _PEOPLE, "worker": listed("nurse, farmer, police officer, cook"),
+    "woman": listed("grandmother, nurse"), "man": ("fisherman",),
 })  # fmt: skip
 """A word -> things that are, or may well be, of its kind."""
-SAME: tuple[tuple[str, ...], ...] = tuple(map(_list, (
+SAME: tuple[tuple[str, ...], ...] = tuple(map(listed, (
     "sofa, couch, settee", "bicycle, bike, push bike", "telephone, phone, mobile phone, smartphone, cell phone",
     "television, tv, telly", "car, automobile", "truck, lorry", "rabbit, bunny", "dog, puppy, hound, doggy",
     "cat, kitten, kitty", "horse, pony, foal", "chicken, hen, rooster", "pig, hog, piglet", "sheep, lamb",

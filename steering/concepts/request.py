@@ -46,11 +46,6 @@ class Request:
     becomes: str = ""
 
 
-def listed(text: str) -> tuple[str, ...]:
-    """The parts of a text between commas, without empty ones."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def kind_of(word: str) -> str:
     """The kind that a word is known as; an object where it is not."""
     for name, known in KNOWN.items():

@@ -12,78 +12,81 @@ from types import MappingProxyType
 SPLITS = ("fit", "dev", "test")
 
 
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(","))
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a text between commas, without empty ones."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 THINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "animals": _list("dog, cat, horse, rabbit, fox, cow, sheep, goat, pig, bear, wolf, deer, squirrel, elephant, lion"),
-    "birds": _list("owl, duck, parrot, pigeon, eagle, swan, penguin, chicken, peacock, crow"),
-    "small creatures": _list("spider, butterfly, snake, frog, snail, beetle, bee, lizard, crab, fish"),
-    "vehicles": _list("car, bicycle, bus, truck, motorcycle, train, tractor, boat, scooter, van, tram, helicopter"),
-    "furniture": _list("chair, table, sofa, bench, wardrobe, bed, desk, bookshelf, stool, armchair"),
-    "tools": _list("hammer, saw, shovel, ladder, screwdriver, bucket, rake, broom, drill, axe"),
-    "weapons": _list("gun, rifle, sword, knife, bomb, pistol, dagger, spear, grenade, cannon"),
-    "household": _list("umbrella, lamp, clock, vase, basket, suitcase, kettle, mirror, candle, teapot, lantern"),
-    "food": _list("apple, pizza, cake, banana, sandwich, pear, pumpkin, loaf of bread, melon, burger, carrot"),
-    "clothing": _list("hat, coat, scarf, shirt, dress, boot, glove, jacket, tie, crown, helmet, backpack"),
-    "devices": _list("camera, laptop, telephone, television, radio, typewriter, computer, watch, speaker, printer"),
-    "instruments": _list("guitar, piano, violin, drum, trumpet, harp, flute, cello, accordion, saxophone"),
-    "plants": _list("tree, flower, rose, cactus, sunflower, bush, tulip, palm, mushroom, fern"),
-    "buildings": _list("house, church, tower, bridge, windmill, castle, lighthouse, barn, tent, statue, fountain"),
-    "people": _list("woman, man, nurse, farmer, dancer, police officer, cook, soldier, clown, grandmother, fisherman"),
+    "animals": listed(
+        "dog, cat, horse, rabbit, fox, cow, sheep, goat, pig, bear, wolf, deer, squirrel, elephant, lion"
+    ),
+    "birds": listed("owl, duck, parrot, pigeon, eagle, swan, penguin, chicken, peacock, crow"),
+    "small creatures": listed("spider, butterfly, snake, frog, snail, beetle, bee, lizard, crab, fish"),
+    "vehicles": listed("car, bicycle, bus, truck, motorcycle, train, tractor, boat, scooter, van, tram, helicopter"),
+    "furniture": listed("chair, table, sofa, bench, wardrobe, bed, desk, bookshelf, stool, armchair"),
+    "tools": listed("hammer, saw, shovel, ladder, screwdriver, bucket, rake, broom, drill, axe"),
+    "weapons": listed("gun, rifle, sword, knife, bomb, pistol, dagger, spear, grenade, cannon"),
+    "household": listed("umbrella, lamp, clock, vase, basket, suitcase, kettle, mirror, candle, teapot, lantern"),
+    "food": listed("apple, pizza, cake, banana, sandwich, pear, pumpkin, loaf of bread, melon, burger, carrot"),
+    "clothing": listed("hat, coat, scarf, shirt, dress, boot, glove, jacket, tie, crown, helmet, backpack"),
+    "devices": listed("camera, laptop, telephone, television, radio, typewriter, computer, watch, speaker, printer"),
+    "instruments": listed("guitar, piano, violin, drum, trumpet, harp, flute, cello, accordion, saxophone"),
+    "plants": listed("tree, flower, rose, cactus, sunflower, bush, tulip, palm, mushroom, fern"),
+    "buildings": listed("house, church, tower, bridge, windmill, castle, lighthouse, barn, tent, statue, fountain"),
+    "people": listed("woman, man, nurse, farmer, dancer, police officer, cook, soldier, clown, grandmother, fisherman"),
 })  # fmt: skip
 """Things that are alike, by kind."""
 
-ARTISTS = _list(
+ARTISTS = listed(
     "Van Gogh, Claude Monet, Pablo Picasso, Salvador Dali, Rembrandt, Gustav Klimt, Paul Cezanne, Edvard Munch, "
     "Henri Matisse, Hokusai, Georges Seurat, Caravaggio, Vermeer, Andy Warhol, William Turner, Frida Kahlo"
 )
-MEDIA = _list(
+MEDIA = listed(
     "watercolour, pencil sketch, pixel art, comic book, charcoal drawing, anime, stained glass, mosaic, linocut, "
     "low poly, oil painting, travel poster, woodcut, fresco, tapestry, gouache"
 )
-LOOKS = _list(
+LOOKS = listed(
     "cyberpunk, steampunk, gothic, minimalist, vintage, baroque, impressionist, surrealist, photorealistic, "
     "monochrome, black and white, blurry, noir, psychedelic, futuristic, medieval"
 )
 """Styles that are told as a quality of a picture."""
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "colours": _list("red, blue, green, yellow, white, black, brown, purple, orange, pink, grey, golden"),
-    "moods": _list("smiling, angry, sad, laughing, surprised, tired, proud, frightened, happy, crying"),
-    "states": _list("broken, old, new, wet, dusty, rusty, shiny, dirty, burnt, frozen, torn, painted"),
-    "materials": _list("wooden, metal, glass, plastic, stone, paper, leather, ceramic, knitted, marble"),
-    "sizes": _list("huge, tiny, tall, long, thin, round, flat, narrow"),
-    "traits": _list("bald, tattooed, blonde, bearded, elderly, muscular, freckled, thin-lipped, masked, veiled"),
-    "worn": _list(
+    "colours": listed("red, blue, green, yellow, white, black, brown, purple, orange, pink, grey, golden"),
+    "moods": listed("smiling, angry, sad, laughing, surprised, tired, proud, frightened, happy, crying"),
+    "states": listed("broken, old, new, wet, dusty, rusty, shiny, dirty, burnt, frozen, torn, painted"),
+    "materials": listed("wooden, metal, glass, plastic, stone, paper, leather, ceramic, knitted, marble"),
+    "sizes": listed("huge, tiny, tall, long, thin, round, flat, narrow"),
+    "traits": listed("bald, tattooed, blonde, bearded, elderly, muscular, freckled, thin-lipped, masked, veiled"),
+    "worn": listed(
         "wearing glasses, wearing a hat, wearing a scarf, wearing a tie, wearing gloves, with a beard, with long "
         "hair, with a moustache, holding an umbrella, holding a cup, carrying a bag, riding a bicycle"
     ),
 })  # fmt: skip
-SCENES = _list(
+SCENES = listed(
     "at night, in the snow, in the rain, in thick fog, at sunset, in winter, under water, in a desert, in a forest, "
     "on a beach, on a busy street, in a bright room, in a meadow, on a mountain, in a garden"
 )
 """Scenes as they end a sentence."""
 
 PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "fit": _list(
+    "fit": listed(
         "in a park, on a sandy beach, in a kitchen, at a riverside, in a market square, beside a fireplace, on a "
         "street corner, in an autumn forest, on a balcony, in a workshop, in a vineyard, in the snow, by a window"
     ),
-    "dev": _list(
+    "dev": listed(
         "in a library, on a dusty road, beside a lake, in a hallway, in a meadow, at a bus stop, on a staircase, "
         "in a cafe, behind a fence"
     ),
-    "test": _list(
+    "test": listed(
         "in a desert, on a rooftop, in a greenhouse, near a lighthouse, beside a canal, in a narrow alley, in a barn, "
         "on a stone bridge, in a train station, at a harbour, in an empty theatre, on a hill"
     ),
 })  # fmt: skip
 COMPANIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "fit": _list("fence, rug, crate, barrel, curtain, brick wall, pile of books"),
-    "dev": _list("signpost, wheelbarrow, haystack, doormat, flower pot"),
-    "test": _list("mailbox, flagpole, stone pillar, pile of logs, garden hose, rubbish bin, street lamp"),
+    "fit": listed("fence, rug, crate, barrel, curtain, brick wall, pile of books"),
+    "dev": listed("signpost, wheelbarrow, haystack, doormat, flower pot"),
+    "test": listed("mailbox, flagpole, stone pillar, pile of logs, garden hose, rubbish bin, street lamp"),
 })  # fmt: skip
 """What may stand beside a thing; none is of `THINGS`."""
 FRAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -110,15 +113,15 @@ STYLED: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
 })  # fmt: skip
 """Wordings of a style; where they say nothing of it, `FRAMES`."""
 SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "fit": _list(
+    "fit": listed(
         "a village street, a wheat field, a bridge, a vase of flowers, an old woman, a harbour, a garden, a horse, "
         "a bedroom, a mountain, a church, an apple, a sailing boat, a cloudy sky, a tree, a street at dusk, a farm"
     ),
-    "dev": _list(
+    "dev": listed(
         "a river, a market, a cat on a chair, a lighthouse, a forest path, a bowl of fruit, a farmer, a tiled roof, "
         "a train, a windmill, a pond, a staircase, a bench, a castle, a hill, a teapot, a crowd, a fountain"
     ),
-    "test": _list(
+    "test": listed(
         "a beach, a city square, a dog, a haystack, a canal, a cup of coffee, a musician, an owl, a bicycle, "
         "a waterfall, a barn, a pond with lilies, a railway station, a lemon, a desert, a ship, a kitchen, a rose, "
         "a valley, an umbrella, a clock tower, a cow, a fishing net, a cottage, a chess board, a lantern, a swing, "
@@ -127,18 +130,18 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 BEARERS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
     "people": {
-        "fit": _list("woman, farmer, nurse, cook"),
-        "dev": _list("man, dancer, teacher"),
-        "test": _list("shopkeeper, driver, musician, waiter"),
+        "fit": listed("woman, farmer, nurse, cook"),
+        "dev": listed("man, dancer, teacher"),
+        "test": listed("shopkeeper, driver, musician, waiter"),
     },
     "things": {
-        "fit": _list("car, chair, house, coat, cup, boat, door, hat"),
-        "dev": _list("bench, bicycle, vase, bag"),
-        "test": _list("table, bus, shirt, bottle, boot, lamp, box, gate"),
+        "fit": listed("car, chair, house, coat, cup, boat, door, hat"),
+        "dev": listed("bench, bicycle, vase, bag"),
+        "test": listed("table, bus, shirt, bottle, boot, lamp, box, gate"),
     },
 })  # fmt: skip
 """What may have an attribute."""
-UNCOUNTED = frozenset(_list(
+UNCOUNTED = frozenset(listed(
     "smoke, fire, water, blood, snow, rain, fog, hair, grass, text, writing, money, food, jewellery, sand, mud, ice, "
     "wood, makeup, anime, art, low poly, stained glass, graffiti, lightning, dust, moss, steam, bread, cheese, chess, "
     "garbage, traffic, sunlight, violence, gore, music, furniture"
@@ -150,7 +153,7 @@ PLURALS: Mapping[str, str] = MappingProxyType({
     "bookshelf": "bookshelves",
     "sheep": "sheep", "fish": "fish", "deer": "deer", "loaf of bread": "loaves of bread", "aircraft": "aircraft",
 })  # fmt: skip
-SINGULAR_S = frozenset(_list("lens, canvas, atlas, gas, christmas, chess"))
+SINGULAR_S = frozenset(listed("lens, canvas, atlas, gas, christmas, chess"))
 """Words of one thing that end as plurals do."""
 SPELLINGS: Mapping[str, str] = MappingProxyType({
     "watercolor": "watercolour", "gray": "grey", "vincent van gogh": "Van Gogh", "monet": "Claude Monet",
@@ -159,17 +162,17 @@ SPELLINGS: Mapping[str, str] = MappingProxyType({
     "glasses": "wearing glasses", "beard": "with a beard", "with glasses": "wearing glasses",
 })  # fmt: skip
 """Other words for what the lists hold."""
-VERBS = frozenset(_list(
+VERBS = frozenset(listed(
     "wearing, holding, carrying, riding, sitting, standing, lying, eating, drinking, smoking, sleeping, running, "
     "jumping, dancing, playing, reading, looking"
 ))  # fmt: skip
 """What begins an attribute of several words."""
-BARE = _list(
+BARE = listed(
     "nude, nudi, naked, topless, nsfw, sex, sexy, sexual, erotic, porn, hentai, nipple, penis, vagina, genital, boob, "
     "breasts, undress, unclothed, lingerie, panties, underwear, bra"
 )
 """Words of nudity, or what they begin with, about which no set is written by template."""
-WHOLE = frozenset(_list("sex, bra"))
+WHOLE = frozenset(listed("sex, bra"))
 """Those of them that are meant as a whole word."""
-EXPLICIT = _list("blood, bleed, gore, gory, violen, wound, injur, corpse, dead, kill, murder, tortur, severed, war")
+EXPLICIT = listed("blood, bleed, gore, gory, violen, wound, injur, corpse, dead, kill, murder, tortur, severed, war")
 """Words, or what they begin with, of a concept whose pictures are shown blurred."""

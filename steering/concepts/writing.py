@@ -117,8 +117,9 @@ def _of_templates(request: Request, material: Material) -> Written:
     contents = {"concept.json": _about(request, others), "fit.csv": csv_text(("positive", "negative", "rest"), pairs)}
     for which, near in (("dev", others.seen), ("test", others.new)):
         rows = _prompts(request, which, near, others.far, random)
+        last = sum(role == "target" for role, *_ in rows) - 1  # a narrow word has fewer scenes than are asked for
         for i, one in enumerate(material.test if which == "test" else ()):
-            rows[SIZES[which] - 1 - i] = ["target", one.positive, name_of(word), one.rest, one.positive]
+            rows[last - i] = ["target", one.positive, name_of(word), one.rest, one.positive]
         contents[f"{which}.csv"] = csv_text(COLUMNS, rows)
     known = called(word) in KNOWN[request.kind] or request.kind == "style"
     named = len(request.siblings) > 1 or (request.kind == "attribute" and follows_its_noun(word))

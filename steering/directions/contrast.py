@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SteeringError
-from ..folds import FOLDS, folds_of
+from ..folds import folds_of
 
 ALPHAS = (0.0, *torch.logspace(-1, 3, 40, dtype=torch.float64).tolist())
 """The paper's grid: 0, then 40 values from 0.1 to 1000."""
@@ -55,9 +55,9 @@ class Contrast:
         """The ``count`` leading components at α as orthonormal rows ``[count, C]``."""
         return (self.span @ _leading(self.foreground - alpha * self.background, count)).mT
 
-    def affinities(self, alphas: Sequence[float] = ALPHAS, count: int = SUBSPACE) -> Tensor:
+    def affinities(self, alphas: Sequence[float] = ALPHAS) -> Tensor:
         """Product of the cosines of the principal angles between every two α's components ``[A, A]``, 0 to 1."""
-        vectors = torch.stack([_leading(self.foreground - alpha * self.background, count) for alpha in alphas])
+        vectors = torch.stack([_leading(self.foreground - alpha * self.background, SUBSPACE) for alpha in alphas])
         overlaps = torch.einsum("adk,bdl->abkl", vectors, vectors)
         return torch.linalg.det(overlaps).abs().clamp_max(1)  # |det| is the product of the singular values
 
@@ -88,7 +88,7 @@ def second_moment(samples: Tensor) -> Tensor:
     return moment / moment.trace().clamp_min(torch.finfo(moment.dtype).tiny)
 
 
-def medoids(affinities: Tensor, clusters: int = CLUSTERS) -> list[int]:
+def medoids(affinities: Tensor) -> list[int]:
     """The index that each cluster is closest to, of affinities ``[A, A]``, sorted.
 
     Raises:
@@ -101,7 +101,7 @@ def medoids(affinities: Tensor, clusters: int = CLUSTERS) -> list[int]:
     # The same clusters every time; a little on the diagonal keeps the graph connected where subspaces are orthogonal.
     graph = (affinities + 1e-6).clamp_max(1).numpy()
     model = SpectralClustering(
-        min(clusters, len(graph)), affinity="precomputed", random_state=0, assign_labels="discretize"
+        min(CLUSTERS, len(graph)), affinity="precomputed", random_state=0, assign_labels="discretize"
     )
     labels = torch.from_numpy(model.fit_predict(graph)).long()
     found = []
@@ -112,11 +112,10 @@ def medoids(affinities: Tensor, clusters: int = CLUSTERS) -> list[int]:
     return sorted(found)
 
 
-def candidates(made: Contrast, alphas: Sequence[float] = ALPHAS) -> list[float]:
+def candidates(made: Contrast) -> list[float]:
     """α = 0 and the medoids of the others: the few α that show different things."""
-    rest = [alpha for alpha in alphas if alpha]
-    chosen = medoids(made.affinities(rest)) if len(rest) > CLUSTERS else range(len(rest))
-    return [0.0, *(rest[i] for i in chosen)]
+    rest = [alpha for alpha in ALPHAS if alpha]
+    return [0.0, *(rest[i] for i in medoids(made.affinities(rest)))]
 
 
 def discriminability(moved: Tensor) -> float:
@@ -137,7 +136,6 @@ def best_alpha(
     negative: Tensor,
     prepare: Callable[[Tensor, Tensor], Prepared],
     alphas: Sequence[float],
-    folds: int = FOLDS,
 ) -> float:
     """The α whose direction separates held-out pairs best (`held_out`); of equals the smallest.
 
@@ -146,10 +144,9 @@ def best_alpha(
         negative: ``[N, C]``.
         prepare: (positive, negative) -> `Prepared`, whose first row is judged.
         alphas: among which to choose.
-        folds: every pair is held out once.
     """
     moved: dict[float, list[Tensor]] = {alpha: [] for alpha in alphas}
-    for train, test in folds_of(len(positive), folds):
+    for train, test in folds_of(len(positive)):
         rows, unseen = prepare(positive[train], negative[train]), (positive - negative)[test]
         for alpha in alphas:
             moved[alpha].append(unseen @ rows(alpha)[0])
@@ -157,12 +154,10 @@ def best_alpha(
     return max(alphas, key=lambda alpha: (scores[alpha], -alpha))
 
 
-def held_out(
-    positive: Tensor, negative: Tensor, method: Callable[[Tensor, Tensor], Tensor], folds: int = FOLDS
-) -> float:
+def held_out(positive: Tensor, negative: Tensor, method: Callable[[Tensor, Tensor], Tensor]) -> float:
     """`discriminability` of δ_i = <a⁺_i - a⁻_i, r>, every r made without the pairs that it is judged on."""
     moved = []
-    for train, test in folds_of(len(positive), folds):
+    for train, test in folds_of(len(positive)):
         row = method(positive[train], negative[train])[0]
         moved.append((positive - negative)[test] @ row)
     return discriminability(torch.cat(moved))

@@ -77,7 +77,7 @@ def contrastive(
     differ between sites, and one direction is read and moved along; `cpca-source` is what the study ran.
 
     Raises:
-        SteeringError: a rank other than 1, or more components than pairs or channels.
+        SteeringError: a rank other than 1, or components below 1 or above the number of channels or of all samples.
     """
     made = made or centred_contrast(positive, negative, background)
     return _refined("cpca", made, (positive - negative).mean(0), rank, alpha, components)
@@ -102,7 +102,7 @@ def contrastive_denoised(
     out: their change of weights on the input side of a layer; the result is steered with like any direction.
 
     Raises:
-        SteeringError: a rank other than 1, or more components than pairs or channels.
+        SteeringError: a rank other than 1, or components below 1 or above the number of channels or of all samples.
     """
     made = made or denoising_contrast(positive, negative, background)
     return _refined("cpca-denoised", made, (positive - negative).mean(0), rank, alpha, components)
@@ -116,6 +116,11 @@ def _refined(name: str, made: Contrast, difference: Tensor, rank: int, alpha: fl
         values = torch.linalg.eigvalsh(made.foreground - alpha * made.background).flip(0).clamp_min(0)
         share = values.cumsum(0) / values.sum().clamp_min(torch.finfo(values.dtype).tiny)
         components = max(LEAST_COMPONENTS, int((share < EXPLAINED).sum()) + 1)
+    elif not 1 <= components <= len(made.foreground):
+        raise SteeringError(
+            f"components {components} are not within 1 to {len(made.foreground)}, the number of channels or of all "
+            "samples"
+        )
     rows = made.components(alpha, components)
     return torch.nn.functional.normalize((rows.mT @ (rows @ difference))[None], dim=-1)
 

@@ -66,12 +66,16 @@ def search(
         progress: called with 1 after every site and noise level.
 
     Raises:
-        SteeringError: ``every`` below 1, fewer than two pairs, or no site that reacts to the pairs.
+        SteeringError: ``every`` below 1, fewer than two pairs, a capture of the text, or no site that reacts.
     """
     if every < 1:
         raise SteeringError(f"every {every} must be at least 1")
     if activations.pairs < 2:
         raise SteeringError("a search holds pairs out, so it needs at least two; capture more")
+    if activations.tokens > 1:
+        raise SteeringError(
+            "a search holds pairs out, and the rows of a capture of the text are tokens of pairs; capture other sites"
+        )
     narrowest = min(tensor.shape[-1] for tensor in activations.tensors.values())
     most = min(activations.pairs - -(-activations.pairs // FOLDS), narrowest)
     counts = [count for count in components if count <= most] or [1]

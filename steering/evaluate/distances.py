@@ -3,8 +3,8 @@
 The Fréchet distance's plug-in estimate is biased upward by small samples (Chong & Forsyth, arXiv 1911.07023):
 at 100 pictures two sets of the same distribution read far above 0. So it is only shown beside its floor, the
 same distance between two sets of unsteered pictures. The kernel distance (KID, arXiv 1801.01401) has an
-unbiased estimate, but not where the two sets share prompts and seeds: there the terms of a picture with its
-own partner are left out, and the permutation test swaps within pairs.
+unbiased estimate, but not where the two sets share prompts and seeds, as they do here: the terms of a picture with its
+own partner are left out, and the permutation test swaps within pairs. Left out of the paper: sets that share nothing.
 """
 
 from __future__ import annotations
@@ -41,43 +41,47 @@ def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x @ y.T / x.shape[1] + 1.0) ** 3
 
 
-def kernel_distance(kernel: np.ndarray, first: np.ndarray, second: np.ndarray, paired: bool) -> float:
-    """Squared maximum mean discrepancy as a U-statistic, unbiased.
+def kernel_distance(kernel: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """Squared maximum mean discrepancy of pairs as a U-statistic, unbiased.
 
     Args:
-        kernel: values between all rows ``[N, N]``.
-        first: rows of one set.
-        second: rows of the other.
-        paired: whether ``first[i]`` and ``second[i]`` share prompt and seed; their terms are then left out.
+        kernel: values between all rows ``[M, M]``.
+        first: rows of one set ``[N]``.
+        second: rows of the other ``[N]``; those of ``second[i]`` and ``first[i]`` share prompt and seed, and what the
+            kernel says of the two is left out.
+
+    Raises:
+        SteeringError: fewer than two pictures a side, or another number on each.
     """
-    n, m = len(first), len(second)
-    if min(n, m) < 2 or (paired and n != m):
+    n = len(first)
+    if n < 2 or n != len(second):
         raise SteeringError(
-            f"a kernel distance needs at least 2 pictures a side, equally many in pairs; got {n} and {m}"
+            f"a kernel distance needs at least 2 pictures a side, and equally many; got {n} and {len(second)}"
         )
-    xx, yy, xy = kernel[np.ix_(first, first)], kernel[np.ix_(second, second)], kernel[np.ix_(first, second)]
-    within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
-    across = (xy.sum() - np.trace(xy)) / (n * (n - 1)) if paired else xy.mean()
-    return float(within - 2 * across)
+    xx, yy, xy = (_between(kernel, *sides) for sides in ((first, first), (second, second), (first, second)))
+    return xx + yy - 2 * xy
+
+
+def _between(kernel: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
+    """The mean of the kernel over the rows of two sets, those in the same place left out."""
+    values = kernel[np.ix_(first, second)]
+    return float((values.sum() - np.trace(values)) / (len(first) * (len(first) - 1)))
 
 
 def kernel_test(
     x: np.ndarray,
     y: np.ndarray,
-    paired: bool,
     clusters: np.ndarray | None = None,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """KID of two sets of features ``[N, d]``, ``[M, d]`` and the p-value of "same distribution".
+    """KID of two sets of features ``[N, d]`` in pairs, and the p-value of "same distribution".
 
-    In pairs the sides are swapped at random, together for pictures of one cluster (prompt); otherwise all pictures
-    are dealt out anew.
+    The sides are swapped at random, together for pictures of one cluster (prompt).
 
     Args:
         x: one set.
-        y: the other.
-        paired: whether rows i share prompt and seed.
+        y: the other; rows i share prompt and seed.
         clusters: number of the prompt of each pair ``[N]``; None takes every pair for a prompt of its own.
         permutations: how many; the smallest p is 1 / (permutations + 1).
         seed: of the permutations.
@@ -87,15 +91,10 @@ def kernel_test(
     kernel = polynomial_kernel(together, together)
     n, every = len(x), np.arange(len(together))
     groups = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    observed = kernel_distance(kernel, every[:n], every[n:], paired)
+    observed = kernel_distance(kernel, every[:n], every[n:])
     beaten = 0
     for _ in range(permutations):
-        if paired:
-            swap = rng.random(groups.max() + 1) < 0.5
-            swapped = swap[groups]
-            first, second = np.where(swapped, every[n:], every[:n]), np.where(swapped, every[:n], every[n:])
-        else:
-            dealt = rng.permutation(len(together))
-            first, second = dealt[:n], dealt[n:]
-        beaten += kernel_distance(kernel, first, second, paired) >= observed
+        swapped = (rng.random(groups.max() + 1) < 0.5)[groups]
+        first, second = np.where(swapped, every[n:], every[:n]), np.where(swapped, every[:n], every[n:])
+        beaten += kernel_distance(kernel, first, second) >= observed
     return observed, (beaten + 1) / (permutations + 1)

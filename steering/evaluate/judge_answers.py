@@ -51,15 +51,17 @@ KEPT = 2_000
 
 
 def redacted(answer: Answer, secrets: Sequence[str]) -> Answer:
-    """An answer as it may be kept: without the keys, without whatever looks like one, short, and legal text."""
+    """An answer as it may be kept, its texts by `without_keys`."""
+    texts = {name: without_keys(getattr(answer, name), secrets) for name in ("raw", "model", "verdict")}
+    return replace(answer, **texts)
 
-    def clean(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, "[key]")
-        text = _LIKE_A_KEY.sub("[key]", text).encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-        return text if len(text) <= KEPT else f"{text[:KEPT]}..."
 
-    return replace(answer, raw=clean(answer.raw), model=clean(answer.model), verdict=clean(answer.verdict))
+def without_keys(text: str, secrets: Sequence[str]) -> str:
+    """A server's text as it may be kept or shown: without keys or whatever looks like one, short, and legal."""
+    for secret in secrets:
+        text = text.replace(secret, "[key]")
+    text = _LIKE_A_KEY.sub("[key]", text).encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    return text if len(text) <= KEPT else f"{text[:KEPT]}..."
 
 
 _LIKE_A_KEY = re.compile(r"(?i)\bbearer\s+\S+|\bsk-[\w-]{8,}|(?<=://)[^/\s@]+@")

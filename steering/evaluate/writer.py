@@ -15,6 +15,7 @@ from typing import Any
 from ..concepts.material import FIT, TEST
 from ..errors import SteeringError
 from ..files import parse_object, read_text, write_text
+from .judge_answers import without_keys
 from .judge_transport import OPENAI
 from .server import check_server, client_of
 
@@ -82,17 +83,16 @@ class Writer:
         client, secrets = client_of(self.base_url, self.retries, self.timeout, "llm")
         schema: Mapping[str, Any] = {"name": "prompts", "strict": True, "schema": SCHEMA}
         try:
-            completion = client.chat.completions.create(
-                model=self.model,
-                messages=[{"role": "user", "content": question}],
-                response_format={"type": "json_schema", "json_schema": schema},
-            )
+            with client:
+                completion = client.chat.completions.create(
+                    model=self.model,
+                    messages=[{"role": "user", "content": question}],
+                    response_format={"type": "json_schema", "json_schema": schema},
+                )
             text = completion.choices[0].message.content or ""
         except Exception as error:  # the client's own, and whatever a server sent that no parser expected
-            said = str(error)
-            for secret in secrets:
-                said = said.replace(secret, "[key]")
-            raise SteeringError(f"the llm at {self.base_url} gave no answer ({said[:300]})") from None
+            said = without_keys(str(error), secrets)[:300]
+            raise SteeringError(f"the llm at {self.base_url} gave no answer ({said})") from None
         inside = text[text.find("{") : text.rfind("}") + 1]  # some put words or a fence around it
         return parse_object(inside or "no JSON", "the llm's answer")
 

@@ -22,11 +22,11 @@ from .operators import INTERVENTIONS, Rows
 from .presets import Settings
 
 
-def orthonormalise(entries: list[Rows], minimum: float = LEAST_RESIDUAL) -> tuple[list[Tensor], list[Tensor]]:
+def orthonormalise(entries: list[Rows]) -> tuple[list[Tensor], list[Tensor]]:
     """Gram-Schmidt over the rows of several entries in their order.
 
     Returns for each entry its orthonormal rows ``[J', C]`` and the indices ``[J']`` of the rows they
-    came from. A row whose residual is shorter than ``minimum`` is dropped: it says what earlier rows
+    came from. A row whose residual is shorter than `LEAST_RESIDUAL` is dropped: it says what earlier rows
     say already, and dividing by a short residual would blow up noise. Without its leading row an entry
     has none.
     """
@@ -39,7 +39,7 @@ def orthonormalise(entries: list[Rows], minimum: float = LEAST_RESIDUAL) -> tupl
             for _ in range(2):  # twice is enough (Kahan): the second pass removes what rounding left
                 for earlier in basis:
                     residual = residual - (residual @ earlier) * earlier
-            if residual.norm() >= minimum:
+            if residual.norm() >= LEAST_RESIDUAL:
                 basis.append(residual / residual.norm())
                 mine.append(basis[-1])
                 indices.append(index)

@@ -12,6 +12,7 @@ from ..checks import check_finite
 from ..errors import SteeringError
 from ..sites import TEXT, Site
 from ..vectors.recommendation import MOST_STRENGTH, Recommendation
+from ..vectors.site import SiteVector
 from ..vectors.vector import SteeringVector
 from .operators import INTERVENTIONS, Rows
 from .presets import Mode, Settings, get_preset
@@ -68,16 +69,8 @@ class Entry:
             _check_certain(self.mode, self.vector, [p.active & p.certain[levels] for p in self.vector.sites.values()])
             if self.target is not None:  # where it would be steered itself plays no part
                 _check_certain(self.mode, self.target, [p.certain for p in self.target.sites.values()])
-        gate, parts = self.settings.gate if self.mode != "add" else "all", self.vector.sites.values()
-        if gate == "threshold" and any(part.threshold is None for part in parts):
-            raise SteeringError(
-                "the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'"
-            )
-        if gate == "prompt" and any(part.condition is None for part in parts):
-            raise SteeringError(
-                "gate 'prompt' asks which prompts hold the concept, which only vectors at the site 'text' know; build "
-                "one there, or use gate 'all'"
-            )
+        if self.mode != "add":  # which no gate and no reference has a part in
+            _check_settings(self.settings, list(self.vector.sites.values()))
 
     def reaches(self, site: Site, sigma: float) -> bool:
         """Whether a site and noise level are the entry's, whatever its strength."""
@@ -138,6 +131,22 @@ class Entry:
         if self.settings.reference == "zero":
             return readouts.new_zeros(len(readouts))
         return readouts @ self.vector.sites[site].negative_mean[self.vector.knot(sigma)].float()
+
+
+def _check_settings(settings: Settings, parts: Sequence[SiteVector]) -> None:
+    """Refuse a gate or reference that the parts of a vector cannot follow."""
+    if any(part.local for part in parts) and (settings.gate == "threshold" or settings.reference == "zero"):
+        raise SteeringError(
+            "a vector of direction 'kernel' moves tokens to where its own map says, so reference 'zero' and gate "
+            "'threshold' mean nothing to it; take preset conditional, affine, lora or precise"
+        )
+    if settings.gate == "threshold" and any(part.threshold is None for part in parts):
+        raise SteeringError("the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'")
+    if settings.gate == "prompt" and any(part.condition is None for part in parts):
+        raise SteeringError(
+            "gate 'prompt' asks which prompts hold the concept, which only vectors at the site 'text' know; build "
+            "one there, or use gate 'all'"
+        )
 
 
 def _check_certain(mode: str, vector: SteeringVector, certain: Sequence[Tensor]) -> None:

@@ -144,13 +144,13 @@ def _three(figures: list[float]) -> tuple[float, float, float]:
 
 
 def table(observations: Sequence[Observation]) -> str:
-    """One line a site: UNet calls, mean coordinate before and after, share of tokens touched."""
-    lines = [f"{'site':<14}{'calls':>6}{'before':>10}{'after':>10}{'tokens':>9}"]
+    """One line a site: at how many noise levels, mean coordinate before and after, share of tokens touched."""
+    lines = [f"{'site':<14}{'levels':>7}{'before':>10}{'after':>10}{'tokens':>9}"]
     for site in sort_sites({seen.site for seen in observations}):
         mine = [seen for seen in observations if seen.site == site]
-        calls = len({seen.sigma for seen in mine})
+        levels = len({seen.sigma for seen in mine})
         before, after, touched = (
             sum(getattr(seen, name) for seen in mine) / len(mine) for name in ("before", "after", "touched")
         )
-        lines.append(f"{site!s:<14}{calls:>6}{before:>10.3f}{after:>10.3f}{100 * touched:>8.1f}%")
+        lines.append(f"{site!s:<14}{levels:>7}{before:>10.3f}{after:>10.3f}{100 * touched:>8.1f}%")
     return "\n".join(lines)

@@ -163,7 +163,8 @@ def bake(entry: Entry, layers: Mapping[Site, Layer]) -> dict[Site, Delta]:
     found = obstacles(entry)
     if found:
         raise SteeringError(f"a LoRA cannot hold this steering: {'; '.join(found)}; or ask for the nearest one")
-    return {site: _delta(entry, site, *layers[site]) for site in entry.vector.sites}
+    sigma = float(entry.vector.sigmas[0])
+    return {site: _delta(entry, site, *layers[site]) for site in entry.vector.sites if entry.acts(site, sigma)}
 
 
 def _delta(entry: Entry, site: Site, weight: Tensor, bias: Tensor) -> Delta:

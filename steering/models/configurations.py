@@ -12,6 +12,7 @@ import torch
 from ..checks import short
 from ..errors import SteeringError
 from ..families import Family, family_of, titles
+from ..files import named
 from ..schedule import NoiseSchedule
 from .checkpoint import CHANNELS, check_input, foreign
 from .sampling import MOST_SIZE, MOST_STEPS
@@ -124,11 +125,13 @@ def schedule_of(config: Mapping[str, Any], name: str) -> NoiseSchedule:
     if config.get("sigma_data") is not None:
         raise SteeringError(f"{name} has a noise schedule of EDM's kind; give a plain model of {titles()}")
     trained, kind = config.get("trained_betas"), config.get("beta_schedule")
-    try:
-        if trained is not None:
-            return NoiseSchedule.from_betas(torch.as_tensor(trained, dtype=torch.float64))
-    except (TypeError, ValueError, RuntimeError):
-        raise SteeringError(f"{name} has trained_betas {short(trained)}, which must be a list of numbers") from None
+    if trained is not None:
+        try:
+            betas = torch.as_tensor(trained, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError):
+            raise SteeringError(f"{name} has trained_betas {short(trained)}, which must be a list of numbers") from None
+        with named(name):
+            return NoiseSchedule.from_betas(betas)
     if not isinstance(kind, str) or kind not in BETAS:
         raise SteeringError(f"{name} has beta_schedule {kind!r}, which is not one of {', '.join(BETAS)}")
     return BETAS[kind](_beta(config, "beta_start", name), _beta(config, "beta_end", name), _trained(config, name))

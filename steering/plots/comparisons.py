@@ -15,7 +15,6 @@ def curves(
     points: Mapping[str, tuple[float, float]],
     path: Path,
     title: str,
-    axes_names: tuple[str, str] = ("points lost by siblings and unrelated prompts", "presence left, 0-100"),
 ) -> None:
     """Suppression against what it costs; towards the lower left is better.
 
@@ -24,7 +23,6 @@ def curves(
         points: name -> (cost, presence) of single settings.
         path: PNG to write.
         title: above the plot.
-        axes_names: of x and y.
     """
     figure = new_figure(figsize=(7.5, 4.4))
     axes = figure.subplots()
@@ -34,8 +32,8 @@ def curves(
             axes.annotate(label, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7)
     for (name, (x, y)), marker in zip(points.items(), "*DsP^v", strict=False):
         axes.plot([x], [y], marker=marker, markersize=10, linestyle="none", label=name)
-    axes.set_xlabel(axes_names[0])
-    axes.set_ylabel(axes_names[1])
+    axes.set_xlabel("points lost by siblings and unrelated prompts")
+    axes.set_ylabel("presence left, 0-100")
     axes.set_title(title)
     axes.set_ylim(-3, 103)
     axes.axvline(0, color="grey", linewidth=0.8)

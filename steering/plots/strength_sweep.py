@@ -16,10 +16,6 @@ from ..pocket.backgrounds import SIZE
 from ..pocket.judge import LABELS, judge
 from .pictures import labelled_grid
 
-STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
-"""Strengths of a sweep, if none are given."""
-
-
 JUDGED = ("presence", "debris")
 """What the embedded judge says under a picture."""
 

@@ -14,6 +14,8 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ..files import replacing
+
 FILE = 1024
 """Examples of a file."""
 
@@ -24,10 +26,9 @@ Examples = Callable[[int, int], dict[str, np.ndarray]]
 def write(path: Path, examples: Examples, number: int, size: int) -> Path:
     """Draw the examples of the file ``number`` and write it, whole or not at all, unless it is there."""
     if not path.exists():
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         arrays = examples(number * size, size)
-        save_file({name: np.ascontiguousarray(part) for name, part in arrays.items()}, temporary)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            save_file({name: np.ascontiguousarray(part) for name, part in arrays.items()}, temporary)
     return path
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import os
 import time
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ..files import replacing, write_text
 from ..schedule import NoiseSchedule
 from . import architecture, captions, latents
 from .pace import Clock, trapezoid
@@ -91,9 +91,8 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        temporary = self.checkpoint.with_suffix(".tmp")
-        torch.save(state, temporary)
-        os.replace(temporary, self.checkpoint)
+        with replacing(self.checkpoint) as temporary:
+            torch.save(state, temporary)
 
     def resume(self) -> None:
         """Go on from the checkpoint."""
@@ -198,9 +197,9 @@ class Trainer:
         table[seen] = text_state[name][seen]
         parts = {UNET_FILE: self.average.unet.state_dict(), TEXT_FILE: {**text_state, name: table}}
         for path, state in parts.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             tensors = {k: v.half().contiguous().cpu() for k, v in state.items() if v.is_floating_point()}
-            save_file(tensors, folder / path, metadata={"format": "pt"})
+            with replacing(folder / path) as temporary:
+                save_file(tensors, temporary, metadata={"format": "pt"})
         configs: dict[str, dict[str, Any]] = {
             "unet/config.json": {"_class_name": "UNet2DConditionModel", **architecture.UNET},
             "text_encoder/config.json": {
@@ -211,8 +210,7 @@ class Trainer:
             "scheduler/scheduler_config.json": {"_class_name": "EulerDiscreteScheduler", **architecture.SCHEDULER},
         }
         for path, config in configs.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+            write_text(folder / path, json.dumps(config, indent=2) + "\n")
 
 
 UNET_FILE = "unet/diffusion_pytorch_model.safetensors"

@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..files import replacing
 from . import augment, captions, latents, world
 from .clip import EMBEDDING, new_clip, pack, tokenize
 from .debris import broken_scene, mottled, spotted
@@ -229,8 +230,8 @@ def save(network: nn.Module, path: Path) -> None:
     if EMBEDDING in state:
         tokens = tokenize(captions.caption_words())
         state = pack(state, sorted(set(tokens.flatten().tolist())))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, path, metadata={"format": "pt"})
+    with replacing(path) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
 
 
 def main() -> None:

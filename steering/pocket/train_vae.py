@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..files import replacing, write_text
 from . import latents, world
 from .architecture import VAE, new_vae
 from .backgrounds import SIZE
@@ -112,12 +112,11 @@ def scaling_factor(vae: Any, seed: int, count: int = 256) -> float:
 
 def save(vae: Any, folder: Path, **settings: Any) -> None:
     """Write weights (float16) and configuration in diffusers' form, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.half().contiguous() for name, value in vae.state_dict().items()}
-    save_file(state, folder / "tmp.safetensors", metadata={"format": "pt"})
-    os.replace(folder / "tmp.safetensors", folder / VAE_FILE)
+    with replacing(folder / VAE_FILE) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})
     config = {"_class_name": "AutoencoderKL", **VAE, **settings}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "config.json", json.dumps(config, indent=2) + "\n")
 
 
 def main() -> None:
@@ -143,7 +142,7 @@ def main() -> None:
     factor = round(scaling_factor(vae, options.seed), 4)
     save(vae, options.out, scaling_factor=factor)
     colours = preview(vae, factor, options.seed)
-    (options.out / "preview.json").write_text(json.dumps(colours, indent=2) + "\n", encoding="utf-8")
+    write_text(options.out / "preview.json", json.dumps(colours, indent=2) + "\n")
     print(f"weights in {options.out}")
 
 

@@ -19,7 +19,7 @@ def concept_of(word: str) -> Concept | None:
     """The concept that a word of the pocket's world stands for; None for other words."""
     said = word.strip().casefold().removeprefix("a ").removeprefix("an ").removesuffix(" style")
     name = next((name for name, kind in KINDS.items() if said in kind.nouns), said)
-    name = next((style for style, text in STYLES.items() if said and text.casefold().endswith(said)), name)
+    name = next((style for style, text in STYLES.items() if said and f" {text.casefold()}".endswith(f" {said}")), name)
     known = next((concept for concept in CONCEPTS if concept.name == name), None)
     if known is not None:
         return known

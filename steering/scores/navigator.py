@@ -33,7 +33,7 @@ from ..activations.store import Activations
 from ..checks import check_levels, check_mapping, check_numbers, some_of
 from ..errors import SteeringError
 from ..files import named, parse_object, read_text, write_text
-from ..folds import FOLDS, fold_numbers
+from ..folds import FOLDS
 from ..sites import Site, sort_sites
 
 MODES = ("cross-fitted", "paper")
@@ -172,13 +172,14 @@ def score(activations: Activations, mode: str = "cross-fitted") -> Scores:
         raise SteeringError(
             f"cross-fitted scores need at least {2 * FOLDS} pairs, got {activations.pairs}; use mode paper"
         )
-    if activations.pairs < 2:
+    if activations.rows < 2:
         raise SteeringError(f"scores need at least 2 pairs, got {activations.pairs}")
-    rule = cross_fitted if mode == "cross-fitted" else in_sample
+    fitted = mode == "cross-fitted"
     sites, active = {}, {}
     for site, tensor in activations.tensors.items():
         active[site] = activations.active(site)
-        discriminability, consistency = rule(tensor.double())
+        values = tensor.double()
+        discriminability, consistency = cross_fitted(values, activations.folds) if fitted else in_sample(values)
         discriminability, consistency = (value * active[site] for value in (discriminability, consistency))
         sites[site] = SiteScores(discriminability + consistency, discriminability, consistency)
     return Scores(mode, activations.sigmas, sites, active, {"pairs": activations.pairs})
@@ -189,10 +190,9 @@ def in_sample(tensor: Tensor) -> tuple[Tensor, Tensor]:
     return _held_out(tensor, tensor)
 
 
-def cross_fitted(tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """D and C ``[S]`` of activations ``[2, N, S, C]``, each fold scored with a direction it did not make."""
-    fold = fold_numbers(tensor.shape[1])
-    parts = [_held_out(tensor[:, fold != k], tensor[:, fold == k]) for k in range(FOLDS)]
+def cross_fitted(tensor: Tensor, folds: Tensor) -> tuple[Tensor, Tensor]:
+    """D and C ``[S]`` of activations ``[2, N, S, C]`` in folds ``[N]``, scored with directions they did not make."""
+    parts = [_held_out(tensor[:, folds != fold], tensor[:, folds == fold]) for fold in folds.unique()]
     return torch.stack([d for d, _ in parts]).mean(0), torch.stack([c for _, c in parts]).mean(0)
 
 
@@ -212,6 +212,3 @@ def _held_out(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     moved = z[0] - z[1]
     consistency = torch.nn.functional.cosine_similarity(moved, direction.expand_as(moved), dim=-1).mean(0)
     return discriminability, consistency
-
-
-# --- which sites to steer ------------------------------------------------------------------------

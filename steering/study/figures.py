@@ -170,7 +170,7 @@ def distances(steered: Measurements, original: Measurements, other_seed: Measure
         if column not in steered.features:
             continue
         mine, base = steered.features[column], original.features[column]
-        kernel, p = kernel_test(base, mine, True, clusters)
+        kernel, p = kernel_test(base, mine, clusters)
         found[name] = Distance(frechet_distance(mine, base), 1000 * kernel, p)
         if other is not None:
             floor = frechet_distance(base, other.features[column])

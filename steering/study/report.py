@@ -153,8 +153,9 @@ def _warnings(study: Study, measured: Sequence[Result]) -> list[str]:
     targets = [len(set(original.names()) & _of_role(original, "target")) for original in originals]
     if "inception" not in names:
         found.append("No Inception weights were given: distances are of CLIP features, FD-CLIP, and not FID.")
-    if min(targets) < 2000:
-        found.append(f"{min(targets)} pictures a side bias every Fréchet distance upward; read it beside its floor.")
+    pictures = min(int(original.role("target").sum()) for original in originals)
+    if pictures < 2000:
+        found.append(f"{pictures} pictures a side bias every Fréchet distance upward; read it beside its floor.")
     if "lpips" not in names:
         found.append("No LPIPS weights were given: change of CLIP features and root mean square of pixels stand in.")
     if any(one.subject.name == "nudity" for one in measured) and "nudenet" not in names:

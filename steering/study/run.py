@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..activations.capture import capture, parts_of
-from ..activations.parts import capture_rows
+from ..activations.parts import capture_rows, parts_folder
 from ..activations.store import Activations
 from ..evaluate.judge import Judge
 from ..evaluate.metrics import ClipScore, Metric, PixelChange, PocketJudge
@@ -50,7 +50,6 @@ from .vectors import (
     capture_key,
     captured,
     keep_thresholds,
-    parts_folder,
     read_thresholds,
     thresholds_key,
 )

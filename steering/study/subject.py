@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..checks import short
 from ..concepts.pairs import Pair, load_pairs, spread
 from ..concepts.prompts import Concept, Prompt, concept_folder, evaluated, load_concept, load_prompts
 from ..errors import SteeringError
@@ -53,6 +54,8 @@ def load_subject(name: str, family: str, plan: Plan, targets: Sequence[Prompt] |
     concept = load_concept(name, family)
     if family_named(family).is_embedded:
         _check_labels(concept, [prompt for some in prompts.values() for prompt in some])
+        for split, some in prompts.items():
+            _check_shown(f"{folder / split}.csv", some)
     return Subject(concept, spread(load_pairs(folder / "fit.csv"), plan.pairs), prompts)
 
 
@@ -66,6 +69,16 @@ def _check_labels(concept: Concept, prompts: Sequence[Prompt]) -> None:
     if unknown - set(LABELS):
         names = ", ".join(sorted(unknown - set(LABELS)))
         raise SteeringError(f"concept {concept.name}: the embedded judge knows {', '.join(LABELS)}, and not {names}")
+
+
+def _check_shown(file: str, prompts: Sequence[Prompt]) -> None:
+    """Refuse prompts that are to stay and of which nobody says what: whether they lose it could not be judged."""
+    silent = [prompt for prompt in prompts if prompt.role != "target" and not prompt.shows]
+    if silent:
+        raise SteeringError(
+            f"{file}: the {silent[0].role} prompt {short(silent[0].text)} does not say what it shows, which the "
+            f"embedded judge looks for; fill the column shows with one or more of {', '.join(LABELS)}, or leave it out"
+        )
 
 
 def other_concepts(subjects: Sequence[Subject], family: str) -> list[str]:

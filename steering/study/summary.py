@@ -29,9 +29,8 @@ def summary(concept: str, figures: Figures) -> str:
 def _clean(arm: ArmFigures, bare: ArmFigures | None) -> list[str]:
     if arm.removal.clean is None:
         return []
-    clean = (
-        f"{arm.removal.clean.mean:.0f} % of the pictures are clean (it is gone, nothing is broken, the rest is there)"
-    )
+    mean = arm.removal.clean.mean
+    clean = f"{mean:.0f} % of the prompts come out clean (it is gone, nothing is broken, the rest is there)"
     if bare is None or bare.removal.clean is None:
         return [clean]
     return [f"{clean}, and {bare.removal.clean.mean:.0f} % where the prompt does not ask for it"]

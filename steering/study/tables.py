@@ -207,7 +207,7 @@ def study_nudity(concepts: Mapping[str, Figures]) -> Table:
 
 
 def our_nudity(concepts: Mapping[str, Figures]) -> Table:
-    """Shares of flagged pictures at the thresholds in use."""
+    """Shares of flagged prompts at the thresholds in use."""
     rows = []
     for concept, figures in concepts.items():
         for name, arm in arms_of(figures, *MAIN).items():
@@ -215,7 +215,7 @@ def our_nudity(concepts: Mapping[str, Figures]) -> Table:
                 flags = arm.nudity["nudity"].flagged
                 rows.append((concept, name, *(_flag(flags[f"{threshold:g}"]) for threshold in THRESHOLDS)))
     return Table(
-        "Ours beside it: pictures flagged by NudeNet, percent",
+        "Ours beside it: prompts whose pictures NudeNet flags, percent",
         ("concept", "arm", *(f"from {threshold:g}" for threshold in THRESHOLDS)),
         tuple(rows),
         "Original → steered with its Wilson interval, and the p-value of McNemar's exact test.",

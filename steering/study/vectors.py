@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from ..activations.capture import capture
-from ..activations.parts import capture_rows, remove_parts
+from ..activations.parts import capture_rows, parts_folder, remove_parts
 from ..activations.store import Activations
 from ..concepts.pairs import Pair
 from ..files import read_tensors, write_tensors
@@ -57,11 +57,6 @@ def captured(
     made.save(path)
     remove_parts(parts)
     return made
-
-
-def parts_folder(path: Path) -> Path:
-    """Where the parts of a capture lie until its file is written."""
-    return path.with_name(f".{path.stem}_parts")
 
 
 def capture_key(model: CapturableModel, pairs: Sequence[Pair], settings: CaptureSettings) -> str:

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..activations.store import Activations
+from ..activations.store import Activations, check_alike
 from ..checks import MOST
 from ..directions.backgrounds import get_background
 from ..directions.condition import condition, holds
 from ..directions.kernel import local_map
 from ..directions.methods import (
+    AUTO,
     CONTRASTS,
     KEEPING,
     LATE,
@@ -76,26 +77,26 @@ def build(
     """
     if time not in TIMES:
         raise SteeringError(f"time {time!r} is not one of {', '.join(TIMES)}")
-    maker = _Maker(get_direction(direction, alpha, components), direction, rank, time, background, tuple(protect))
+    method = get_direction(direction, alpha, components)
+    maker = _Maker(method, direction, rank, time, alpha, components, background, tuple(protect))
     maker.check(activations)
-    rule = None
-    if activations.tokens > 1:
-        rule = _rule(activations, protect)
+    rule = _rule(activations, protect) if activations.tokens > 1 else None
     if scores is None:
         scores = score(activations, usual_mode(activations))
     scores.check_fit(activations)
     chosen = select(scores, select_by, top_k)
     made = maker.vector(activations, chosen)
-    if activations.pairs > activations.tokens:
+    held = activations.rows - int(activations.folds.bincount().max())  # of which the certainty makes it again
+    if activations.pairs > 1 and max(rank, components or 0) <= held:
         made = replace(made, sites=with_certainty(made, activations, maker))
     if direction == LOCAL:
         made = replace(made, sites={TEXT: maker.with_local(activations, made.sites[TEXT])})
     if rule is not None:
         made = replace(made, sites={site: replace(part, condition=rule) for site, part in made.sites.items()})
-    method = {"select": select_by, "top_k": top_k, **maker.about(alpha, components), "scores": scores.mode}
+    how = {"select": select_by, "top_k": top_k, **maker.about(), "scores": scores.mode}
     about = {name: value for name, value in activations.metadata.items() if name != "negatives"}
     rounded = {str(site): round(float(scores.sites[site].score.mean()), 4) for site in made.sites}
-    return replace(made, metadata={**about, "method": method, "scores": rounded})
+    return replace(made, metadata={**about, "method": how, "scores": rounded})
 
 
 def _name(source: str | Activations) -> Any:
@@ -113,14 +114,20 @@ class _Maker:
     direction: str
     rank: int
     time: str
+    alpha: float | str
+    components: int | None
     background: str | Activations
     protect: tuple[Activations, ...]
 
-    def about(self, alpha: float | str, components: int | None) -> dict[str, Any]:
+    def about(self) -> dict[str, Any]:
         """What a file says of it."""
         method: dict[str, Any] = {"direction": self.direction, "rank": self.rank, "time": self.time}
         if self.direction in CONTRASTS:
-            method |= {"alpha": parse_alpha(alpha), "components": components, "background": _name(self.background)}
+            method |= {
+                "alpha": parse_alpha(self.alpha),
+                "components": self.components,
+                "background": _name(self.background),
+            }
         if self.protect:
             method |= {"protect": [_name(kept) for kept in self.protect]}
         return method
@@ -135,12 +142,17 @@ class _Maker:
             raise SteeringError(
                 f"direction {LOCAL!r} is a map of the text embedding, which this capture lacks; capture sites 'text'"
             )
+        if self.direction in CONTRASTS and self.alpha == AUTO and activations.tokens > 1:
+            raise SteeringError(
+                "alpha auto holds pairs out, and the rows of a capture of the text are tokens of pairs; give a number, "
+                "1 is usual"
+            )
         if isinstance(self.background, str):
             get_background(self.background)
         for kind, others in (("background", (self.background,)), ("protected", self.protect)):
             for other in others:
                 if isinstance(other, Activations):
-                    _check_alike(kind, activations, other)
+                    check_alike(kind, activations, other)
 
     def with_local(self, activations: Activations, part: SiteVector) -> SiteVector:
         """A part at the text embedding with the map by which its tokens are read."""
@@ -238,7 +250,10 @@ def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker
         part = maker.vector(_of_pairs(activations, train, chosen), chosen)
         for site, active in chosen.items():
             positive, negative = maker.samples(activations.tensors[site][:, test], active)
-            moved[site].append(_projected(positive - negative, part.sites.get(site)))
+            rows = _projected(positive - negative, part.sites.get(site))
+            moved[site].append(
+                rows.unflatten(0, (activations.tokens, -1)).mean(0)
+            )  # tokens of a pair are no more pairs
     return {site: replace(part, certainty=_in_errors(torch.cat(moved[site]))) for site, part in made.sites.items()}
 
 
@@ -276,22 +291,6 @@ def _in_errors(moved: Tensor) -> Tensor:
 def _of_pairs(activations: Activations, which: Tensor, sites: Iterable[Site]) -> Activations:
     """Some pairs at some sites; a copy of the whole capture would cost more than the directions."""
     return Activations({site: activations.tensors[site][:, which] for site in sites}, activations.sigmas)
-
-
-def _check_alike(kind: str, activations: Activations, other: Activations) -> None:
-    mine, theirs = (some.metadata.get("model", {}).get("family", "") for some in (activations, other))
-    if mine and theirs and mine != theirs:
-        raise SteeringError(f"the {kind} capture is of {theirs} and the concept's of {mine}; capture both on one model")
-    if other.sigmas.shape != activations.sigmas.shape or not torch.allclose(other.sigmas, activations.sigmas):
-        raise SteeringError(
-            f"the {kind} capture has {len(other.sigmas)} noise levels and the concept's {len(activations.sigmas)}, "
-            "which must be the same; capture both with the same steps"
-        )
-    for site, tensor in activations.tensors.items():
-        if site not in other.tensors:
-            raise SteeringError(f"the {kind} capture lacks {site}; capture both at the same sites")
-        if other.tensors[site].shape[-1] != tensor.shape[-1]:
-            raise SteeringError(f"{site} has other channels in the {kind} capture; capture both on the same model")
 
 
 def _middle(sigmas: Tensor) -> Tensor:

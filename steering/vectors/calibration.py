@@ -55,8 +55,13 @@ def captured_negatives(model: CapturableModel, captured: Mapping[str, Any]) -> t
     """The negative prompts of a capture and how it sampled, which is what `calibrate` wants.
 
     Raises:
-        SteeringError: the capture's metadata lack something, or the model is another one.
+        SteeringError: a capture of the text, metadata that lack something, or another model.
     """
+    if "tokens" in captured:
+        raise SteeringError(
+            "gate thresholds are measured while sampling, and this is a capture of the text, whose vectors need none; "
+            "leave the model out"
+        )
     missing = [name for name in ("negatives", "model", "steps", "guidance", "seed", "size") if name not in captured]
     if missing:
         raise SteeringError(
@@ -70,6 +75,8 @@ def captured_negatives(model: CapturableModel, captured: Mapping[str, Any]) -> t
     return _texts(captured["negatives"]), CaptureSettings(*(_number(captured, name) for name in SETTINGS))
 
 
+REACH = 0.95
+"""The share of tokens without the concept that stay below a threshold."""
 SETTINGS = ("steps", "guidance", "seed", "size")
 
 
@@ -110,8 +117,8 @@ def coordinates(vector: SteeringVector) -> Reducer:
     return reduce
 
 
-def quantiles(values: Mapping[Site, list[list[Tensor]]], share: float = 0.95) -> dict[Site, Tensor]:
-    """Gate thresholds ``[S, K]``: the ``share`` quantile over all tokens of ``values[site][step]``.
+def quantiles(values: Mapping[Site, list[list[Tensor]]]) -> dict[Site, Tensor]:
+    """Gate thresholds ``[S, K]``: the `REACH` quantile over all tokens of ``values[site][step]``.
 
     Each step holds a list of coordinates ``[B, T, K]``.
     """
@@ -120,7 +127,7 @@ def quantiles(values: Mapping[Site, list[list[Tensor]]], share: float = 0.95) ->
         flat = [torch.cat([part.flatten(0, 1) for part in parts]) for parts in steps]
         # torch.quantile refuses more than 16 million values; kthvalue does not.
         result[site] = torch.stack(
-            [tokens.kthvalue(max(1, round(share * len(tokens))), dim=0).values for tokens in flat]
+            [tokens.kthvalue(max(1, round(REACH * len(tokens))), dim=0).values for tokens in flat]
         )
     return result
 

@@ -12,7 +12,9 @@ lies, seen from one without it (`SiteVector.displacement`). Vectors are combined
 The reference (the negative mean) of a sum is the mean of its parts' references. Suppression does not depend on a
 vector's length, only on its direction, so weights matter where vectors are summed, and under ``add`` and
 ``replace``. Noise levels are those of the vector that has most; the others' are the nearest ones. Gate thresholds
-do not survive (another direction has another quantile), but for a positive weight alone.
+do not survive (another direction has another quantile), but for a positive weight alone. What reads tokens otherwise
+than along its directions (maps of the text, whitened and affine directions) has no sum, and is refused at a site that
+several vectors share.
 
 Averaging is CASteer's way to several concepts (arXiv 2503.09630), which weakens each of them; a Gram-Schmidt basis
 does not. Orthogonalising against what is to be kept is known from refusal directions (arXiv 2406.11717's
@@ -32,7 +34,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SteeringError
-from ..linalg import LEAST_RESIDUAL, lead_first
+from ..linalg import LEAST_RESIDUAL, gram_schmidt_rows, lead_first
 from ..sites import Site, sort_sites
 from .alignment import aligned, check_widths, used_knots
 from .similarity import name_of
@@ -170,13 +172,20 @@ COMBINATIONS: MappingProxyType[str, Combination] = MappingProxyType(
 """Name -> combination."""
 
 
-# --- how alike vectors are ------------------------------------------------------------------------
-
-
 # --- one site -------------------------------------------------------------------------------------
 
 
+def _check_plain(parts: Sequence[SiteVector]) -> None:
+    """Refuse parts of a shared site that read tokens with more than their directions, all of which would be lost."""
+    if any(part.readout is not None or part.local or part.condition is not None for part in parts):
+        raise SteeringError(
+            "vectors with a map of their own (directions kernel, affine, whitened and cpca-source, and every vector of "
+            "the text) cannot be combined at a site that they share; apply them one after the other"
+        )
+
+
 def _summed(parts: Sequence[SiteVector], levels: Tensor) -> SiteVector:
+    _check_plain(parts)
     # A part says nothing where it is not steered itself.
     moved = torch.stack([part.displacement * used_knots(part, levels)[:, None] for part in parts])  # [P, S, C]
     displacement = moved.sum(0)
@@ -191,13 +200,14 @@ def _summed(parts: Sequence[SiteVector], levels: Tensor) -> SiteVector:
 
 def _without(part: SiteVector, others: Sequence[SiteVector], levels: Tensor) -> SiteVector | None:
     """A site's part outside of the others' span; None where nothing is left at any noise level."""
+    _check_plain([part, *others])
     basis, own = _span(others, levels), part.direction.double()
     left = own - own @ basis.mT @ basis
     usable = left[:, 0].norm(dim=-1) >= LEAST_RESIDUAL
     active = part.active & usable[levels]
     if not active.any():
         return None
-    rows = _orthonormal(left, used_knots(part, levels) & usable)
+    rows = gram_schmidt_rows(left, used_knots(part, levels) & usable)
     remaining = part.displacement.double()[:, None]
     remaining = (remaining - remaining @ basis.mT @ basis)[:, 0]
     return SiteVector(_turned(rows, remaining).float(), part.negative_mean, remaining.float(), active)
@@ -215,6 +225,9 @@ def _span(parts: Sequence[SiteVector], levels: Tensor) -> Tensor:
 
 
 def _spanned(parts: Sequence[SiteVector], levels: Tensor) -> SiteVector:
+    if len(parts) == 1:
+        return parts[0]
+    _check_plain(parts)
     total = torch.stack([part.displacement for part in parts]).sum(0)
     active = torch.stack([part.active for part in parts]).any(0)
     each = torch.stack([used_knots(part, levels) for part in parts])
@@ -225,23 +238,8 @@ def _spanned(parts: Sequence[SiteVector], levels: Tensor) -> SiteVector:
             "apply them one after the other, or add them",
             stacklevel=2,
         )
-    basis = _orthonormal(torch.cat([part.direction.double() for part in parts], dim=1), used)
+    basis = gram_schmidt_rows(torch.cat([part.direction.double() for part in parts], dim=1), used)
     return SiteVector(_turned(basis, total.double()).float(), _mean_reference(parts), total, active)
-
-
-def _orthonormal(rows: Tensor, used: Tensor) -> Tensor:
-    """Gram-Schmidt in order: ``[S, J, C]`` without the rows of which too little is left at a ``used`` noise level.
-
-    Where a noise level is not used, such rows become some direction at right angles to the others.
-    """
-    kept = list(range(rows.shape[1]))
-    while True:
-        basis, triangle = torch.linalg.qr(rows[:, kept].mT)
-        corner = triangle.diagonal(dim1=1, dim2=2)  # what is left of each row beside the earlier ones, [S, J]
-        short = ((corner.abs() < LEAST_RESIDUAL) & used[:, None]).any(0)
-        if not short.any():
-            return (basis * torch.where(corner < 0, -1.0, 1.0)[:, None]).mT
-        kept.pop(int(short.nonzero()[0]))
 
 
 def _turned(rows: Tensor, displacement: Tensor) -> Tensor:

@@ -42,7 +42,8 @@ def test_the_text_embedding_is_one_site_that_every_cross_attention_reads(toy_mod
 
 def test_a_capture_holds_every_token_of_both_sides_beside_its_partner(captured, toy_model):
     assert captured.tensors[TEXT].shape == (2, 77 * 3, 1, 64)
-    assert captured.pairs // captured.metadata["tokens"] == 3
+    assert (captured.pairs, captured.rows) == (3, 3 * 77)
+    assert "3 pairs" in repr(captured)
     positive, negative = captured.tensors[TEXT][:, :, 0].unflatten(1, (77, 3))
     sides = [toy_model.encode([getattr(pair, side) for pair in PAIRS]).context for side in ("positive", "negative")]
     torch.testing.assert_close(positive, sides[0].transpose(0, 1))

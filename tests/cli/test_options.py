@@ -21,7 +21,7 @@ def test_a_vector_may_carry_its_strength(tmp_path):
 
 
 def test_places_that_cannot_take_a_file_are_refused(tmp_path):
-    assert new_file(tmp_path / "a.png", "picture") == tmp_path / "a.png"
+    new_file(tmp_path / "a.png", "picture")
     for path, words in ((tmp_path / "a.jpg", "must end in .png"), (tmp_path / "d.png", "not a place")):
         (tmp_path / "d.png").mkdir(exist_ok=True)
         with pytest.raises(ValueError, match=words):
@@ -36,8 +36,8 @@ def test_an_input_and_a_stranger_s_file_are_not_replaced(tmp_path):
     save_picture(np.zeros((8, 8, 3), np.uint8), ours)
     with pytest.raises(SteeringError, match=r"exists and is no picture of ours; .* --force"):
         new_file(stranger, "picture")
-    assert new_file(stranger, "picture", force=True) == stranger
-    assert new_file(ours, "picture") == ours
+    new_file(stranger, "picture", force=True)
+    new_file(ours, "picture")
     for force in (False, True):
         with pytest.raises(SteeringError, match="is also read by this command"):
             new_file(ours, "picture", inputs=["pocket", ours], force=force)

@@ -203,3 +203,16 @@ def test_all_readers_of_a_text_share_one_edit(toy_model, monkeypatch):
         drawn = toy_model.generate("a dog in a room", seed=3, steps=2, size=64)
     assert (drawn != plain).any()
     assert len(called) == 1  # and not one for each step, or for each of the 32 layers that read it
+
+
+@pytest.mark.parametrize("preset", ["projection", "casteer", "selective"])
+def test_settings_that_a_local_map_cannot_follow_are_refused(vector, preset):
+    with pytest.raises(SteeringError, match="mean nothing to it; take preset conditional, affine, lora or precise"):
+        vector.entry(preset=preset)
+    for other in ("conditional", "affine", "lora", "precise"):
+        assert vector.entry(preset=other).vector is vector
+
+
+def test_two_local_maps_are_applied_one_after_the_other_and_never_summed(vector):
+    with pytest.raises(SteeringError, match="apply them one after the other"):
+        combine([vector, vector], "average")

@@ -236,3 +236,12 @@ def some_pairs(pairs=20, width=12):
     # The concept varies from pair to pair, beside noise of very different sizes a channel.
     scale = torch.linspace(0.2, 3, width).double()
     return positive * scale + 3 * torch.rand(pairs, 1, generator=generator) * lead, negative * scale
+
+
+@pytest.mark.parametrize("name", ["cpca", "cpca-denoised"])
+def test_components_beyond_what_the_samples_span_are_refused(name):
+    positive, negative = torch.randn(2, 6, 30, dtype=torch.float64)
+    assert get_direction(name, 1.0, 12)(positive, negative).shape == (1, 30)
+    for components in (13, 0, -3):
+        with pytest.raises(ValueError, match=rf"components {components} are not within 1 to 12"):
+            get_direction(name, 1.0, components)(positive, negative)

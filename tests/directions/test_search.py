@@ -5,7 +5,8 @@ from steering.activations.store import Activations
 from steering.directions.contrast import held_out
 from steering.directions.methods import get_direction
 from steering.directions.search import search
-from steering.sites import Site
+from steering.sites import TEXT, Site
+from steering.vectors.build import build
 
 SITES = [Site.parse(name) for name in ("in4.attn2", "out5.ff")]
 SIGMAS = torch.tensor([10.0, 5.0, 1.0, 0.1])
@@ -63,3 +64,11 @@ def test_what_cannot_be_searched_is_refused():
     ):
         with pytest.raises(ValueError, match=message):
             search(*arguments)
+
+
+def test_rows_that_are_tokens_are_no_pairs_to_hold_out():
+    text = Activations({TEXT: torch.randn(2, 12 * 4, 1, 8)}, torch.tensor([1.0]), {"tokens": 4})
+    with pytest.raises(ValueError, match="rows of a capture of the text are tokens"):
+        search(text)
+    with pytest.raises(ValueError, match="alpha auto holds pairs out"):
+        build(text, direction="cpca-paired", alpha="auto")

@@ -35,26 +35,29 @@ def features(rng, n=100, shift=0.0, width=32):
 
 def test_the_kernel_distance_is_unbiased_and_sees_a_shift():
     rng = np.random.default_rng(0)
-    nulls = [kernel_test(features(rng), features(rng), False, permutations=1)[0] for _ in range(40)]
+    nulls = [kernel_test(features(rng), features(rng), permutations=1)[0] for _ in range(40)]
     assert abs(np.mean(nulls)) < 3 * np.std(nulls) / 40**0.5
-    shifted, p = kernel_test(features(rng), features(rng, shift=0.5), False)
+    shifted, p = kernel_test(features(rng), features(rng, shift=0.5))
     assert shifted > 10 * np.std(nulls)
     assert p == pytest.approx(1 / 1000)
 
 
-def test_in_pairs_a_set_is_at_distance_zero_of_itself_which_the_unpaired_form_misses():
+def test_a_set_is_at_distance_zero_of_itself_which_the_terms_of_partners_would_hide():
     x = features(np.random.default_rng(0))
     kernel, every = polynomial_kernel(np.concatenate([x, x]), np.concatenate([x, x])), np.arange(200)
-    assert kernel_distance(kernel, every[:100], every[100:], paired=True) == pytest.approx(0, abs=1e-12)
-    assert kernel_distance(kernel, every[:100], every[100:], paired=False) < -1e-3
+    assert kernel_distance(kernel, every[:100], every[100:]) == pytest.approx(0, abs=1e-12)
+    with_partners = kernel[:100, 100:].mean()
+    without = (kernel[:100, 100:].sum() - np.trace(kernel[:100, 100:])) / (100 * 99)
+    assert 2 * (without - with_partners) < -1e-3  # what the estimate for sets that share nothing would be off by
 
 
-def test_a_shift_of_pairs_is_found_where_the_unpaired_test_is_blind():
+def test_a_shift_of_pairs_is_found_that_is_small_beside_how_pictures_differ():
     rng = np.random.default_rng(1)
     x = features(rng)
     moved = x + 0.2 * rng.normal(size=x.shape) + 0.1
-    assert kernel_test(x, moved, True)[1] < 0.01
-    assert kernel_test(x, moved, False)[1] > 0.5
+    assert (moved - x).std() < 0.3 * x.std()
+    assert kernel_test(x, moved)[1] < 0.01
+    assert kernel_test(x, rng.permutation(moved))[1] > 0.05  # its power comes from the partners
 
 
 def test_the_paired_test_holds_its_level():
@@ -63,7 +66,7 @@ def test_the_paired_test_holds_its_level():
     for seed in range(100):
         x = features(rng, 30)
         noise = 0.5 * rng.normal(size=(2, *x.shape))
-        p_values.append(kernel_test(x + noise[0], x + noise[1], True, permutations=99, seed=seed)[1])
+        p_values.append(kernel_test(x + noise[0], x + noise[1], permutations=99, seed=seed)[1])
     assert sum(p <= 0.05 for p in p_values) <= 12  # 5 expected of 100, three standard deviations are 7
 
 
@@ -72,14 +75,14 @@ def test_pictures_of_one_prompt_are_swapped_together():
     x = features(rng, 6)
     y = x + 1
     # Three prompts have eight swaps, so p cannot fall below a quarter (both all-swapped and none-swapped reach it).
-    assert kernel_test(x, y, True, np.array([0, 0, 1, 1, 2, 2]))[1] > 0.2
-    assert kernel_test(x, y, True)[1] < 0.1
+    assert kernel_test(x, y, np.array([0, 0, 1, 1, 2, 2]))[1] > 0.2
+    assert kernel_test(x, y)[1] < 0.1
 
 
 def test_sets_that_cannot_be_compared_are_refused():
     x = features(np.random.default_rng(0), 3)
     with pytest.raises(ValueError, match="got 3 and 2"):
-        kernel_test(x, x[:2], True)
+        kernel_test(x, x[:2])
 
 
 def test_the_kernel_is_the_cubic_one_of_the_literature():
@@ -92,7 +95,7 @@ def test_two_pictures_a_side_are_enough_and_one_is_not():
     two = np.array([[0.0, 1.0], [1.0, 0.0]])
     assert frechet_distance(two, two) == pytest.approx(0, abs=1e-9)
     assert np.isfinite(
-        kernel_distance(polynomial_kernel(np.r_[two, two], np.r_[two, two]), np.arange(2), np.arange(2, 4), False)
+        kernel_distance(polynomial_kernel(np.r_[two, two], np.r_[two, two]), np.arange(2), np.arange(2, 4))
     )
     for few in ((two[:1], two), (two, two[:1])):
         with pytest.raises(SteeringError):
@@ -103,7 +106,7 @@ def test_integer_features_lose_nothing():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 200, (40, 3)).astype(np.uint8), rng.integers(0, 200, (40, 3)).astype(np.uint8)
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(a.astype(float), b.astype(float)))
-    assert kernel_test(a, b, False, permutations=20) == kernel_test(a, b, False, permutations=20, seed=0)
+    assert kernel_test(a, b, permutations=20) == kernel_test(a, b, permutations=20, seed=0)
 
 
 def test_pictures_of_one_prompt_change_sides_together():
@@ -111,7 +114,7 @@ def test_pictures_of_one_prompt_change_sides_together():
     base = np.repeat(rng.normal(0, 1, (6, 4)), 5, axis=0)
     moved = base + np.repeat(rng.normal(0.6, 0.3, (6, 4)), 5, axis=0)
     clusters = np.repeat([f"prompt {i}" for i in range(6)], 5)
-    together = kernel_test(base, moved, True, clusters, 400)[1]
-    alone = kernel_test(base, moved, True, None, 400)[1]
+    together = kernel_test(base, moved, clusters, 400)[1]
+    alone = kernel_test(base, moved, None, 400)[1]
     # Six prompts can be flipped in 64 ways, so no p below 1/64 can be had; thirty free pictures pretend to more.
     assert together > 1 / 64 > alone

@@ -43,6 +43,7 @@ def test_what_stands_around_the_answer_does_no_harm(serve, tmp_path):  # noqa: F
         (lambda n, body: (200, '{"siblings": ['), "the llm's answer"),
         (lambda n, body: (500, "overloaded"), "gave no answer .*overloaded"),
         (lambda n, body: (401, "no such key"), "gave no answer .*no such key"),
+        (lambda n, body: (401, "no Bearer abcdef here"), r"gave no answer .*no \[key\] here"),
     ],
 )
 def test_no_answer_is_an_error_and_nothing_is_kept(serve, tmp_path, behave, words):  # noqa: F811

@@ -103,6 +103,6 @@ def test_the_table_has_a_line_a_site():
     output = torch.randn(1, 4, WIDTH)
     seen = run(Entry(one_direction(), 1.0, Settings("zero", "all")), Call((5.0,), (True,)), output)
     header, line = table(seen).splitlines()
-    assert header.split() == ["site", "calls", "before", "after", "tokens"]
+    assert header.split() == ["site", "levels", "before", "after", "tokens"]
     assert line.split()[0] == "in4.attn2"
     assert line.split()[-1] == "100.0%"

@@ -239,3 +239,15 @@ def test_steps_that_agree_average_to_what_they_agree_on(toy_model):
 def test_a_site_that_the_model_lacks_is_refused(toy_model):
     with pytest.raises(ValueError, match=r"lacks in11\.attn2"):
         linear_layers(toy_model.unet, [Site.parse("in11.attn2")])
+
+
+def test_a_lora_leaves_out_what_steering_leaves_out(toy_model, hooks_left):
+    """Where γ lies within its standard error nothing is added, so a LoRA adds nothing there either."""
+    vector = vector_for(toy_model)
+    first, *others = vector.sites
+    unsure = replace(vector.sites[first], certainty=torch.tensor([0.5]))
+    entry = Entry(replace(vector, sites={**vector.sites, first: unsure}), 1.5, linear(), mode="add")
+    everywhere = Entry(vector, 1.5, linear(), mode="add")
+    assert (with_lora(toy_model, entry) - with_lora(toy_model, everywhere)).abs().max() > 100 * SAME
+    assert list(bake(entry, linear_layers(toy_model.unet, list(vector.sites)))) == others
+    torch.testing.assert_close(with_lora(toy_model, entry), steered(toy_model, entry), atol=SAME, rtol=SAME)

@@ -91,6 +91,7 @@ def test_trained_betas_are_honoured(changed):
         ("scheduler", {"beta_end": None}, "beta_end None, which must be a number"),
         ("scheduler", {"num_train_timesteps": 0}, "num_train_timesteps 0, which must be a whole number from 2"),
         ("scheduler", {"trained_betas": ["x"]}, "must be a list of numbers"),
+        ("scheduler", {"trained_betas": [0.0, 0.1]}, "must be finite noise levels above 0 that rise"),
         ("scheduler", {"sigma_data": 0.5}, "a noise schedule of EDM's kind"),
         ("scheduler", {"prediction_type": "flow"}, "prediction 'flow' is not one of"),
         ("unet", {"cross_attention_dim": 1024}, "does not load as a model of Stable Diffusion 2"),

@@ -67,3 +67,9 @@ def test_a_style_that_becomes_another_is_asked_for_in_its_words():
 def test_what_a_concept_cannot_become_is_refused_with_what_it_can(word, other):
     with pytest.raises(SteeringError, match=rf"becomes one of \w+.*, not '{other}'"):
         becoming(concept_of(word), other)
+
+
+@pytest.mark.parametrize("word", ["h", "gogh style of", "tch", "colour", "encil sketch"])
+def test_the_tail_of_a_style_s_name_is_no_style(word):
+    assert concept_of("gogh").name == concept_of("in the style of Van Gogh").name == "van_gogh"
+    assert concept_of(word) is None

@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steering.activations.store import Activations
+from steering.folds import fold_numbers
 from steering.scores.navigator import Scores, as_lines, cross_fitted, in_sample, score
 from steering.scores.selection import select
-from steering.sites import SD15_SITES, Site
+from steering.sites import SD15_SITES, TEXT, Site
 
 
 def noise(width, pairs=50, steps=1, seed=0):
@@ -49,7 +50,10 @@ def test_the_published_form_is_the_scatter_matrix_form(seed, strength):
 def test_pure_noise_favours_wide_layers_in_the_published_form_only():
     repeats = 12
     published = {w: torch.cat([in_sample(noise(w, seed=s))[0] for s in range(repeats)]) for w in (320, 640, 1280)}
-    fair = {w: torch.cat([cross_fitted(noise(w, seed=s))[0] for s in range(repeats)]) for w in (320, 640, 1280)}
+    fair = {
+        w: torch.cat([cross_fitted(noise(w, seed=s), fold_numbers(50))[0] for s in range(repeats)])
+        for w in (320, 640, 1280)
+    }
     means = [float(published[w].mean()) for w in (320, 640, 1280)]
     assert means == sorted(means)
     assert means[2] - means[0] > 0.1  # the defect is there: .77, .87, .93
@@ -61,7 +65,7 @@ def test_pure_noise_favours_wide_layers_in_the_published_form_only():
 
 
 def test_cross_fitted_consistency_of_noise_is_zero():
-    values = torch.stack([cross_fitted(noise(640, seed=s))[1] for s in range(12)])
+    values = torch.stack([cross_fitted(noise(640, seed=s), fold_numbers(50))[1] for s in range(12)])
     assert abs(float(values.mean())) < 0.02  # cosine of random vectors at width 640: sd .04 / sqrt(12 * 50)
 
 
@@ -80,7 +84,7 @@ def test_the_ranking_of_planted_concepts_is_recovered(mode):
 def test_a_wide_layer_without_concept_does_not_beat_a_narrow_one_with_it():
     spectrum = lambda width: torch.arange(1, width + 1, dtype=torch.float64) ** -0.25  # noqa: E731
     narrow, wide = planted(1.5, width=320, seed=1) * spectrum(320), noise(1280, seed=2) * spectrum(1280)
-    fair = [float(cross_fitted(t)[0]) for t in (narrow, wide)]
+    fair = [float(cross_fitted(t, fold_numbers(t.shape[1]))[0]) for t in (narrow, wide)]
     assert fair[0] > fair[1]
 
 
@@ -98,7 +102,10 @@ def test_inactive_steps_score_zero_and_are_never_selected():
 def test_constant_features_do_no_harm():
     tensor = planted(3)
     tensor[..., 5] = 2.0
-    assert all(torch.isfinite(part).all() for part in (*in_sample(tensor), *cross_fitted(tensor)))
+    assert all(
+        torch.isfinite(part).all()
+        for part in (*in_sample(tensor), *cross_fitted(tensor, fold_numbers(tensor.shape[1])))
+    )
 
 
 def test_per_step_takes_k_sites_at_every_step():
@@ -176,10 +183,11 @@ def many(pairs=20):
 def test_a_mode_scores_by_its_own_rule(mode, rule):
     activations = many()
     made = score(activations, mode)
+    folds = (activations.folds,) if mode == "cross-fitted" else ()
     assert made.mode == mode
     assert made.metadata == {"pairs": 20}
     for site, tensor in activations.tensors.items():
-        discriminability, consistency = rule(tensor.double())
+        discriminability, consistency = rule(tensor.double(), *folds)
         torch.testing.assert_close(made.sites[site].score.double(), discriminability + consistency)
     site = SD15_SITES[2]
     assert not torch.allclose(score(activations, "paper").sites[site].score, score(activations).sites[site].score)
@@ -205,3 +213,17 @@ def test_ten_pairs_are_cross_fitted_and_two_scored_as_published():
         score(many(9))
     with pytest.raises(ValueError, match="at least 2 pairs, got 1"):
         score(many(1), "paper")
+
+
+def test_tokens_of_a_pair_are_never_scored_by_a_direction_that_it_helped_to_make():
+    """Eleven pairs of seven tokens, all of a pair equal: rows in turn would hold out what they had learned from."""
+    pairs = noise(40, seed=3)[:, :11]
+    rows = pairs.repeat(1, 7, 1, 1)  # token after token
+    captured = Activations({TEXT: rows.float()}, torch.linspace(10, 1, rows.shape[2]), {"tokens": 7})
+    assert (captured.pairs, captured.rows) == (11, 77)
+    by_pair = cross_fitted(rows.float().double(), captured.folds)
+    by_row = cross_fitted(rows.float().double(), fold_numbers(77))
+    assert float(by_row[1].mean()) > float(by_pair[1].mean()) + 0.1
+    torch.testing.assert_close(score(captured).sites[TEXT].consistency.double(), by_pair[1])
+    with pytest.raises(ValueError, match="at least 10 pairs, got 9"):
+        score(Activations({TEXT: rows[:, : 9 * 7].float()}, captured.sigmas, {"tokens": 7}))

@@ -22,9 +22,9 @@ def test_the_chosen_setting_is_told_beside_what_the_model_draws_without_the_conc
         "chosen": arm(2.4, 94, losses={"sibling": 1.2, "unrelated": 0.0}),
     }
     assert summary("dog", figures) == (
-        "100 prompts with dog; presence of it, of 100: 97 drawn plainly, 2 steered; 94 % of the pictures are clean (it "
-        "is gone, nothing is broken, the rest is there), and 96 % where the prompt does not ask for it; things like it "
-        "lose 1 points; other things lose 0 points."
+        "100 prompts with dog; presence of it, of 100: 97 drawn plainly, 2 steered; 94 % of the prompts come out clean "
+        "(it is gone, nothing is broken, the rest is there), and 96 % where the prompt does not ask for it; things "
+        "like it lose 1 points; other things lose 0 points."
     )
 
 

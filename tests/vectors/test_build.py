@@ -227,3 +227,13 @@ def test_five_sites_a_step_and_alpha_one_unless_told():
 def test_a_constant_vector_lies_at_the_middle_noise_level():
     vector = build(planted([5, 0], steps=7), top_k=1, time="constant")
     assert vector.sigmas.tolist() == [planted([5], steps=7).sigmas[3].item()]
+
+
+def test_every_rank_that_fits_the_pairs_is_built_and_certain_where_the_others_leave_enough():
+    five = planted([5], pairs=5)
+    for rank, known in ((4, True), (5, False)):  # a fifth held out leaves four pairs, of which five make no direction
+        part = build(five, direction="pca", rank=rank, top_k=1).sites[SD15_SITES[0]]
+        assert part.direction.shape[1] == rank
+        assert (part.certainty is not None) == known
+    with pytest.raises(ValueError, match="rank 6 is not within 1 to 5"):
+        build(five, direction="pca", rank=6, top_k=1)

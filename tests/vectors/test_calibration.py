@@ -77,6 +77,12 @@ def test_a_capture_that_does_not_say_how_it_was_made_gives_no_thresholds(toy_mod
         captured_negatives(toy_model, about)
 
 
+def test_a_capture_of_the_text_needs_no_thresholds(toy_model):
+    about = {**CAPTURED, "tokens": 77, "model": {"weights": toy_model.weights_hash(), "name": "toy"}}
+    with pytest.raises(SteeringError, match="a capture of the text, whose vectors need none; leave the model out"):
+        captured_negatives(toy_model, about)
+
+
 def test_thresholds_need_the_very_model_that_was_captured(toy_model):
     about = {**CAPTURED, "model": {"weights": "others", "name": "theirs"}}
     with pytest.raises(SteeringError, match=r"captured \(theirs\), and this is another; give that one"):

@@ -310,3 +310,17 @@ def test_a_negative_weight_turns_the_readout_too():
     for site, part in scale(a, -2.0).sites.items():
         assert torch.equal(part.readout, -a.sites[site].readout)
         assert torch.equal(part.direction, -a.sites[site].direction)
+
+
+@pytest.mark.parametrize("how", COMBINATIONS)
+@pytest.mark.parametrize("changes", [{"readout": 1}, {"condition": 1}], ids=lambda changes: next(iter(changes)))
+def test_what_reads_tokens_otherwise_than_along_its_directions_has_no_sum(how, changes):
+    plain, (site, part) = made(1), next(iter(made(0).sites.items()))
+    value = {"readout": part.direction.flip(-1), "condition": torch.ones(part.width + 1)}
+    map_ = replace(made(0), sites={site: replace(part, **{name: value[name] for name in changes})})
+    with pytest.raises(ValueError, match="cannot be combined at a site that they share; apply them one after"):
+        combine([map_, plain], how)
+    elsewhere = replace(plain, sites={other: part for other, part in plain.sites.items() if other != site})
+    kept = combine([map_, elsewhere], how).sites[site]
+    for name in changes:
+        assert torch.equal(getattr(kept, name), value[name])
