@@ -54,11 +54,12 @@ class Build(io.ComfyNode):
                     "direction",
                     options=list(DIRECTIONS),
                     default="mean",
-                    tooltip="mean: the mean difference, hard to beat. pca: principal directions of the differences. "
-                    "cpca, cpca-paired, cpca-denoised: refined by contrastive PCA, cpca-source as the source study's "
-                    "code did it. whitened: the mean difference, read without what moves along with it. "
-                    "kernel: the map that takes prompts with the concept to those without, fine near the words of the "
-                    "pairs and linear beyond; for a capture of text. affine: linear throughout, with a rank of 8.",
+                    tooltip="mean: the mean difference; inside the UNet no other is clearly better. pca: principal "
+                    "directions of the differences. cpca, cpca-paired, cpca-denoised: refined by contrastive PCA, "
+                    "cpca-source as the source study's code did it. whitened: the mean difference, read without what "
+                    "moves along with it. kernel: the map that takes prompts with the concept to those without, fine "
+                    "near the words of the pairs and linear beyond; for a capture of text. affine: linear throughout, "
+                    "with a rank of 8.",
                 ),
                 io.Int.Input(
                     "rank",
