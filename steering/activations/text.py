@@ -18,8 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import short
 from ..concepts.pairs import Pair
 from ..errors import SteeringError
+from ..models.conditioning import LENGTH
 from ..models.sampling import CapturableModel
 from ..sites import TEXT
 from .store import Activations
@@ -38,12 +40,14 @@ def capture_text(model: CapturableModel, pairs: Sequence[Pair], about: Mapping[s
     """
     sides = [[pair.positive for pair in pairs], [pair.without for pair in pairs]]
     embedded, numbers = zip(*(model.embedded(side) for side in sides), strict=True)
-    positive, negative = (side.float().cpu() for side in embedded)
-    length = positive.shape[1]
-    if {len(some) for side in numbers for some in side} != {length} or negative.shape[1] != length:
+    counts = [len(some) for side in numbers for some in side]
+    longest, length = max(zip(counts, [*sides[0], *sides[1]], strict=True)), min(counts)
+    if longest[0] != length:
         raise SteeringError(
-            "the prompts of a capture of the text embedding must be of one length in chunks of 77 tokens; shorten some"
+            f"the prompts of a capture of the text embedding must all be as long in chunks of {LENGTH} tokens, and "
+            f"{short(longest[1])} takes {longest[0] // LENGTH}, another {length // LENGTH}; shorten it"
         )
+    positive, negative = (side.float().cpu() for side in embedded)
     matched = torch.stack([other[partners(one, other)] for one, other in zip(positive, negative, strict=True)])
     # Token after token, as `Activations.folds` has it.
     rows = torch.stack([positive, matched]).transpose(1, 2).flatten(1, 2)

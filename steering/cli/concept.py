@@ -112,7 +112,8 @@ def write(
         f"at test from {', '.join(written.alike.new)}",
         *(_alike_in_a_small_world(found) if is_small else _lines(found)),
         f"written to {out}; now steering tune {model} {said} --out VECTOR.safetensors, or in seconds: steering capture "
-        f"{model} {said} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel",
+        f"{model} {said} --sites text --out text.safetensors, and steering build text.safetensors --direction kernel "
+        "--out VECTOR.safetensors",
     ]
     about = {"folder": str(out), "kind": written.kind, "senses": written.senses, "files": sorted(written.files)}
     answer({**about, "findings": list(map(asdict, found))}, as_json, "\n".join(lines))

@@ -190,8 +190,8 @@ def export_lora(
 ) -> None:
     """Write steering as a LoRA: exact and at no cost while sampling, where that is possible.
 
-    It is for a vector built constant in time at attn1, attn2 and ff sites (build --time constant). What a LoRA
-    cannot hold is refused with the reason, or approximated on request with its measured gap.
+    It is for a vector built constant in time at attn1, attn2 and ff sites (build --select overall --time
+    constant). What a LoRA cannot hold is refused with the reason, or approximated on request with its measured gap.
 
     Args:
         vector: The vector's file.
@@ -210,6 +210,8 @@ def export_lora(
     from ..lora.formats import FORMATS
 
     new_file(out, "lora", inputs=[vector, model], force=force)
+    if prompt and not approximate:
+        raise SteeringError("--prompt is what --approximate measures on; give both, or leave it out")
     if format_ not in FORMATS:
         raise SteeringError(f"--format {format_!r} is not one of {', '.join(FORMATS)}")
     wanted = does.entry(str(vector), strength, preset)

@@ -12,9 +12,12 @@ _SOUNDS_LIKE_YOU = re.compile(
     re.IGNORECASE,
 )
 _SILENT_H = re.compile(r"(?:hour|honest|honou?r|heir)", re.IGNORECASE)
-_SPELLED = re.compile(r"[aefhilmnorsx]-|[AEFHILMNORSX][A-Z]{1,3}\b|8|11\b|18")
-"""A letter or number whose name begins with a vowel: ``an x-ray``, ``an SUV``, ``an 18th-century dress``."""
-_TAIL = re.compile(r" (?:of|with|in|on|from|without) ")
+_SPELLED = re.compile(r"[aefhilmnorsx]-|(?![FHLMNRSX][AEIOU][A-Z]{2}\b)[AEFHILMNORSX][A-Z]{1,3}\b|8|11\b|18")
+"""A letter or number whose name begins with a vowel: ``an x-ray``, ``an SUV``, ``an 18th-century dress``; not a word
+of four such letters that is said as one, as NASA is."""
+_TAIL = re.compile(r" (?:of|with|in|on|from|without|at|by|under|behind|beside|near|wearing|holding|carrying|riding) ")
+_HUMAN = re.compile(r"(?:human|shaman|talisman|caiman|roman|german|ottoman|norman)$", re.IGNORECASE)
+"""Words that end in *man* and have a plain plural."""
 
 
 def with_article(noun: str) -> str:
@@ -64,7 +67,7 @@ def plural_of(noun: str) -> str:
     if before:
         return f"{before} {plural_of(last)}"
     for ending, several in (("man", "men"), ("child", "children"), ("lf", "lves"), ("ato", "atoes")):
-        if noun.endswith(ending):
+        if noun.endswith(ending) and not _HUMAN.search(noun):
             return noun.removesuffix(ending) + several
     if re.search(r"(?:s|x|z|ch|sh)$", noun):
         return f"{noun}es"

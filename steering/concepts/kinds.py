@@ -21,7 +21,7 @@ from .scenes import (
     surrounded,
     things,
 )
-from .word_lists import ARTISTS, ATTRIBUTES, LOOKS, MEDIA, SCENES, THINGS
+from .word_lists import ARTISTS, ATTRIBUTES, LOOKS, MEDIA, SCENES, THINGS, VERBS
 
 FAR = 20
 """Fewest things that have nothing to do with a concept, half of them for the report."""
@@ -125,8 +125,8 @@ def _near(word: str, kind: str, random: Random) -> list[str]:
     mine = [group for group in groups if known in group]
     if not mine and kind == "style":
         mine = [{"artist": ARTISTS, "medium": MEDIA, "look": LOOKS}[sort_of_style(word)]]
-    if not mine and kind == "attribute" and follows_its_noun(word):
-        mine = [ATTRIBUTES["worn"]]
+    if not mine and kind == "attribute" and (follows_its_noun(word) or word in VERBS):
+        mine = [ATTRIBUTES["worn" if follows_its_noun(word) else "moods"]]
     if not mine and len(groups) > 1:
         left = [some for group in shuffled(groups, random) if (some := _others(group, word))]
         return [random.choice(group) for group in left]

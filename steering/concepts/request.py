@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from unicodedata import category
 
 from ..checks import check_text, short
 from ..errors import SteeringError
@@ -15,8 +16,25 @@ from .meanings import is_kind
 from .prompts import LONGEST_NAME
 from .scenes import PREPOSITIONS, as_scene
 from .tables import CURLY
-from .word_lists import ARTISTS, ATTRIBUTES, BARE, EXPLICIT, LOOKS, MEDIA, SCENES, SPELLINGS, THINGS, VERBS, WHOLE
+from .word_lists import (
+    ARTISTS,
+    ATTRIBUTES,
+    BARE,
+    BORNE,
+    EXPLICIT,
+    LOOKS,
+    MEDIA,
+    NOUNS,
+    SCENE_NAMES,
+    SCENES,
+    SPELLINGS,
+    THINGS,
+    VERBS,
+    WHOLE,
+)
 
+NOTHING_ALONE = (COMMON | {*PREPOSITIONS, "scene"}) - {"art"}
+"""Words that name nothing without others: the last is what sentences say where nothing is left."""
 KNOWN = MappingProxyType(
     {
         "style": (*ARTISTS, *MEDIA, *LOOKS),
@@ -26,7 +44,12 @@ KNOWN = MappingProxyType(
     }
 )
 """Kind -> the words that are known to be of it."""
-_STYLE = re.compile(r"(?:^(?:in the )?style of | style$|^painted by |^art by )", re.IGNORECASE)
+_STYLE = re.compile(r"(?:^(?:in the )?style of | style$|^painted by |^art by |^(?:an? )?paintings? by )", re.IGNORECASE)
+_MARKS = ".,:!?\"'`*_-"
+"""What may stand around a word and says nothing."""
+_SIGNS = "()[]{}<>|;:/\\"
+_FOLLOW = DETERMINERS | {*PREPOSITIONS, "up", "down", "away", "back", "over", "through", "with", "into", "alone"}
+"""What may follow a verb that takes no thing."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +74,12 @@ def kind_of(word: str) -> str:
     for name, known in KNOWN.items():
         if word in known:
             return name
-    first = word.split()[0].lower()
-    if first in VERBS or first == "with":
+    if word.lower() in NOUNS:
+        return "object"
+    first, *rest = word.lower().split()
+    if first == "with" or (first in VERBS and (not rest or first in BORNE or rest[0] in _FOLLOW)):
         return "attribute"
-    if first in PREPOSITIONS or as_scene(word) in SCENES:
+    if first in PREPOSITIONS or as_scene(word) in SCENES or word.lower() in SCENE_NAMES:
         return "scene"
     return "style" if words(word)[-1:] in (["painting"], ["art"]) else "object"
 
@@ -64,18 +89,25 @@ def checked(request: Request) -> Request:
 
     Raises:
         SteeringError: a word or sibling that is none, is too long, or may not be written about by template; a sibling,
-            or what is to take its place, that is the concept; an unknown kind.
+            or what is to take its place, that is the concept; what is to take it and is of another kind; an unknown
+            kind.
     """
     if request.kind not in (*KNOWN, "auto"):
         raise SteeringError(f"kind {short(request.kind)} is not one of {', '.join(KNOWN)}, auto")
     word = plain(request.word)
     siblings = tuple(dict.fromkeys(plain(other) for other in request.siblings if other.strip()))
-    becomes = plain(request.becomes) if request.becomes.strip() else ""
+    becomes = plain(request.becomes) if request.becomes.strip().casefold() not in ("", "nothing") else ""
     for part in (f"{word} {becomes}", *siblings):
         _check_harmless(part)
     kind = request.kind
     if kind == "auto":
         kind = "style" if _STYLE.search(request.word.strip()) else kind_of(word)
+    others = [name for name, known in KNOWN.items() if becomes in known]
+    if others and kind not in others:
+        raise SteeringError(
+            f"{short(word)} is of kind {kind} and {short(becomes)} of kind {others[0]}, which no sentence says in its "
+            f"place; let it become another {kind}, or say its kind"
+        )
     if kind == "scene":
         word, siblings, becomes = as_scene(word), tuple(map(as_scene, siblings)), becomes and as_scene(becomes)
     own = _own(word)
@@ -101,11 +133,16 @@ def plain(text: str) -> str:
     """A word as the lists write it: one space between its parts, without an article, known ones in their own case."""
     said = " ".join(text.translate(CURLY).split())
     check_text(said, "the word")
-    said = re.sub(r"^(?:an?|the) ", "", _STYLE.sub("", said), flags=re.IGNORECASE)
+    said = re.sub(r"^(?:an?|the) ", "", _STYLE.sub("", said.strip(_MARKS + " ")), flags=re.IGNORECASE)
     if len(said) > LONGEST_NAME:
         raise SteeringError(f"{short(said)} is longer than {LONGEST_NAME} letters; a concept is a word or a few")
-    if not set(words(said)) - DETERMINERS:
+    if not set(words(said)) - DETERMINERS - NOTHING_ALONE:
         raise SteeringError(f"{short(text)} names nothing that can be written about; give a word or a few")
+    odd = next((sign for sign in said if sign in _SIGNS or category(sign) in ("So", "Sm", "Sc", "Cs")), "")
+    if odd:
+        raise SteeringError(f"{short(text)} holds {odd!r}, which no sentence does; give a word or a few")
+    painter = re.sub(r" paintings?$", "", said, flags=re.IGNORECASE).casefold()
+    said = painter if SPELLINGS.get(painter, "") in ARTISTS or painter in map(str.casefold, ARTISTS) else said
     said = SPELLINGS.get(said.casefold(), said)
     return next((word for known in KNOWN.values() for word in known if word.casefold() == said.casefold()), said)
 

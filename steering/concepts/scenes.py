@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,19 @@ from typing import TypeVar
 from .checking import COMMON, words
 from .english import article, countable, forms_of, two_of, with_article
 from .meanings import holds
-from .word_lists import ATTRIBUTES, BEARERS, COMPANIONS, FRAMES, MEDIA, PLACES, SCENES, STYLED, SUBJECTS
+from .word_lists import (
+    ATTRIBUTES,
+    BEARERS,
+    COMPANIONS,
+    FRAMES,
+    MEDIA,
+    PLACES,
+    SCENE_NAMES,
+    SCENES,
+    STYLED,
+    SUBJECTS,
+    VERBS,
+)
 
 Item = TypeVar("Item")
 
@@ -49,7 +62,7 @@ def things(word: str, split: str, random: Random) -> list[Scene]:
     places = shuffled(list(product(apart(FRAMES[split], word), apart(PLACES[split], word))), random)
     company = cycle(shuffled(apart(COMPANIONS[split], word), random))
     made = {}  # each once: a place may come to the same company again
-    for turn, (i, (frame, place)) in product(range(3), enumerate(places)):
+    for turn, (i, (frame, place)) in product(range(5), enumerate(places)):
         two = (i + turn) % 5 == 4 and countable(word)
         beside = with_article(next(company)) if (i + turn) % 5 >= 3 and not two else ""
         if turn == 0 or two or beside:
@@ -84,15 +97,21 @@ def _styled(split: str, i: int, plain: str, about: str, what: str | None) -> str
 
 
 def sort_of_style(word: str) -> str:
-    """How a style is told: an ``artist`` has a capital, a ``medium`` is known, anything else is a ``look``."""
+    """How a style is told: a ``medium`` is known, an ``artist`` has a capital, anything else is a ``look``.
+
+    A movement is a look, capital or not: Art Deco, Impressionism, Japanese art.
+    """
     if word in MEDIA:
         return "medium"
-    return "artist" if word[0].isupper() else "look"
+    return "artist" if word[0].isupper() and not _MOVEMENT.search(word) else "look"
+
+
+_MOVEMENT = re.compile(r"(?:\b(?:art|deco|nouveau|paintings?|style|bauhaus|dada|stijl)|ism)$", re.IGNORECASE)
 
 
 def bearing(word: str, split: str, random: Random) -> list[Scene]:
     """A thing or a person that has an attribute, at a place."""
-    of_people = word in (*ATTRIBUTES["moods"], *ATTRIBUTES["traits"]) or follows_its_noun(word)
+    of_people = word in (*ATTRIBUTES["moods"], *ATTRIBUTES["traits"], *VERBS) or follows_its_noun(word)
     nouns = apart(BEARERS["people" if of_people else "things"][split], word)
     every = shuffled(list(product(apart(FRAMES[split], word), nouns, apart(PLACES[split], word))), random)
     return [Scene(partial(_bearing, frame, noun, place), frame) for frame, noun, place in every]
@@ -126,7 +145,7 @@ PREPOSITIONS = ("in", "on", "at", "under", "by", "near", "beside", "inside", "du
 
 def as_scene(word: str) -> str:
     """A scene as it ends a sentence: ``fog`` is ``in thick fog``, ``a cave`` is ``in a cave``."""
-    if word.split()[0] in PREPOSITIONS:
+    if word.split()[0] in PREPOSITIONS or word in SCENE_NAMES.values():
         return word
-    known = [scene for scene in SCENES if scene.split()[-1] == word.lower()]
-    return known[0] if known else f"in {with_article(word)}"
+    named = {scene.split()[-1]: scene for scene in SCENES if scene != "under water"}  # water alone is a thing
+    return (named | SCENE_NAMES).get(word.lower()) or f"in {with_article(word)}"

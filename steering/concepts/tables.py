@@ -44,7 +44,8 @@ def csv_rows(text: str, name: str, needed: Collection[str]) -> list[Row]:
     header = [column.strip() for column in numbered[0][1]] if numbered else []
     if not set(needed) <= set(header):
         raise SteeringError(
-            f"{name}: the header must hold the columns {', '.join(needed)}, got {short(','.join(header)) or 'nothing'}"
+            f"{name}: the header must hold the columns {', '.join(needed)}, got "
+            f"{short(','.join(header)) if header else 'an empty file'}"
         )
     twice = sorted({column for column in header if column and header.count(column) > 1})
     if twice:

@@ -144,7 +144,9 @@ BEARERS: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType({
 UNCOUNTED = frozenset(listed(
     "smoke, fire, water, blood, snow, rain, fog, hair, grass, text, writing, money, food, jewellery, sand, mud, ice, "
     "wood, makeup, anime, art, low poly, stained glass, graffiti, lightning, dust, moss, steam, bread, cheese, chess, "
-    "garbage, traffic, sunlight, violence, gore, music, furniture"
+    "garbage, traffic, sunlight, violence, gore, music, furniture, milk, rice, gold, silver, pasta, coffee, tea, wine, "
+    "beer, lava, clothing, jewelry, luggage, butter, flour, sugar, salt, honey, oil, paint, ivy, fur, wool, silk, "
+    "cotton, leather, concrete, gravel, soil, foliage, seaweed, rubbish, trash, weather, darkness, armour, armor"
 ))  # fmt: skip
 """Words without an article and without a plural."""
 PLURALS: Mapping[str, str] = MappingProxyType({
@@ -153,7 +155,9 @@ PLURALS: Mapping[str, str] = MappingProxyType({
     "bookshelf": "bookshelves",
     "sheep": "sheep", "fish": "fish", "deer": "deer", "loaf of bread": "loaves of bread", "aircraft": "aircraft",
 })  # fmt: skip
-SINGULAR_S = frozenset(listed("lens, canvas, atlas, gas, christmas, chess"))
+SINGULAR_S = frozenset(
+    listed("lens, canvas, atlas, gas, christmas, chess, rhinoceros, thermos, cosmos, pancreas, bias")
+)
 """Words of one thing that end as plurals do."""
 SPELLINGS: Mapping[str, str] = MappingProxyType({
     "watercolor": "watercolour", "gray": "grey", "vincent van gogh": "Van Gogh", "monet": "Claude Monet",
@@ -166,7 +170,20 @@ VERBS = frozenset(listed(
     "wearing, holding, carrying, riding, sitting, standing, lying, eating, drinking, smoking, sleeping, running, "
     "jumping, dancing, playing, reading, looking"
 ))  # fmt: skip
-"""What begins an attribute of several words."""
+"""What begins an attribute of several words, or is one of people."""
+BORNE = frozenset(listed("wearing, holding, carrying, riding, eating, drinking, smoking, playing, reading"))
+"""Those of them that take a thing: without one in between, the others say something of the noun that follows."""
+NOUNS = frozenset(listed(
+    "playing card, playing cards, reading glasses, looking glass, drinking glass, drinking fountain, riding boot, "
+    "riding boots, riding hat, smoking pipe, smoking jacket, reading lamp"
+))  # fmt: skip
+"""Things whose names begin like that."""
+SCENE_NAMES: Mapping[str, str] = MappingProxyType({
+    "underwater": "under water", "foggy": "in thick fog", "snowy": "in the snow", "rainy": "in the rain",
+    "day": "in daylight", "daytime": "in daylight", "daylight": "in daylight", "nighttime": "at night",
+    "indoors": "indoors", "outdoors": "outdoors", "street": "on a street", "room": "in a room",
+})  # fmt: skip
+"""Words for a scene -> the scene as it ends a sentence."""
 BARE = listed(
     "nude, nudi, naked, topless, nsfw, sex, sexy, sexual, erotic, porn, hentai, nipple, penis, vagina, genital, boob, "
     "breasts, undress, unclothed, lingerie, panties, underwear, bra"

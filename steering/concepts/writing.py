@@ -33,6 +33,7 @@ from .scenes import (
     styled,
     things,
 )
+from .tables import csv_rows
 from .word_lists import EXPLICIT
 
 FILES = ("concept.json", "fit.csv", "dev.csv", "test.csv")
@@ -44,13 +45,15 @@ class Written:
     """A set that was written.
 
     Attributes:
-        kind: what the word was taken for.
+        word: the concept in its plain form.
+        kind: what it was taken for.
         known: whether things like it were known or given; otherwise they are of all kinds.
         alike: what it is told apart from.
         files: name -> content: ``concept.json``, ``fit.csv``, ``dev.csv``, ``test.csv``.
         senses: words that mean one thing each, where the word means several.
     """
 
+    word: str
     kind: str
     known: bool
     alike: Alike
@@ -65,12 +68,27 @@ class Written:
     @property
     def remarks(self) -> list[str]:
         """What the word was taken for, and what may be wrong with that, a line each; options by their bare names."""
-        lines = [f"taken for: {self.kind} (kind says otherwise); told apart from {', '.join(self.alike.seen)}"]
+        seen = ", ".join(self.alike.seen)
+        lines = [f"taken for the {self.kind} {self.word!r} (kind says otherwise); told apart from {seen}"]
         if self.senses:
             lines.append(f"this means several things; {' or '.join(self.senses)} means one of them")
         if not self.known:
             lines.append("nothing like it is known, so these are of all kinds; siblings names better ones")
+        lines += [
+            f"only {count} {what}, since other sentences name it themselves"
+            for what, count, wanted in self._counts()
+            if count < wanted
+        ]
         return lines
+
+    def _counts(self) -> list[tuple[str, int, int]]:
+        """What is in the set, how many of it, and how many there should be."""
+        pairs = len(csv_rows(self.files["fit.csv"], "fit.csv", ()))
+        found = [("pairs", pairs, SIZES["fit"])]
+        for which in ("dev", "test"):
+            rows = [row["role"] for _, row in csv_rows(self.files[f"{which}.csv"], f"{which}.csv", ())]
+            found += [(f"{which} prompts of role {role}", rows.count(role), SIZES[which]) for role in ROLES]
+        return found
 
 
 def write_set(request: Request, family: str = "sd15", material: Material | None = None) -> Written:
@@ -104,7 +122,7 @@ def _of_the_pocket(request: Request) -> Written:
     if request.becomes:
         made = becoming(made, request.becomes)
     others = Alike(made.siblings, made.new_siblings, made.unrelated)
-    return Written("style" if made.name in STYLES else "object", True, others, files(made))
+    return Written(made.text, "style" if made.name in STYLES else "object", True, others, files(made))
 
 
 def _of_templates(request: Request, material: Material) -> Written:
@@ -123,7 +141,7 @@ def _of_templates(request: Request, material: Material) -> Written:
         contents[f"{which}.csv"] = csv_text(COLUMNS, rows)
     known = called(word) in KNOWN[request.kind] or request.kind == "style"
     named = len(request.siblings) > 1 or (request.kind == "attribute" and follows_its_noun(word))
-    return Written(request.kind, known or named, others, contents, senses_of(word))
+    return Written(word, request.kind, known or named, others, contents, senses_of(word))
 
 
 def name_of(word: str) -> str:

@@ -91,8 +91,10 @@ def kernel(tokens: Tensor, centres: Tensor, bandwidth: Tensor) -> Tensor:
     return (-squares.clamp_min(0) / (2 * bandwidth.square())).exp()
 
 
-def principal_rows(positive: Tensor, negative: Tensor, rank: int = 1) -> Tensor:
+def principal_rows(positive: Tensor, negative: Tensor, rank: int = 1, kept: Tensor | None = None) -> Tensor:
     """The rows that tokens are moved along ``[K, C]``; K is found, not chosen.
+
+    What is ``kept`` plays no part in them: `local_map` learns to leave it where it is.
 
     Raises:
         SteeringError: a rank other than 1.

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 from ..errors import SteeringError
+
+PACKAGES: Mapping[str, str] = MappingProxyType(
+    {"open_clip": "open_clip_torch", "torch_fidelity": "torch-fidelity", "cv2": "opencv-python-headless"}
+)
+"""A library -> the package that brings it, where that is called otherwise."""
 
 
 def extra(module: str, name: str) -> ModuleType:
@@ -17,7 +23,8 @@ def extra(module: str, name: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
+        library = module.split(".")[0]
         raise SteeringError(
-            f"this needs {module.split('.')[0]} ({error}); install it with pip install 'activation-steering[{name}]', "
-            f"or uv sync --extra {name} in a clone"
+            f"this needs {library} ({error}); install it with pip install {PACKAGES.get(library, library)}, or "
+            f"uv sync --extra {name} in a clone"
         ) from None

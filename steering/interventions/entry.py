@@ -69,6 +69,12 @@ class Entry:
             _check_certain(self.mode, self.vector, [p.active & p.certain[levels] for p in self.vector.sites.values()])
             if self.target is not None:  # where it would be steered itself plays no part
                 _check_certain(self.mode, self.target, [p.certain for p in self.target.sites.values()])
+        if self.mode == "replace" and any(part.local for part in self.vector.sites.values()):
+            raise SteeringError(
+                "a vector of direction 'kernel' moves tokens to where its own pairs lead, so nothing else can take the "
+                "concept's place; build it from pairs that say what it becomes (steering concept WORD --becomes "
+                "OTHER), or with another direction"
+            )
         if self.mode != "add":  # which no gate and no reference has a part in
             _check_settings(self.settings, list(self.vector.sites.values()))
 
@@ -144,8 +150,8 @@ def _check_settings(settings: Settings, parts: Sequence[SiteVector]) -> None:
         raise SteeringError("the vector has no thresholds for gate 'threshold'; calibrate it or use gate 'positive'")
     if settings.gate == "prompt" and any(part.condition is None for part in parts):
         raise SteeringError(
-            "gate 'prompt' asks which prompts hold the concept, which only vectors at the site 'text' know; build "
-            "one there, or use gate 'all'"
+            "gate 'prompt', of preset conditional, asks which prompts hold the concept, which vectors know at the site "
+            "'text' alone; build one of captured text, or take another preset"
         )
 
 
@@ -170,8 +176,8 @@ def _check_target(mode: str, vector: SteeringVector, target: SteeringVector | No
 
 
 def usual_preset(vector: SteeringVector) -> str:
-    """The preset that a vector's file recommends, else ``conditional`` where it can tell prompts with the concept."""
-    knows = any(part.condition is not None for part in vector.sites.values())
+    """The preset that a vector's file recommends, else ``conditional`` where all of it knows which prompts hold it."""
+    knows = all(part.condition is not None for part in vector.sites.values())
     return vector.recommended.preset or ("conditional" if knows else "precise")
 
 

@@ -75,7 +75,7 @@ def obstacles(entry: Entry) -> list[str]:
     partly = [str(site) for site, part in vector.sites.items() if not part.active.all() and site.kind in LINEAR]
     if partly:
         found.append(
-            f"{', '.join(partly)} are steered at some noise levels only (build with them at all, or without them)"
+            f"{', '.join(partly)} are steered at some noise levels only (build with select overall, or name the sites)"
         )
     if settings.gate != "all" and entry.mode != "add":
         found.append(f"gate {settings.gate!r} leaves some tokens alone (use gate 'all')")

@@ -237,7 +237,7 @@ def ray_pool(setup: Setup, workers: int | None = None, address: str | None = Non
         import ray
     except ImportError:
         raise SteeringError(
-            "several workers need Ray, which is not installed; pip install 'activation-steering[cluster]'"
+            "several workers need Ray, which is not installed; install it with pip install ray"
         ) from None
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:

@@ -133,7 +133,7 @@ def test_a_condition_is_kept_in_the_file_and_asked_for_where_it_is_missing(captu
     stored = SteeringVector.load(tmp_path / "x.safetensors").sites[TEXT].condition
     assert torch.equal(stored, vector.sites[TEXT].condition)
     without = replace(vector, sites={TEXT: replace(vector.sites[TEXT], condition=None)})
-    with pytest.raises(SteeringError, match="gate 'prompt' asks which prompts"):
+    with pytest.raises(SteeringError, match="gate 'prompt', of preset conditional, asks which prompts"):
         make_entry(without, preset="conditional")
     assert without.digest() != vector.digest()
 

@@ -35,6 +35,13 @@ from steering.concepts.english import article, countable, forms_of, plural_of, t
         ("utensil", "a utensil"),
         ("unidentified object", "an unidentified object"),
         ("people", "people"),
+        ("NASA logo", "a NASA logo"),
+        ("LEGO brick", "a LEGO brick"),
+        ("HDMI cable", "an HDMI cable"),
+        ("milk", "milk"),
+        ("rhinoceros", "a rhinoceros"),
+        ("dog wearing a hat", "a dog wearing a hat"),
+        ("woman wearing glasses", "a woman wearing glasses"),
     ],
 )
 def test_one_thing_of_a_noun(noun, said):
@@ -65,6 +72,10 @@ def test_an_article_goes_by_sound_even_before_a_name():
         ("bookshelf", "bookshelves"),
         ("potato", "potatoes"),
         ("grandchild", "grandchildren"),
+        ("human", "humans"),
+        ("shaman", "shamans"),
+        ("dog wearing a hat", "dogs wearing a hat"),
+        ("woman holding a baby", "women holding a baby"),
     ],
 )
 def test_two_of_a_noun(one, many):

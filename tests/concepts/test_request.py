@@ -32,6 +32,18 @@ from steering.errors import SteeringError
         ("ceiling fan", "object", "ceiling fan"),
         ("Eiffel Tower", "object", "Eiffel Tower"),
         ("dog’s bone", "object", "dog's bone"),
+        ("dog.", "object", "dog"),
+        ("jumping spider", "object", "jumping spider"),
+        ("playing card", "object", "playing card"),
+        ("water", "object", "water"),
+        ("sitting on a chair", "attribute", "sitting on a chair"),
+        ("eating an apple", "attribute", "eating an apple"),
+        ("smoking", "attribute", "smoking"),
+        ("underwater", "scene", "under water"),
+        ("street", "scene", "on a street"),
+        ("Picasso painting", "style", "Pablo Picasso"),
+        ("a painting by Monet", "style", "Claude Monet"),
+        ("Art Deco style", "style", "Art Deco"),
     ],
 )
 def test_a_word_is_taken_for_what_it_is_in_one_form(word, kind, said):
@@ -110,3 +122,26 @@ def test_children_as_such_may_be_steered():
 def test_every_other_spelling_leads_to_a_known_word():
     for said, known in SPELLINGS.items():
         assert plain(said.upper()) == known
+
+
+@pytest.mark.parametrize("word", ["with", "in the style of", "in", "style", "wearing", "scene", "the", "..."])
+def test_words_that_name_nothing_alone_are_refused(word):
+    assert checked(Request("art")).word == "art"
+    with pytest.raises(SteeringError, match="names nothing that can be written about"):
+        checked(Request(word))
+
+
+@pytest.mark.parametrize("word", ["dog 🐕", "cat; horse", "(dog:1.2)", "dog|cat", "a/b"])
+def test_signs_that_no_sentence_holds_are_refused(word):
+    with pytest.raises(SteeringError, match="which no sentence does; give a word or a few"):
+        checked(Request(word))
+
+
+@pytest.mark.parametrize(
+    ("word", "other"), [("fog", "dog"), ("dog", "smiling"), ("Van Gogh", "dog"), ("umbrella", "watercolour")]
+)
+def test_a_concept_becomes_something_of_its_own_kind(word, other):
+    with pytest.raises(SteeringError, match="which no sentence says in its place; let it become another"):
+        checked(Request(word, becomes=other))
+    assert checked(Request("night", becomes="day")).becomes == "in daylight"
+    assert checked(Request("umbrella", becomes="nothing")).becomes == ""

@@ -2,8 +2,8 @@ from random import Random
 
 import pytest
 
-from steering.concepts.scenes import NOTHING, as_scene, bearing, styled, surrounded, things
-from steering.concepts.word_lists import SPLITS
+from steering.concepts.scenes import NOTHING, as_scene, bearing, sort_of_style, styled, surrounded, things
+from steering.concepts.word_lists import BEARERS, SPLITS
 
 MADE = {
     "umbrella": things,
@@ -51,7 +51,15 @@ def test_a_style_of_the_other_sort_is_told_in_its_own_words():
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("fog", "in thick fog"), ("night", "at night"), ("under a bridge", "under a bridge"), ("cave", "in a cave")],
+    [
+        ("fog", "in thick fog"),
+        ("night", "at night"),
+        ("under a bridge", "under a bridge"),
+        ("cave", "in a cave"),
+        ("foggy", "in thick fog"),
+        ("indoors", "indoors"),
+        ("water", "in water"),
+    ],
 )
 def test_a_scene_ends_a_sentence(word, said):
     assert as_scene(word) == said
@@ -61,3 +69,15 @@ def test_no_subject_names_a_scene():
     assert not any(
         "beach" in scene.say(None) or "garden" in scene.say(None) for scene in surrounded("fog", "test", Random(0))
     )
+
+
+def test_a_movement_is_a_look_whatever_its_letters():
+    assert [sort_of_style(word) for word in ("Art Deco", "Impressionism", "Bob Ross", "oil painting", "noir")] == [
+        "look", "look", "artist", "medium", "look",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["smoking", "sleeping"])
+def test_what_one_does_is_said_of_people(word):
+    said = [scene.say(word) for scene in bearing(word, "fit", Random(1))]
+    assert all(any(f"{word} {noun}" in text for noun in BEARERS["people"]["fit"]) for text in said)

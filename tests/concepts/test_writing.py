@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from steering.concepts.checking import COMMON, check_concept, words
 from steering.concepts.english import forms_of, plural_of
 from steering.concepts.kinds import KINDS
-from steering.concepts.material import Material
+from steering.concepts.material import Caption, Material
 from steering.concepts.pairs import load_pairs
 from steering.concepts.prompts import load_concept, read_prompts
 from steering.concepts.request import Request, kind_of, plain
 from steering.concepts.scenes import NOTHING
+from steering.concepts.tables import csv_rows
 from steering.concepts.word_lists import ARTISTS, ATTRIBUTES, LOOKS, MEDIA, SCENES, THINGS
 from steering.concepts.writing import SIZES, name_of, write_set
 from steering.errors import SteeringError
@@ -209,3 +210,23 @@ def test_nothing_is_weak_in_the_set_of_any_word_that_is_known(tmp_path):
 def test_a_set_is_named_by_the_plain_form_of_its_word():
     assert write_set(Request("An Umbrella ")).name == write_set(Request("umbrella")).name == "umbrella"
     assert write_set(Request("an umbrella"), "pocket").name == "umbrella"
+
+
+def test_a_set_that_is_smaller_than_promised_says_so():
+    assert not any("only" in line for line in write_set(Request("building")).remarks)
+    few = write_set(Request("flower power", "style")).remarks
+    assert any(re.match(r"only 9\d test prompts of role target, since", line) for line in few)
+
+
+def test_what_a_language_model_wrote_takes_the_place_of_targets_alone():
+    """Of a narrow word there are fewer targets than the report has places for."""
+    captions = [Caption(f"a {i} flower power room", f"a {i} pop art room", f"a {i} room") for i in range(32)]
+    request = Request("flower power", "style")
+    plain, taken = (write_set(request, "sd15", some) for some in (None, Material((), tuple(captions))))
+
+    def roles(made, role):
+        return [row["prompt"] for _, row in csv_rows(made.files["test.csv"], "test.csv", ()) if row["role"] == role]
+
+    assert len(roles(plain, "target")) < 100
+    assert len(roles(taken, "target")) == len(roles(plain, "target"))
+    assert roles(taken, "sibling") == roles(plain, "sibling")

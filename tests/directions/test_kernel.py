@@ -216,3 +216,36 @@ def test_settings_that_a_local_map_cannot_follow_are_refused(vector, preset):
 def test_two_local_maps_are_applied_one_after_the_other_and_never_summed(vector):
     with pytest.raises(SteeringError, match="apply them one after the other"):
         combine([vector, vector], "average")
+
+
+def test_what_is_protected_stays_where_it_is():
+    positive, negative, *_ = pairs()
+    other = positive.clone()  # another word, near the concept's
+    other[::3] += torch.randn(WIDTH, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+    sides = ((positive, negative), (other, negative))
+    concept, protected = (
+        Activations({TEXT: torch.stack(side)[:, :, None].float()}, torch.tensor([1.0]), {"tokens": 3}) for side in sides
+    )
+    plain, kept = (
+        build(concept, select_by="text", direction="kernel", time="constant", protect=some)
+        for some in ([], [protected])
+    )
+    for tokens, share in ((other, 0.0), (positive, 1.0)):
+        moved_by = [made.sites[TEXT].local(tokens[::3].float()).norm() for made in (plain, kept)]
+        assert moved_by[0] > 200
+        # The map is a compromise of what is to go and what is to stay beside it: a twentieth either way.
+        assert moved_by[1] / moved_by[0] == pytest.approx(share, abs=0.05)
+
+
+def test_nothing_takes_a_concept_s_place_where_its_own_map_says_what_does(vector):
+    with pytest.raises(SteeringError, match="nothing else can take the concept's place; build it from pairs that say"):
+        vector.entry(mode="replace", target=vector, preset="affine")
+
+
+def test_a_vector_of_the_text_and_of_blocks_has_a_preset_that_all_of_it_can_follow(vector):
+    site = Site.parse("in1.attn2")
+    block = build(Activations({site: torch.randn(2, 12, 1, WIDTH)}, torch.tensor([1.0])), top_k=1)
+    both = combine([block, vector], "add")
+    assert set(both.sites) == {site, TEXT}
+    assert both.entry().settings == get_preset("precise").settings
+    assert vector.entry().settings == get_preset("conditional").settings

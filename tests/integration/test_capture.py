@@ -285,7 +285,7 @@ def test_a_word_becomes_pairs_and_they_a_steered_model(comfy, graph):
     assert (few[0].concept, few[1]) == ("lamp", 12)
     assert "candle" in few[2]
     said = comfy.SteeringWritePairs.execute("crane", "any model", "auto", "", 12).ui["text"][0]
-    assert "taken for: object" in said
+    assert "taken for the object 'crane'" in said
     assert "means several things" in said
     with pytest.raises(Exception, match="the pocket model knows dog, cat"):
         comfy.SteeringWritePairs.execute("unicorn", "pocket model", "auto", "", 50)
