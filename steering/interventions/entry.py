@@ -72,8 +72,8 @@ class Entry:
         if self.mode == "replace" and any(part.local for part in self.vector.sites.values()):
             raise SteeringError(
                 "a vector of direction 'kernel' moves tokens to where its own pairs lead, so nothing else can take the "
-                "concept's place; build it from pairs that say what it becomes (steering concept WORD --becomes "
-                "OTHER), or with another direction"
+                "concept's place; build it from pairs that say what it becomes (Write Prompt Pairs, or steering "
+                "concept WORD --becomes OTHER), or with another direction"
             )
         if self.mode != "add":  # which no gate and no reference has a part in
             _check_settings(self.settings, list(self.vector.sites.values()))
