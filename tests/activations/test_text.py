@@ -149,7 +149,7 @@ def test_what_makes_no_sense_is_refused(captured, toy_model):
     with pytest.raises(SteeringError, match="captured token by token and alone"):
         capture(toy_model, PAIRS, sites="text,attn2")
     long = [Pair("a dog", " ".join(["cat"] * 90))]
-    with pytest.raises(SteeringError, match="of one length in chunks"):
+    with pytest.raises(SteeringError, match=r"as long in chunks of 77 tokens, and .cat cat.* takes 2, another 1"):
         capture(toy_model, long, sites="text")
     vector = build(captured, select_by="text", direction="affine", time="constant")
     with pytest.raises(SteeringError, match="nowhere in it"):
