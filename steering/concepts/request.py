@@ -106,7 +106,7 @@ def checked(request: Request) -> Request:
     if others and kind not in others:
         raise SteeringError(
             f"{short(word)} is of kind {kind} and {short(becomes)} of kind {others[0]}, which no sentence says in its "
-            f"place; let it become another {kind}, or say its kind"
+            f"place; let it become another {kind}, or name it in other words"
         )
     if kind == "scene":
         word, siblings, becomes = as_scene(word), tuple(map(as_scene, siblings)), becomes and as_scene(becomes)
