@@ -141,8 +141,12 @@ def plain(text: str) -> str:
     odd = next((sign for sign in said if sign in _SIGNS or category(sign) in ("So", "Sm", "Sc", "Cs")), "")
     if odd:
         raise SteeringError(f"{short(text)} holds {odd!r}, which no sentence does; give a word or a few")
-    painter = re.sub(r" paintings?$", "", said, flags=re.IGNORECASE).casefold()
-    said = painter if SPELLINGS.get(painter, "") in ARTISTS or painter in map(str.casefold, ARTISTS) else said
+    painter = _as_listed(re.sub(r" paintings?$", "", said, flags=re.IGNORECASE))
+    return painter if painter in ARTISTS else _as_listed(said)
+
+
+def _as_listed(said: str) -> str:
+    """A word by the name and in the letters that the lists have for it; as it is where they have none."""
     said = SPELLINGS.get(said.casefold(), said)
     return next((word for known in KNOWN.values() for word in known if word.casefold() == said.casefold()), said)
 

@@ -147,5 +147,8 @@ def as_scene(word: str) -> str:
     """A scene as it ends a sentence: ``fog`` is ``in thick fog``, ``a cave`` is ``in a cave``."""
     if word.split()[0] in PREPOSITIONS or word in SCENE_NAMES.values():
         return word
-    named = {scene.split()[-1]: scene for scene in SCENES if scene != "under water"}  # water alone is a thing
-    return (named | SCENE_NAMES).get(word.lower()) or f"in {with_article(word)}"
+    return _NAMED.get(word.lower()) or f"in {with_article(word)}"
+
+
+_NAMED = {**{scene.split()[-1]: scene for scene in SCENES if scene != "under water"}, **SCENE_NAMES}
+"""A word -> the scene that it names; water alone is a thing."""

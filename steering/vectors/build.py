@@ -251,9 +251,8 @@ def with_certainty(made: SteeringVector, activations: Activations, maker: _Maker
         for site, active in chosen.items():
             positive, negative = maker.samples(activations.tensors[site][:, test], active)
             rows = _projected(positive - negative, part.sites.get(site))
-            moved[site].append(
-                rows.unflatten(0, (activations.tokens, -1)).mean(0)
-            )  # tokens of a pair are no more pairs
+            # A pair counts once, however many of its tokens are rows.
+            moved[site].append(rows.unflatten(0, (activations.tokens, -1)).mean(0))
     return {site: replace(part, certainty=_in_errors(torch.cat(moved[site]))) for site, part in made.sites.items()}
 
 
