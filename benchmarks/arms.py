@@ -28,7 +28,7 @@ from steering.study.run import Study
 from steering.study.setting import Setting
 from steering.study.subject import load_subject
 from steering.study.table import interval
-from steering.study.vectors import captured
+from steering.study.vectors import load_or_capture
 
 
 def measured_by(model: steering.DiffusionModel) -> list[Metric]:
@@ -151,4 +151,4 @@ def capture_of(model: steering.DiffusionModel, name: str, folder: Path, batch: i
     """The capture of a concept's pairs, from the file of an earlier run where it fits."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = CaptureSettings(batch=batch)
-    return captured(model, steering.load_pairs(f"pocket/{name}"), settings, folder / f"{name}.safetensors", name)
+    return load_or_capture(model, steering.load_pairs(f"pocket/{name}"), settings, folder / f"{name}.safetensors", name)

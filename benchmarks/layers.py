@@ -19,7 +19,7 @@ import steering
 from steering.plots.pictures import new_figure, save_figure
 from steering.sites import BLOCKS, KINDS
 from steering.study.pool import Pool
-from steering.tune.greedy import bench, forward_selection
+from steering.tune.greedy import forward_selection, noised_pairs
 
 KS = (1, 3, 5, 8, 12, 20)
 STRENGTH = {"dog": 1.0, "van_gogh": 2.0, "violence": 2.0}
@@ -87,7 +87,7 @@ def compared(model: steering.DiffusionModel, name: str, options: argparse.Namesp
 
 def greedy_order(model: steering.DiffusionModel, name: str, vector: steering.SteeringVector) -> list[str]:
     entry = vector.entry(strength=STRENGTH[name], preset="precise")
-    made = bench(model, steering.load_pairs(f"pocket/{name}"))
+    made = noised_pairs(model, steering.load_pairs(f"pocket/{name}"))
     return [str(one.site) for one in forward_selection(made.rate, entry, max(KS))]
 
 

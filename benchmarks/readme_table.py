@@ -33,7 +33,7 @@ def main() -> None:
             rows = [(f"study_k{k}", source), ("chosen", part["chosen"])]
             for name, setting in rows[part["chosen"] == source :]:
                 rank = f", rank {setting['rank']}" * (setting["rank"] > 1)
-                where = setting.get("sites", f"k = {setting['k']}")
+                where = "text" if setting.get("sites") == "text" else f"k = {setting['k']}"
                 text = f"{setting['preset']} {setting['strength']:g}, {where}{rank}"
                 is_chosen = name == "chosen"
                 beside = [("" if is_chosen else STUDY) + control for control in CONTROLS]

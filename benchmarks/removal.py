@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from arms import add_workers, measured_by, shared
 
-from steering.concepts.checking import ALIKE, alike
+from steering.concepts.checking import ALIKE, near_duplicates
 from steering.concepts.prompts import evaluated
 from steering.evaluate.statistics import share
 from steering.study import removal
@@ -89,7 +89,7 @@ def by_nearness(result: Result, arm: str) -> tuple[str, ...] | None:
         return None
     shown = [text for pair in result.subject.pairs for text in (pair.positive, pair.negative)]
     texts = [item.prompt.text for item in targets.items]
-    near = np.isin(texts, [prompt for prompt, _ in alike(texts, shown)])
+    near = np.isin(texts, [prompt for prompt, _ in near_duplicates(texts, shown)])
     cells = [str(cell) for some in (clean[near], clean[~near]) for cell in (len(some), interval(share(some > 0.5)))]
     return (result.subject.name, arm, *cells)
 

@@ -35,7 +35,7 @@ from steering.study.results import Prepared, Result
 from steering.study.run import Study
 from steering.study.setting import Recipe, Setting
 from steering.study.subject import load_subject
-from steering.study.vectors import Captured, Vectors
+from steering.study.vectors import ConceptActivations, Vectors
 
 SETTINGS = {"local map": Setting.of_map(), "projection 2.5, k = 5": Setting(Recipe(5), "projection", 2.5)}
 """What a study chooses, and the source study's preset."""
@@ -93,7 +93,7 @@ def of_pairs(model: DiffusionModel, ready: Prepared, chosen: np.ndarray) -> Prep
     numbers, blocks = torch.from_numpy(np.sort(chosen)), ready.vectors.captured.blocks
     part = Activations({s: t[:, numbers] for s, t in blocks.tensors.items()}, blocks.sigmas, blocks.metadata)
     text = capture(model, [ready.subject.pairs[i] for i in sorted(chosen)], sites=TEXT_KIND, concept=ready.subject.name)
-    return replace(ready, vectors=Vectors(Captured(part, text), score(part, usual_mode(part))))
+    return replace(ready, vectors=Vectors(ConceptActivations(part, text), score(part, usual_mode(part))))
 
 
 def reseeded(ready: Prepared, number: int) -> Prepared:

@@ -1,8 +1,8 @@
-"""Tuned vectors against the study's fixed setting: ``uv run python benchmarks/tuned.py tuned/*.safetensors``.
+"""Tuned vectors against the source study's fixed setting: ``uv run python benchmarks/tuned.py tuned/*.safetensors``.
 
 The vectors are those of ``steering tune pocket CONCEPT --out tuned/CONCEPT.safetensors``, steered as their files
-recommend; against the study's plain projection at 2.5 at k = 3 and 8, built from the same pairs. Test prompts: means
-with 95 % intervals, losses with one-sided bounds; then the tuned vector minus the study, prompt by prompt.
+recommend; against the source study's plain projection at 2.5 at k = 3 and 8, built from the same pairs. Test prompts:
+means with 95 % intervals, losses with one-sided bounds; then the tuned vector minus that, prompt by prompt.
 """
 
 import argparse

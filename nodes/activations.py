@@ -1,10 +1,12 @@
 """Save Activations and Load Activations: captures go between graphs and the command line."""
 
+from functools import partial
+
 from comfy_api.latest import io
 
 from ..steering.activations.store import Activations as CapturedActivations
 from .capture import summary
-from .comfy_files import ACTIVATIONS, activations_path, fingerprint, names, new_file, problem
+from .comfy_files import ACTIVATIONS, activations_path, changes, names, new_file, problem
 from .comfy_schema import schema
 from .sockets import Activations
 
@@ -66,14 +68,14 @@ class LoadActivations(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file_name: str) -> bool | str:
+    def validate_inputs(cls, file_name: str | None) -> bool | str:
         """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
         return problem(activations_path, file_name)
 
     @classmethod
-    def fingerprint_inputs(cls, file_name: str) -> str:
+    def fingerprint_inputs(cls, file_name: str | None) -> str:
         """Changes with the file."""
-        return fingerprint(activations_path(file_name))
+        return changes(activations_path, file_name, partial(names, ACTIVATIONS))
 
     @classmethod
     def execute(cls, file_name: str) -> io.NodeOutput:

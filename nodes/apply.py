@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from ..steering.errors import SteeringError
 from ..steering.interventions.entry import make_entry
 from ..steering.interventions.operators import INTERVENTIONS
-from ..steering.interventions.presets import GATES, HALVES, PRESETS, REFERENCES, Settings
+from ..steering.interventions.presets import GATES, HALVES, PRESETS, REFERENCES, EditSettings
 from ..steering.vectors.vector import SteeringVector
 from .comfy_schema import mistyped, schema
 from .comfy_steering import with_entry
@@ -62,8 +62,10 @@ def mode_input() -> io.Combo.Input:
     )
 
 
-def mode_problem(mode: str, linked: Mapping[str, str]) -> str | None:
-    """What is wrong with a mode and the inputs that are linked, as a sentence with a remedy."""
+def mode_problem(mode: str | None, linked: Mapping[str, str]) -> str | None:
+    """What is wrong with a mode and the inputs that are linked, as a sentence with a remedy; None comes over a link."""
+    if mode is None:
+        return None
     if mode not in INTERVENTIONS:
         return f"mode {mode!r} is not one of {', '.join(INTERVENTIONS)}"
     if mode == "replace" and "replace_with" not in linked:
@@ -127,18 +129,16 @@ class Apply(io.ComfyNode):
     @classmethod
     def validate_inputs(
         cls,
-        mode: str = "suppress",
-        start_percent: float = 0.0,
-        end_percent: float = 1.0,
+        mode: str | None = "suppress",
+        start_percent: float | None = 0.0,
+        end_percent: float | None = 1.0,
         input_types: dict[str, str] | None = None,
     ) -> bool | str:
-        """True, or a sentence with a remedy, before anything runs; what comes over a link is not known yet."""
-        wrong = mistyped(cls.define_schema().inputs, input_types or {}) or mode_problem(mode, input_types or {})
-        if wrong:
-            return wrong
-        if not 0.0 <= start_percent <= end_percent <= 1.0:
-            return f"start_percent {start_percent:g} to end_percent {end_percent:g} is no part of 0 to 1; swap them"
-        return True
+        """True, or a sentence with a remedy, before anything runs; what comes over a link is None until it does."""
+        linked = input_types or {}
+        wrong = mistyped(cls.define_schema().inputs, linked) or mode_problem(mode, linked)
+        start, end = 0.0 if start_percent is None else start_percent, 1.0 if end_percent is None else end_percent
+        return wrong or part_problem(start, end) or True
 
     @classmethod
     def execute(
@@ -151,13 +151,14 @@ class Apply(io.ComfyNode):
         start_percent: float,
         end_percent: float,
         mask: torch.Tensor | None = None,
-        options: Settings | None = None,
+        options: EditSettings | None = None,
         replace_with: SteeringVector | None = None,
     ) -> io.NodeOutput:
         """Clone, add the entry, return."""
-        if start_percent > end_percent:
-            raise SteeringError(f"start_percent {start_percent} lies after end_percent {end_percent}; swap them")
-        window = _window(model, start_percent, end_percent, preset)
+        wrong = part_problem(start_percent, end_percent)
+        if wrong:
+            raise SteeringError(wrong)
+        window = _window(model, start_percent, end_percent, preset == RECOMMENDED and options is None)
         # The same object stays the same: vectors under one mask are made orthogonal to each other.
         area = mask if mask is None or mask.ndim == 3 else mask.reshape(-1, *mask.shape[-2:])
         entry = make_entry(
@@ -173,9 +174,18 @@ class Apply(io.ComfyNode):
         return io.NodeOutput(with_entry(model, entry))
 
 
-def _window(model: ModelPatcher, start: float, end: float, preset: str) -> tuple[float, float] | None:
-    """The first and last noise level; None leaves them to the vector's file, as the preset ``recommended`` does."""
-    if preset == RECOMMENDED and (start, end) == (0.0, 1.0):
+def part_problem(start: float, end: float) -> str | None:
+    """What is wrong with a part of the schedule, as a sentence with a remedy."""
+    if 0.0 <= start <= end <= 1.0:
+        return None
+    return (
+        f"start_percent {start:g} to end_percent {end:g} is no part of 0 to 1; give two shares, the smaller one first"
+    )
+
+
+def _window(model: ModelPatcher, start: float, end: float, recommended: bool) -> tuple[float, float] | None:
+    """The first and last noise level; None leaves them to the vector's file where what it recommends is asked for."""
+    if recommended and (start, end) == (0.0, 1.0):
         return None
     sampling = model.get_model_object("model_sampling")
     return float(sampling.percent_to_sigma(start)), float(sampling.percent_to_sigma(end))
@@ -225,4 +235,4 @@ class SteeringOptions(io.ComfyNode):
     @classmethod
     def execute(cls, reference: str, gate: str, keep_norm: bool, half: str) -> io.NodeOutput:
         """Check and pack."""
-        return io.NodeOutput(Settings(reference, gate, keep_norm, half))
+        return io.NodeOutput(EditSettings(reference, gate, keep_norm, half))

@@ -12,7 +12,7 @@ from ..steering.activations.parts import capture_rows
 from ..steering.activations.store import Activations as CapturedActivations
 from ..steering.concepts.pairs import pairs_hash
 from ..steering.models.sampling import STEPS, CaptureSettings
-from ..steering.sites import BLOCKS, choose_sites
+from ..steering.sites import BLOCKS, TEXT, choose_sites
 from ..steering.version import __version__
 from .cache import CaptureCache, key_of
 from .comfy_capture import DETERMINISTIC, EVALUATIONS, Bar, GraphModel
@@ -37,7 +37,7 @@ def captured(
     sampling = settings.on(graph)
     bar = Bar(model, capture_rows(len(pairs), sampling) * EVALUATIONS.get(sampler, 1))
     graph.look = bar.look
-    if not cached:
+    if not cached or choose_sites(graph.sites(), sites) == [TEXT]:  # which takes no longer than to look it up
         return capture(graph, pairs, sites=sites, settings=settings, concept=named.concept, progress=bar.advance)
     cache = CaptureCache(cache_folder())
     literals = [__version__, named.concept, pairs_hash(pairs), sites, sampler, scheduler, graph.weights_hash()]
@@ -61,9 +61,12 @@ def captured(
 def summary(activations: CapturedActivations) -> str:
     """One line about a capture."""
     about = activations.metadata
+    first = f"{about.get('concept') or 'a concept'}: {activations.pairs} pairs, "
+    family = f"{about.get('model', {}).get('family', 'unknown')} model"
+    if TEXT in activations.tensors:
+        return f"{first}{activations.rows} tokens of the text embedding; {family}"
     return (
-        f"{about.get('concept') or 'a concept'}: {activations.pairs} pairs, {len(activations.tensors)} sites, "
-        f"{len(activations.sigmas)} noise levels; {about.get('model', {}).get('family', 'unknown')} model, "
+        f"{first}{len(activations.tensors)} sites, {len(activations.sigmas)} noise levels; {family}, "
         f"{about.get('sampler')} {about.get('scheduler')}, cfg {about.get('guidance')}, size {about.get('size')}"
     )
 

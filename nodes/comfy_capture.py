@@ -54,6 +54,8 @@ class GraphModel:
         if scheduler not in comfy.samplers.SCHEDULER_NAMES:
             known = ", ".join(comfy.samplers.SCHEDULER_NAMES)
             raise SteeringError(f"scheduler {scheduler!r} is not one of {known}")
+        if clip is None:
+            raise SteeringError("no CLIP is connected: this checkpoint has none of its own; take one from Load CLIP")
         self.model, self.clip = model, clip
         self.sampler, self.scheduler = sampler, scheduler
         self.look: Callable[[Tensor], None] = lambda clean: None

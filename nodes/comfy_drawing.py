@@ -14,6 +14,7 @@ from comfy.sd import CLIP, VAE
 from torch import Tensor, nn
 
 from ..steering.concepts.pairs import Pair
+from ..steering.errors import SteeringError
 from ..steering.models.call import Call
 from ..steering.models.sampling import STEPS, Progress, Sampling, check_sampling, silent
 from ..steering.schedule import NoiseSchedule
@@ -34,6 +35,8 @@ class DrawingModel(GraphModel):
 
     def __init__(self, model: ModelPatcher, clip: CLIP, vae: VAE, size: int) -> None:
         super().__init__(_noting(model, self), clip)
+        if vae is None:
+            raise SteeringError("no VAE is connected: this checkpoint has none of its own; take one from Load VAE")
         self.vae, self.size = vae, size or self.size
         self.call: Call | None = None
         self.progress: Progress = silent
@@ -47,7 +50,7 @@ class DrawingModel(GraphModel):
     @property
     def schedule(self) -> NoiseSchedule:
         """The noise levels that it was trained with."""
-        return NoiseSchedule(self.model.get_model_object("model_sampling").sigmas.double().cpu())
+        return NoiseSchedule(self.model.get_model_object("model_sampling").sigmas.cpu().double())
 
     @property
     def device(self) -> torch.device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import folder_paths
@@ -17,6 +17,8 @@ ACTIVATIONS = "steering_activations"
 LORAS = "loras"
 """ComfyUI's own folder, which Export LoRA writes into."""
 SHIPPED = Path(__file__).parent.parent / "vectors"
+LONGEST_NAME = 200
+"""Bytes of a file's name: systems take 255, and an ending and a number follow."""
 ENDINGS = {VECTORS: {".safetensors"}, PAIRS: {".csv", ".jsonl"}, ACTIVATIONS: {".safetensors"}}
 
 
@@ -71,8 +73,15 @@ def fingerprint(path: Path) -> str:
     return f"{state.st_mtime_ns}:{state.st_size}"
 
 
-def problem(where: Callable[[str], Path], name: str) -> bool | str:
-    """True where a file can be found, else the sentence that says why not."""
+def changes(where: Callable[[str], Path], name: str | None, every: Callable[[], Sequence[str]]) -> str:
+    """Changes with a file, or with any that there is where its name comes over a link and is None until that runs."""
+    return " ".join(fingerprint(where(one)) for one in (every() if name is None else [name]))
+
+
+def problem(where: Callable[[str], Path], name: str | None) -> bool | str:
+    """True where a file can be found, or its name comes over a link; else the sentence that says why not."""
+    if name is None:
+        return True
     try:
         where(name)
     except (ValueError, FileNotFoundError) as error:
@@ -118,8 +127,8 @@ def cache_folder() -> Path:
 def _refuse_paths(folder: str, name: str) -> None:
     parts = name.replace("\\", "/").split("/")  # on every system: graphs travel between them
     odd = any(letter in ':<>|"?*' or ord(letter) < 32 for letter in name)
-    if odd or any(part.strip() in ("", ".", "..") for part in parts):
+    if odd or any(part.strip() in ("", ".", "..") or len(part.encode()) > LONGEST_NAME for part in parts):
         raise SteeringError(
             f"{short(name)} must be the name of a file in models/{folder}, without '..', any of :<>|\"?* or a leading "
-            "'/'"
+            f"'/', and of at most {LONGEST_NAME} bytes"
         )

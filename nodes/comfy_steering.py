@@ -76,7 +76,7 @@ def _checking_wrapper(steering: Steering) -> Callable[..., Any]:
     def wrapper(executor: Any, *args: Any, **kwargs: Any) -> Any:
         steering.begin()
         result = executor(*args, **kwargs)
-        steering.check_visited()
+        steering.finish()
         return result
 
     return wrapper

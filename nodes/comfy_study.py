@@ -72,16 +72,17 @@ class OfConcept(io.ComfyNode):
     """A node with the inputs `concept_inputs`."""
 
     @classmethod
-    def validate_inputs(cls, concept: str, word: str) -> bool | str:
-        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
-        return bool(word.strip()) or problem(concept_folder, concept)
+    def validate_inputs(cls, concept: str | None, word: str | None) -> bool | str:
+        """True, or a sentence with a remedy, in place of ComfyUI's check against the list; None comes over a link."""
+        return word is None or bool(word.strip()) or problem(concept_folder, concept)
 
     @classmethod
-    def fingerprint_inputs(cls, concept: str, word: str, **_others: object) -> str:
-        """Changes with the concept's files, so that ComfyUI measures anew."""
-        if word.strip():
+    def fingerprint_inputs(cls, concept: str | None, word: str | None, **_others: object) -> str:
+        """Changes with the concept's files, or with all that there are where it comes over a link."""
+        if word and word.strip():
             return word
-        return " ".join(fingerprint(path) for path in sorted(concept_folder(concept).iterdir()) if path.is_file())
+        folders = concept_folders().values() if concept is None or word is None else [concept_folder(concept)]
+        return " ".join(fingerprint(path) for folder in folders for path in sorted(folder.iterdir()) if path.is_file())
 
 
 def subject_of(model: DrawingModel, concept: str, word: str, plan: Plan) -> Subject:

@@ -12,7 +12,7 @@ from comfy_api.latest import io
 from ..steering.evaluate.measures import Measures, metrics_of
 from ..steering.models.sampling import rows_of
 from ..steering.study.evaluation import evaluation_arms, pictures_drawn, write_control
-from ..steering.study.folder import setting_of, work_in
+from ..steering.study.folder import fingerprint, work_in
 from ..steering.study.renderer import read_picture
 from ..steering.study.report import write_study
 from ..steering.study.results import Result
@@ -103,7 +103,7 @@ class Evaluate(OfConcept):
         guidance = plan.guidance_on(drawing.family)
         subject, name = subject_of(drawing, concept, word, plan), preset_name(preset)
         how: dict[str, Any] = {"vector": vector.digest(lengths=True), "preset": name, "strength": strength or None}
-        setting = setting_of("evaluate", drawing, plan, [subject], **how)
+        setting = fingerprint("evaluate", drawing, plan, [subject], **how)
         out = work_folder(f"evaluate_{subject.name}", setting)
         metrics = metrics_of(Measures(), drawing.family, [subject.name], out, str(drawing.device))
         bar = Bar(model, rows_of(pictures_drawn(plan), steps, guidance))
@@ -111,7 +111,8 @@ class Evaluate(OfConcept):
             path, control = out / "vector.safetensors", out / "isotropic.safetensors"
             vector.save(path)
             text = subject.concept.text
-            arms = evaluation_arms(drawing, plan, text, path, strength or None, name, control, guidance != 1)
+            guided = plan.guided(drawing.family, subject.prompts["test"])
+            arms = evaluation_arms(drawing, plan, text, path, strength or None, name, control, guided)
             write_control(path, control)
             study = Study(drawing, plan, out, metrics, progress=bar.advance)
             written = write_study(study, study.measure([Result(subject, arms, {})]))

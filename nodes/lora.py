@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..steering.errors import SteeringError
 from ..steering.interventions.engine import Steering
 from ..steering.interventions.entry import make_entry
-from ..steering.interventions.presets import Settings
+from ..steering.interventions.presets import EditSettings
 from ..steering.interventions.steer import resolve
 from ..steering.lora.export import make_lora, save_lora
 from ..steering.lora.formats import FORMATS, KOHYA
@@ -78,7 +78,7 @@ class ExportLora(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, mode: str = "suppress", input_types: dict[str, str] | None = None) -> bool | str:
+    def validate_inputs(cls, mode: str | None = "suppress", input_types: dict[str, str] | None = None) -> bool | str:
         """True, or a sentence with a remedy, before anything runs."""
         return mistyped(cls.define_schema().inputs, input_types or {}) or mode_problem(mode, input_types or {}) or True
 
@@ -94,7 +94,7 @@ class ExportLora(io.ComfyNode):
         filename_prefix: str,
         approximate: bool,
         replace_with: SteeringVector | None = None,
-        options: Settings | None = None,
+        options: EditSettings | None = None,
         clip: CLIP | None = None,
     ) -> io.NodeOutput:
         """Bake, measure where it must be, write."""

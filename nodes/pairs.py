@@ -10,7 +10,7 @@ from ..steering.concepts.prompts import concept_name
 from ..steering.concepts.request import Request
 from ..steering.concepts.word_lists import listed
 from ..steering.concepts.writing import SIZES, write_set
-from .comfy_files import fingerprint, pair_names, pairs_path, problem
+from .comfy_files import changes, pair_names, pairs_path, problem
 from .comfy_schema import schema
 from .sockets import NamedPairs, Pairs
 
@@ -64,14 +64,14 @@ class LoadPairs(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, concept: str) -> bool | str:
+    def validate_inputs(cls, concept: str | None) -> bool | str:
         """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
         return problem(pairs_path, concept)
 
     @classmethod
-    def fingerprint_inputs(cls, concept: str) -> str:
+    def fingerprint_inputs(cls, concept: str | None) -> str:
         """Changes with the file."""
-        return fingerprint(pairs_path(concept))
+        return changes(pairs_path, concept, pair_names)
 
     @classmethod
     def execute(cls, concept: str) -> io.NodeOutput:

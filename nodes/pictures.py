@@ -10,5 +10,5 @@ def as_image(picture: np.ndarray) -> torch.Tensor:
 
 
 def as_pictures(images: torch.Tensor) -> list[np.ndarray]:
-    """The pictures ``uint8 [H, W, 3]`` of an IMAGE."""
-    return list((images.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())
+    """The pictures ``uint8 [H, W, 3]`` of an IMAGE, without what says how much of them shows."""
+    return list((images[..., :3].clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy())

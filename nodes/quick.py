@@ -11,11 +11,14 @@ from ..steering.sites import TEXT_KIND
 from ..steering.vectors.build import build
 from .apply import strength_input
 from .capture import captured
-from .comfy_files import fingerprint, pair_names, pairs_path, problem
+from .comfy_files import changes, pair_names, pairs_path, problem
 from .comfy_schema import schema
 from .comfy_steering import with_entry
 from .pairs import named_pairs
 from .sockets import NamedPairs, Pairs, Vector
+
+UNCONNECTED = object()
+"""What stands where an input is given neither a value nor a link."""
 
 
 class Quick(io.ComfyNode):
@@ -56,14 +59,14 @@ class Quick(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, concept: str) -> bool | str:
-        """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
-        return problem(pairs_path, concept)
+    def validate_inputs(cls, concept: str | None, pairs: object = UNCONNECTED) -> bool | str:
+        """True, or a sentence with a remedy, in place of ComfyUI's check against the list; None comes over a link."""
+        return pairs is not UNCONNECTED or problem(pairs_path, concept)
 
     @classmethod
-    def fingerprint_inputs(cls, concept: str, **_others: object) -> str:
-        """Changes with the file of pairs."""
-        return fingerprint(pairs_path(concept))
+    def fingerprint_inputs(cls, concept: str | None, **others: object) -> str:
+        """Changes with the file of pairs, where it is read."""
+        return "" if "pairs" in others else changes(pairs_path, concept, pair_names)
 
     @classmethod
     def execute(
@@ -71,6 +74,6 @@ class Quick(io.ComfyNode):
     ) -> io.NodeOutput:
         """The chain."""
         named = pairs or named_pairs(concept)
-        text = captured(model, clip, named, sites=TEXT_KIND, cached=False)  # it takes no longer than to look it up
+        text = captured(model, clip, named, sites=TEXT_KIND, cached=False)
         vector = build(text, direction=LOCAL, time="constant")
         return io.NodeOutput(with_entry(model, vector.entry(strength=strength)), vector)

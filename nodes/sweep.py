@@ -99,9 +99,12 @@ class LabelledGrid(io.ComfyNode):
         vector: list[SteeringVector] | None = None,
     ) -> io.NodeOutput:
         """Flatten batches, measure, draw."""
+        if len(labels) == sum(map(len, images)):  # a label a picture
+            images = [picture[None] for image in images for picture in image]
         if len(labels) != len(images):
             raise SteeringError(
-                f"{len(labels)} labels do not fit {len(images)} pictures; connect labels of the same sweep"
+                f"{len(labels)} labels do not fit {sum(map(len, images))} pictures in {len(images)} batches; give one "
+                "a picture or one a batch, such as Strength Sweep gives"
             )
         sizes = {tuple(image.shape[1:3]) for image in images}
         if len(sizes) != 1:

@@ -1,11 +1,12 @@
 """Load Steering Vector, and Save Steering Vector."""
 
 import json
+from functools import partial
 
 from comfy_api.latest import io
 
 from ..steering.vectors.vector import SteeringVector
-from .comfy_files import VECTORS, fingerprint, names, new_file, problem, vector_path
+from .comfy_files import VECTORS, changes, names, new_file, problem, vector_path
 from .comfy_schema import schema
 from .sockets import Vector
 
@@ -46,14 +47,14 @@ class LoadVector(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, vector_name: str) -> bool | str:
+    def validate_inputs(cls, vector_name: str | None) -> bool | str:
         """True, or a sentence with a remedy, in place of ComfyUI's check against the list."""
         return problem(vector_path, vector_name)
 
     @classmethod
-    def fingerprint_inputs(cls, vector_name: str, leave_out: str = "") -> str:
+    def fingerprint_inputs(cls, vector_name: str | None, leave_out: str | None = "") -> str:
         """Changes with the file, so that a rebuilt vector is read again."""
-        return f"{fingerprint(vector_path(vector_name))} {leave_out}"
+        return f"{changes(vector_path, vector_name, partial(names, VECTORS))} {leave_out}"
 
     @classmethod
     def execute(cls, vector_name: str, leave_out: str = "") -> io.NodeOutput:

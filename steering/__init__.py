@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .activations.store import Activations
     from .concepts.pairs import Pair, load_pairs, parse_pairs
     from .interventions.entry import Entry
-    from .interventions.presets import PRESETS, Settings
+    from .interventions.presets import PRESETS, EditSettings
     from .interventions.steer import steer
     from .lora.bake import bake, linear_layers, linearised, obstacles
     from .models.call import Call
@@ -47,7 +47,7 @@ _WHERE = {
     "parse_pairs": "concepts.pairs",
     "Entry": "interventions.entry",
     "PRESETS": "interventions.presets",
-    "Settings": "interventions.presets",
+    "EditSettings": "interventions.presets",
     "steer": "interventions.steer",
     "bake": "lora.bake",
     "linear_layers": "lora.bake",
@@ -95,11 +95,11 @@ __all__ = [
     "Call",
     "CaptureSettings",
     "DiffusionModel",
+    "EditSettings",
     "Entry",
     "NoiseSchedule",
     "Pair",
     "Scores",
-    "Settings",
     "Site",
     "SiteVector",
     "SteeringError",

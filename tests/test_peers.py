@@ -110,12 +110,12 @@ def learned(toy_model, tmp_path):
     from steering.concepts.pairs import Pair
     from steering.concepts.prompts import Concept
     from steering.study.subject import Subject
-    from steering.study.vectors import Captured, Vectors
+    from steering.study.vectors import ConceptActivations, Vectors
 
     places = ("on the beach", "in a room", "at night", "in the snow")
     pairs = [Pair(f"a dog {place}", f"a cat {place}", f"an empty scene {place}") for place in places]
     text = capture(toy_model, pairs, sites="text", concept="dog")
-    vectors = Vectors(Captured(text, text), None)  # no scores: nothing is selected here
+    vectors = Vectors(ConceptActivations(text, text), None)  # no scores: nothing is selected here
     return Learned(toy_model, Subject(Concept("dog", "a dog", ("dog",)), pairs, {}), vectors, tmp_path)
 
 

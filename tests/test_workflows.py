@@ -1,6 +1,7 @@
 """The workflows and help pages, checked without ComfyUI against a committed export of its schemas."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,15 @@ def test_a_newcomer_is_told_what_to_press_and_which_pack_is_missing(path):
             assert model["url"].endswith(model["name"])
     with Image.open(path.with_suffix(".jpg")) as picture:
         assert max(picture.size) <= 800
+
+
+@names
+def test_notes_call_nodes_by_the_names_that_the_menu_shows(path):
+    shown = {node["display_name"] for node in KNOWN.values()}
+    verbs = {name.split()[0] for name in shown}
+    notes = [text for node in read(path)["nodes"] if node["type"] in NOTES for text in node["widgets_values"]]
+    called = re.findall(r"\*([A-Z][\w ()]*)\*", "\n".join(notes))
+    assert {name for name in called if name.split()[0] in verbs} <= shown
 
 
 @pytest.mark.parametrize("name", [name for name in KNOWN if name.startswith("Steering")])

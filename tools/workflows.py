@@ -328,8 +328,8 @@ def replace_pocket() -> Graph:
         "cross-attentions, so that the cat can go everywhere the dog was.\n\n"
         "The original is watched at strength 0, where nothing moves, and **Steering Map** shows where the model "
         "holds the dog, at which sites and steps. Its MASK can go to *Apply Steering*, which then acts only there.\n\n"
-        "Make your own: *Load Pairs* set to *pocket/cat*, *Capture* with *sites* attn2, *Build* with *select* attn2 "
-        "and *time* constant."
+        "Make your own: *Load Prompt Pairs* set to *pocket/cat*, *Capture Activations* with *sites* attn2, *Build "
+        "Steering Vector* with *select* attn2 and *time* constant."
     )
     watch = applied(1, "Watch only: strength 0", "best", 0.0)
     return {

@@ -18,7 +18,15 @@ from ..concepts.pairs import Pair
 from ..errors import SteeringError
 from ..files import read_tensors, write_tensors
 from ..models.recording import token_mean
-from ..models.sampling import CapturableModel, CaptureSettings, Progress, Sampling, rows_of, silent
+from ..models.sampling import (
+    CapturableModel,
+    CaptureSettings,
+    Progress,
+    Sampling,
+    check_sampling,
+    rows_of,
+    silent,
+)
 from ..sites import Site
 from ..work_files import Value, made_with
 
@@ -94,6 +102,7 @@ class Parts:
         cls, pairs: Sequence[Pair], sites: Sequence[Site], sampling: Sampling, folder: Path | None, about: Any
     ) -> Parts:
         """The parts of pairs, in batches as ``sampling`` says; ``about`` says what else decides them, as JSON."""
+        check_sampling(sampling.steps, sampling.guidance, sampling.size, [sampling.seed + len(pairs) - 1])
         starts = range(0, len(pairs), sampling.batch)
         every = (Part(tuple(sites), tuple(pairs[i : i + sampling.batch]), i, sampling) for i in starts)
         settings = {**about, "sites": [str(site) for site in sites], "batch": sampling.batch}

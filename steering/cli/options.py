@@ -62,7 +62,7 @@ class Sampling:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class BatchedSampling(Sampling):
-    """How many pictures are sampled.
+    """How pictures are sampled, several at a time.
 
     Attributes:
         batch: Pictures, or pairs, computed together; the model's usual number.

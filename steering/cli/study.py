@@ -112,7 +112,7 @@ def evaluate(
     if dry_run:
         return work.estimate(subjects, pictures, pictures, rows)
     text = subjects[0].concept.text
-    guided = work.guidance != 1
+    guided = plan.guided(work.model.family, subjects[0].prompts["test"])
     control = out / "isotropic.safetensors"
     if control.exists() and control.samefile(path):
         raise SteeringError(f"--vector {path} lies where the control is written; copy it to another place")
@@ -211,7 +211,7 @@ class _Work:
     def run(self, command: str, subjects: list[Any], rows: int, stages: Any, **more: Any) -> None:
         """Do the stages and write the report; the folder is the command's, with ``more`` that decides its pictures."""
         from ..evaluate.measures import metrics_of
-        from ..study.folder import setting_of, work_in
+        from ..study.folder import fingerprint, work_in
         from ..study.pool import Bench
         from ..study.report import write_study
         from ..study.run import Study
@@ -222,7 +222,7 @@ class _Work:
         metrics = metrics_of(self.measures, self.model.family, names, self.out, str(self.model.device))
         bench = Bench(self.model, metrics)
         with (
-            work_in(self.out, setting_of(command, self.model, self.plan, subjects, **more)),
+            work_in(self.out, fingerprint(command, self.model, self.plan, subjects, **more)),
             self.cluster.pool(self.source, self.placement.arguments(), self.measures, names, bench) as pool,
             progress(rows, command) as update,
         ):

@@ -52,7 +52,7 @@ def tune(
     """
     from ..evaluate.measures import Measures, metrics_of
     from ..study.choice import TAKEN, WORTH
-    from ..study.folder import setting_of, work_in
+    from ..study.folder import fingerprint, work_in
     from ..study.plan import Plan
     from ..study.pool import Bench
     from ..study.subject import load_subject
@@ -72,7 +72,7 @@ def tune(
     search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
     rows = planned_rows(search)
     with (
-        work_in(folder, setting_of("tune", loaded, plan, [subject], quick=quick, exportable=exportable)),
+        work_in(folder, fingerprint("tune", loaded, plan, [subject], quick=quick, exportable=exportable)),
         cluster.pool(model, placement.arguments(), measures, [], Bench(loaded, metrics)) as pool,
     ):
         tell(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")
@@ -83,7 +83,7 @@ def tune(
         front_plot(found, folder / "pareto.png", subject.name)
     search.vector(found).save(out)
     _show(f"{subject.name}: all dev prompts", found.finals, taken)
-    tell(f"{WORTH} {TAKEN}")
+    tell(f"{WORTH} The best run on all dev prompts. {TAKEN}")
     values = {
         "out": str(out),
         "setting": taken.setting.name,

@@ -1,4 +1,4 @@
-"""The commands around vectors: ``steering contrast``, ``steering combine`` and ``steering export-lora``."""
+"""The commands around vectors: ``steering greedy``, ``contrast``, ``combine`` and ``export-lora``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def greedy(
 
     Args:
         activations: A file written by steering capture with this model.
-        concept: The captured concept: a built-in one, or a file of pairs.
+        concept: The captured concept: a built-in one, a folder of one, or a file of pairs.
         sites: Among which to choose: kinds and site names.
         top_k: Most sites.
         direction: As in steering build.
@@ -49,7 +49,7 @@ def greedy(
     """
     from ..activations.store import Activations
     from ..concepts.pairs import load_pairs
-    from ..tune.greedy import bench, forward_selection, rows_at_most
+    from ..tune.greedy import forward_selection, noised_pairs, rows_at_most
     from ..vectors.build import build
 
     captured = Activations.load(activations)
@@ -58,7 +58,7 @@ def greedy(
     vector = build(captured, select_by=sites, direction=direction, time=time)
     entry = vector.entry(strength=strength, preset=preset)
     with progress(rows_at_most(len(vector.sites), top_k), "greedy") as update:
-        found = forward_selection(bench(loaded, pairs, progress=update).rate, entry, top_k)
+        found = forward_selection(noised_pairs(loaded, pairs, progress=update).rate, entry, top_k)
     names = ",".join(str(one.site) for one in found)
     rounds = [{"site": str(one.site), "left": one.rating.left, "damage": one.rating.damage} for one in found]
     lines = [f"{one['site']:<14}{one['left']:8.3f}{one['damage']:8.3f}" for one in rounds]

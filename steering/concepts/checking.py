@@ -164,7 +164,7 @@ def check_splits(pairs: Sequence[Pair], splits: dict[str, list[Prompt]]) -> list
     seen = {"fit": fit, "dev": [prompt.text for prompt in splits["dev"]]}
     found: list[Finding] = []
     for which, earlier in (("dev", "fit"), ("test", "fit"), ("test", "dev")):
-        near = alike([prompt.text for prompt in splits[which]], seen[earlier])
+        near = near_duplicates([prompt.text for prompt in splits[which]], seen[earlier])
         rows = [f"{prompt} ~ {other}" for prompt, other in near]
         text = f"{len(rows)} prompts of {which} are nearly those of {earlier}, so what is said of them is no surprise"
         found += _finding("seen before", f"{text}; write them in other words", rows)
@@ -198,7 +198,7 @@ def check_siblings(splits: dict[str, list[Prompt]], concept: Concept) -> list[Fi
     )
 
 
-def alike(prompts: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]]:
+def near_duplicates(prompts: Sequence[str], others: Sequence[str]) -> list[tuple[str, str]]:
     """The prompts that share `ALIKE` of their words with one of another list, and the first such."""
     sets = [(other, set(words(other))) for other in others]
     found = []

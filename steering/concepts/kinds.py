@@ -23,9 +23,9 @@ from .scenes import (
 )
 from .word_lists import ARTISTS, ATTRIBUTES, LOOKS, MEDIA, SCENES, THINGS, VERBS
 
-FAR = 20
+LEAST_UNRELATED = 20
 """Fewest things that have nothing to do with a concept, half of them for the report."""
-SIDE = 6
+MOST_ALIKE = 6
 """Things alike on each side: those that fitting and choosing see, and those of the report."""
 
 
@@ -94,10 +94,10 @@ def alike(word: str, kind: str, given: Sequence[str], random: Random) -> Alike:
     near = [other for other in _others(_near(word, kind, random), word) if other not in given]
     if given:
         middle = -(-len(given) // 2)
-        seen, new = given[:middle], given[middle:] or near[:SIDE]
+        seen, new = given[:middle], given[middle:] or near[:MOST_ALIKE]
     else:
-        middle = min(SIDE, len(near) // 2)
-        seen, new = near[:middle], near[middle:][:SIDE]
+        middle = min(MOST_ALIKE, len(near) // 2)
+        seen, new = near[:middle], near[middle:][:MOST_ALIKE]
     far = _far(word, {word, *seen, *new})
     return Alike(tuple(seen), tuple(new), tuple(shuffled(far, random)))
 
@@ -110,7 +110,7 @@ def _far(word: str, taken: set[str]) -> list[str]:
 
     groups = [group for name, group in THINGS.items() if name != "weapons"]
     others = left([group for group in groups if not taken & set(group)])
-    return others if len(others) >= FAR else left(groups)
+    return others if len(others) >= LEAST_UNRELATED else left(groups)
 
 
 def _others(things: Sequence[str], word: str) -> list[str]:

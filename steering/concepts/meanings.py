@@ -85,7 +85,7 @@ SENSES: Mapping[str, tuple[str, ...]] = MappingProxyType({
 
 
 _WORD = re.compile(r"[^\W\d_]+")
-"""Without what `checking.words` keeps of it: in "a barn's door" stands a barn."""
+"""Unlike `checking.words` this splits at apostrophes: in "a barn's door" stands a barn."""
 
 
 def is_kind(thing: str, word: str) -> bool:

@@ -117,7 +117,7 @@ def load_concept(name: str, family: str = "pocket") -> Concept:
     for key in ("judge", "contrasts"):
         if key in about and not (isinstance(about[key], list) and all(isinstance(text, str) for text in about[key])):
             raise SteeringError(f"{path}: {key!r} must be a list of texts, got {short(about[key])}")
-    known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if key in about}
+    known |= {key: tuple(about[key]) for key in ("judge", "contrasts") if about.get(key)}
     explicit = about.get("explicit", False)
     if not isinstance(explicit, bool):
         raise SteeringError(f"{path}: 'explicit' must be true or false, got {short(explicit)}")

@@ -58,7 +58,7 @@ class Request:
 
     Attributes:
         word: the concept in a word or a few.
-        kind: a name of `KINDS`, or ``auto``.
+        kind: a name of `KNOWN`, or ``auto``.
         siblings: things like it, which must stay; those known if empty.
         becomes: what is to stand in its place where it goes; nothing if empty.
     """

@@ -58,7 +58,10 @@ def apart(texts: Sequence[str], word: str) -> list[str]:
 
 
 def things(word: str, split: str, random: Random) -> list[Scene]:
-    """A thing at a place: of five sentences three with it alone, one in company, one with two of it."""
+    """A thing at a place: of five sentences three with it alone, one in company, one with two of it.
+
+    Where more are asked for than there are places, the rest are in company or with two of it.
+    """
     places = shuffled(list(product(apart(FRAMES[split], word), apart(PLACES[split], word))), random)
     company = cycle(shuffled(apart(COMPANIONS[split], word), random))
     made = {}  # each once: a place may come to the same company again

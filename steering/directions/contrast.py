@@ -31,6 +31,8 @@ ALPHAS = (0.0, *torch.logspace(-1, 3, 40, dtype=torch.float64).tolist())
 """The paper's grid: 0, then 40 values from 0.1 to 1000."""
 CLUSTERS = 3
 """Clusters of α beside 0, as in the paper's package."""
+ROUNDING = 1e-12
+"""Share of the largest eigenvalue up to which one is 0, in double precision."""
 FEW = 1 / 8
 """Share of all eigenvectors up to which the leading ones alone are made."""
 SUBSPACE = 2
@@ -80,6 +82,18 @@ def contrast_of(foreground: Tensor, background: Tensor) -> Contrast:
     """The contrast of samples ``[N, C]`` and ``[M, C]``, centred or not by whoever calls."""
     span = torch.linalg.qr(torch.cat([foreground, background]).mT)[0]
     return Contrast(span, second_moment(foreground @ span), second_moment(background @ span))
+
+
+def varying(made: Contrast) -> Contrast:
+    """The same within the directions that samples vary in, at least one.
+
+    N centred samples span one direction less than they are: with few of them the others, which rounding decides, would
+    be among the leading components.
+    """
+    values, vectors = torch.linalg.eigh(made.foreground + made.background)
+    kept = vectors[:, values > ROUNDING * values[-1]] if values[-1] > 0 else vectors[:, -1:]
+    moments = (kept.mT @ moment @ kept for moment in (made.foreground, made.background))
+    return Contrast(made.span @ kept, *moments)
 
 
 def second_moment(samples: Tensor) -> Tensor:

@@ -120,8 +120,9 @@ def local_map(positive: Tensor, negative: Tensor, rows: Tensor, folds: Tensor, k
         kept: further tokens that are to stay ``[M, C]``.
     """
     some = positive[:: max(1, len(positive) // SAMPLE)]
-    apart = torch.cdist(some, some).square()
-    typical = apart[apart > 0].median() if apart.any() else apart.new_ones(())  # many an encoder pads with equal tokens
+    # By differences, and not by products, which do not give 0 for equal tokens: many an encoder pads with those.
+    apart = torch.cdist(some, some, compute_mode="donot_use_mm_for_euclid_dist").square()
+    typical = apart[apart > 0].median() if apart.any() else apart.new_ones(())
     widths = [(share * typical).sqrt().reshape(1) for share in WIDTHS]
     centres = positive[pivots(positive, widths[0])]
     bandwidth = _narrowest(widths, positive, negative, rows, centres, folds)

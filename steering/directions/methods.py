@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import SteeringError
 from ..linalg import lead_first
 from .affine import affine_readout, affine_rows
-from .contrast import Contrast, Prepared, best_alpha, candidates, contrast_of
+from .contrast import Contrast, Prepared, best_alpha, candidates, contrast_of, varying
 from .kernel import principal_rows
 from .source_study import moved_along, read_along
 from .whitening import whitened_readout
@@ -77,7 +77,8 @@ def contrastive(
     differ between sites, and one direction is read and moved along; `cpca-source` is what the study ran.
 
     Raises:
-        SteeringError: a rank other than 1, or components below 1 or above the number of channels or of all samples.
+        SteeringError: a rank other than 1, or components below 1 or above the number of directions that the
+            samples vary in.
     """
     made = made or centred_contrast(positive, negative, background)
     return _refined("cpca", made, (positive - negative).mean(0), rank, alpha, components)
@@ -102,7 +103,8 @@ def contrastive_denoised(
     out: their change of weights on the input side of a layer; the result is steered with like any direction.
 
     Raises:
-        SteeringError: a rank other than 1, or components below 1 or above the number of channels or of all samples.
+        SteeringError: a rank other than 1, or components below 1 or above the number of directions that the
+            samples vary in.
     """
     made = made or denoising_contrast(positive, negative, background)
     return _refined("cpca-denoised", made, (positive - negative).mean(0), rank, alpha, components)
@@ -118,15 +120,15 @@ def _refined(name: str, made: Contrast, difference: Tensor, rank: int, alpha: fl
         components = max(LEAST_COMPONENTS, int((share < EXPLAINED).sum()) + 1)
     elif not 1 <= components <= len(made.foreground):
         raise SteeringError(
-            f"components {components} are not within 1 to {len(made.foreground)}, the number of channels or of all "
-            "samples"
+            f"components {components} are not within 1 to {len(made.foreground)}, the number of directions that the "
+            "samples vary in"
         )
     rows = made.components(alpha, components)
     return torch.nn.functional.normalize((rows.mT @ (rows @ difference))[None], dim=-1)
 
 
 EXPLAINED, LEAST_COMPONENTS = 0.95, 5
-"""The study's share of the positive eigenvalues, and least number of components, of `contrastive`."""
+"""The source study's share of the positive eigenvalues, and least number of components, of `contrastive`."""
 
 
 def contrastive_paired(
@@ -164,13 +166,13 @@ def contrastive_paired(
 
 def centred_contrast(positive: Tensor, negative: Tensor, background: Tensor | None = None) -> Contrast:
     """Positives, centred, against a background: the negatives, centred, if not given."""
-    return contrast_of(positive - positive.mean(0), _against(negative, background))
+    return varying(contrast_of(positive - positive.mean(0), _against(negative, background)))
 
 
 def denoising_contrast(positive: Tensor, negative: Tensor, background: Tensor | None = None) -> Contrast:
     """Differences of the pairs, centred, against a background: the negatives, centred, if not given."""
     differences = positive - negative
-    return contrast_of(differences - differences.mean(0), _against(negative, background))
+    return varying(contrast_of(differences - differences.mean(0), _against(negative, background)))
 
 
 def paired_contrast(positive: Tensor, negative: Tensor, background: Tensor | None = None) -> Contrast:

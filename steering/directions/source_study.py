@@ -7,8 +7,8 @@ Where the sample covariances of positives and negatives, C⁺ - C⁻, have at le
 
 with r the mean difference and mean⁺ the positives' mean: read along one direction, moved along another. Everywhere else
 w = d = unit(r). U and mean⁺ are those of the *previous* step (the first two steps share the first's), r is the step's
-own. Taken from the study's code as published (github.com/d-marretta/MultiLayerActivationSteering, commit c940845). Left
-out: float16 arithmetic, and its captures without shared noise, which belong to the capture and not to the direction.
+own. Taken from its code as published (github.com/d-marretta/MultiLayerActivationSteering, commit c940845). Left out:
+float16 arithmetic, and its captures without shared noise, which belong to the capture and not to the direction.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LEAST = 5
 
 
 def components(positive: Tensor, negative: Tensor) -> Tensor | None:
-    """The study's components ``[K, C]`` of ``positive, negative [N, C]``, as rows; None where it finds too few.
+    """The source study's components ``[K, C]`` of ``positive, negative [N, C]``, as rows; None where it finds too few.
 
     Computed in the span of the centred samples, outside of which C⁺ - C⁻ is nothing, so never C x C.
     """

@@ -88,8 +88,9 @@ class OpenClip:
 
     Args:
         model: an architecture of open_clip, or a ``.json`` file of one.
-        weights: a tag of open_clip (downloaded once), or a ``.safetensors`` or ``.pt`` file on disk. OpenAI's weights
-            want an architecture that ends in ``-quickgelu``; by path open_clip does not notice.
+        weights: a tag of open_clip (downloaded once), or a ``.safetensors`` or ``.pt`` file on disk. A tag that was
+            trained with QuickGELU gets it; a file of such weights, which does not say so, wants an architecture that
+            ends in ``-quickgelu``.
         device: where it runs.
         random: allow untrained weights (only good for tests).
 
@@ -102,7 +103,8 @@ class OpenClip:
     ) -> None:
         self.model, self.weights, self.device = model, weights, device
         self.name = _known(model)
-        self.network, self.preprocess, self.tokenizer = _load(self.name, weights, device, random)
+        self.quick_gelu = _wants_quick_gelu(self.name, weights)
+        self.network, self.preprocess, self.tokenizer = _load(self.name, weights, device, random, self.quick_gelu)
         self.scale = float(self.network.logit_scale.detach().exp())
 
     def identity(self) -> dict[str, Any]:
@@ -113,7 +115,8 @@ class OpenClip:
         known = file_hash(path) if path.is_file() else self.weights
         made_with = {"open_clip": version("open_clip_torch"), "prepared": str(self.network.visual.preprocess_cfg)}
         architecture = {"architecture": file_hash(self.model)} if self.model.endswith(".json") else {}
-        return {"model": self.name, "weights": known, **architecture, **made_with}
+        changed = {"quick_gelu": True} if self.quick_gelu else {}
+        return {"model": self.name, "weights": known, **architecture, **changed, **made_with}
 
     def image_features(self, images: np.ndarray, batch: int = 32) -> np.ndarray:
         """Unit features of pictures."""
@@ -139,7 +142,8 @@ class OpenClip:
 
     def cut(self, texts: Sequence[str]) -> list[bool]:
         """Which texts fill every place, so that more may have been cut."""
-        return [bool(row) for row in (self.tokenizer(list(texts))[:, -1] != 0)]
+        last, padding = self.tokenizer(list(texts))[:, -1], self.tokenizer([""])[0, -1]
+        return [bool(row) for row in last != padding]
 
 
 def _known(model: str) -> str:
@@ -158,7 +162,25 @@ def _known(model: str) -> str:
     return model
 
 
-def _load(model: str, weights: str | None, device: str, random: bool) -> tuple[Any, Any, Any]:
+def _wants_quick_gelu(model: str, weights: str | None) -> bool:
+    """Whether a tag's weights were trained with another activation, QuickGELU, than the architecture's own.
+
+    Raises:
+        SteeringError: the architecture has QuickGELU, and the tag's weights were trained without.
+    """
+    open_clip = extra("open_clip", "headless")
+
+    tag = open_clip.get_pretrained_cfg(model, weights) if weights else {}
+    has, wants = ((config or {}).get("quick_gelu", False) for config in (open_clip.get_model_config(model), tag))
+    if tag and has and not wants:
+        raise SteeringError(
+            f"the CLIP weights {weights!r} were trained without QuickGELU, which {model} computes; give {DEFAULT}, or "
+            "another architecture whose name does not end in -quickgelu"
+        )
+    return bool(tag) and wants and not has
+
+
+def _load(model: str, weights: str | None, device: str, random: bool, quick_gelu: bool) -> tuple[Any, Any, Any]:
     open_clip = extra("open_clip", "headless")
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
@@ -172,6 +194,7 @@ def _load(model: str, weights: str | None, device: str, random: bool) -> tuple[A
             )
     # Without require_pretrained open_clip goes on with random weights and a log line.
     arguments: dict[str, Any] = {"pretrained": weights, "require_pretrained": not random, "device": device}
+    arguments |= {"force_quick_gelu": quick_gelu}
     try:
         network: Any = open_clip.create_model(model, weights_only=True, **arguments)
     except (RuntimeError, OSError, ValueError, AssertionError) as error:

@@ -128,8 +128,13 @@ def sign_flip_p(differences: np.ndarray, permutations: int = RESAMPLES, seed: in
     Under it, each difference could as well have the other sign: the share of sign flips whose mean is as far from 0,
     over all of them where there are no more than ``permutations``, else over as many at random, the smallest p then
     being 1 / (permutations + 1).
+
+    Raises:
+        SteeringError: a difference that is not finite.
     """
     differences = np.asarray(differences, np.float64)
+    if not np.isfinite(differences).all():
+        raise SteeringError("differences must be finite; leave out prompts that were not measured")
     if len(differences) < 2:  # one prompt's difference is as far from 0 with either sign
         return 1.0
     result = scipy.stats.permutation_test(

@@ -12,44 +12,15 @@ from torch import Tensor
 
 from ..checks import some_of
 from ..errors import SteeringError
-from ..linalg import LEAST_RESIDUAL
 from ..models.call import Call
+from ..models.conditioning import LENGTH
 from ..models.hooks import as_tokens, like_output
 from ..sites import TEXT, Site, sort_sites
 from .entry import Entry
+from .joint import join
 from .masks import mask_tokens, within
 from .operators import INTERVENTIONS, Rows
-from .presets import Settings
-
-
-def orthonormalise(entries: list[Rows]) -> tuple[list[Tensor], list[Tensor]]:
-    """Gram-Schmidt over the rows of several entries in their order.
-
-    Returns for each entry its orthonormal rows ``[J', C]`` and the indices ``[J']`` of the rows they
-    came from. A row whose residual is shorter than `LEAST_RESIDUAL` is dropped: it says what earlier rows
-    say already, and dividing by a short residual would blow up noise. Without its leading row an entry
-    has none.
-    """
-    basis: list[Tensor] = []
-    kept, sources = [], []
-    for entry in entries:
-        mine, indices = [], []
-        for index, row in enumerate(entry.directions.double()):
-            residual = row
-            for _ in range(2):  # twice is enough (Kahan): the second pass removes what rounding left
-                for earlier in basis:
-                    residual = residual - (residual @ earlier) * earlier
-            if residual.norm() >= LEAST_RESIDUAL:
-                basis.append(residual / residual.norm())
-                mine.append(basis[-1])
-                indices.append(index)
-            elif index == 0:
-                break  # an entry is gated by its leading row; without it the others must not act
-        width = entry.directions.shape[1]
-        kept.append(torch.stack(mine).float() if mine else torch.empty(0, width))
-        sources.append(torch.tensor(indices, dtype=torch.long))
-    return kept, sources
-
+from .presets import EditSettings
 
 MOST_CACHED = 4096
 """Sites and calls whose work is kept: 50 steps at 70 sites, and some."""
@@ -60,7 +31,7 @@ class _Step:
     """Rows applied together at a site and noise level, and how."""
 
     rows: Rows
-    settings: Settings
+    settings: EditSettings
     mode: str
     mask: Tensor | None
 
@@ -100,8 +71,8 @@ class _Text:
     work: _Work
     result: Tensor | None
 
-    def is_of(self, given: Tensor, work: _Work) -> bool:
-        """Whether this is what becomes of an embedding that is not known to be the same one."""
+    def holds_for(self, given: Tensor, work: _Work) -> bool:
+        """Whether the result is also that of another tensor: of equal values, device, precision and edits."""
         if self.copy is None or self.work != work or (self.copy.device, self.copy.dtype) != (given.device, given.dtype):
             return False
         return torch.equal(self.copy, given)
@@ -127,7 +98,7 @@ class Steering:
     def edit(self, site: Site, output: Tensor, call: Call) -> Tensor | None:
         """The steered output of a site, or None where nothing acts on it."""
         known = self._text
-        # Every block of a call reads the same text, twice.
+        # Each cross-attention of a call reads it twice, for keys and for values.
         if known is not None and known.given is output and known.call is call and site == TEXT:
             return known.result
         self.visited.add(site)
@@ -145,20 +116,28 @@ class Steering:
 
     def _edited_text(self, output: Tensor, call: Call, work: _Work) -> Tensor | None:
         """The same for a text embedding, which in most runs is that of the step before."""
-        if self._text is not None and self._text.is_of(output, work):
-            self._text = replace(self._text, given=output, call=call)
+        known = self._text
+        if known is not None and known.holds_for(output, work):
+            known = replace(known, given=output, call=call)
         else:
             copy = output.clone() if output.device.type == "cpu" else None
-            self._text = _Text(output, copy, call, work, self._edited(output, call, work))
-        return self._text.result
+            known = _Text(output, copy, call, work, self._edited_words(output, call, work))
+        self._text = known  # last, and read no more: ComfyUI may run the halves of guidance in threads of their own
+        return known.result
+
+    def _edited_words(self, output: Tensor, call: Call, work: _Work) -> Tensor | None:
+        """The same, without whatever else stands behind the words, as the tokens of a style or a picture do."""
+        length = output.shape[1] // LENGTH * LENGTH or output.shape[1]
+        words = self._edited(output[:, :length], call, work)
+        return words if words is None or length == output.shape[1] else torch.cat([words, output[:, length:]], 1)
 
     def begin(self) -> None:
         """Forget the run before, which may have been interrupted."""
         self._text = None
         self.visited, self.levels = set(), set()
 
-    def check_visited(self) -> None:
-        """What of a run that has ended did not come about; begin anew.
+    def finish(self) -> None:
+        """Report what of a run that has ended was never reached, and forget the run.
 
         Raises:
             SteeringError: the UNet ran and never came to a site that is to be steered.
@@ -215,7 +194,7 @@ class Steering:
         key = (site, tuple((id(entry), *entry.knots(sigma)) for entry in acting), device)
         if key not in self._cache:
             steps = [
-                _Step(_join(group, site, sigma).to(device), group[0].settings, group[0].mode, group[0].mask)
+                _Step(join(group, site, sigma).to(device), group[0].settings, group[0].mode, group[0].mask)
                 for group in _together(acting)
             ]
             self._cache[key] = [step for step in steps if len(step.rows.directions)]
@@ -243,26 +222,6 @@ def _place(rows: tuple[int, ...], device: torch.device) -> _Place:
     """Where rows are; the same for all sites and calls, so that it is copied to the device once."""
     numbers, side_by_side = torch.tensor(rows, device=device), rows[-1] - rows[0] + 1 == len(rows)
     return _Place(numbers, slice(rows[0], rows[-1] + 1) if side_by_side else numbers)
-
-
-def _join(group: list[Entry], site: Site, sigma: float) -> Rows:
-    """The rows of several entries of equal settings, orthonormalised in order."""
-    alone = [entry.rows(site, sigma) for entry in group]
-    if len(alone) == 1:
-        return alone[0]
-    kept, sources = orthonormalise(alone)
-    offsets, strengths, leads, total = [], [], [], 0
-    for entry, rows, directions, source in zip(group, alone, kept, sources, strict=True):
-        if len(source) < len(rows.directions):
-            warnings.warn(f"{site}: a direction that earlier vectors already cover was dropped", stacklevel=2)
-        # A threshold lies as far above the negative mean along the turned row as along the vector's own.
-        above = rows.offsets - entry.offsets(site, sigma, rows.readouts)
-        offsets.append(entry.offsets(site, sigma, directions) + above[source])
-        strengths.append(rows.strengths[source])
-        leads.append(torch.full_like(source, total))
-        total += len(source)
-    basis = torch.cat(kept)
-    return Rows(basis, torch.cat(offsets), torch.cat(strengths), torch.cat(leads), basis)
 
 
 def _edit_rows(output: Tensor, place: _Place, step: _Step, weights: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ from ..vectors.recommendation import MOST_STRENGTH, Recommendation
 from ..vectors.site import SiteVector
 from ..vectors.vector import SteeringVector
 from .operators import INTERVENTIONS, Rows
-from .presets import Mode, Settings, get_preset
+from .presets import EditSettings, Mode, get_preset
 
 ALWAYS = (float("inf"), 0.0)
 """The window of an entry that acts at every noise level."""
@@ -40,7 +40,7 @@ class Entry:
 
     vector: SteeringVector
     strength: float
-    settings: Settings
+    settings: EditSettings
     window: tuple[float, float] = ALWAYS
     mode: Mode = "suppress"
     mask: Tensor | None = None
@@ -86,7 +86,7 @@ class Entry:
     def acts(self, site: Site, sigma: float) -> bool:
         """Whether this entry changes anything at a site and noise level.
 
-        What is measured in γ is not done where γ lies within its standard error.
+        Modes add and replace scale by γ, so they leave out levels where γ lies within its standard error.
         """
         if not self.strength or not self.reaches(site, sigma):
             return False
@@ -104,8 +104,8 @@ class Entry:
         return rows if self.target is None else replace(rows, directions=self._towards(rows, site, sigma))
 
     def _rows_added(self, site: Site, sigma: float) -> Rows:
-        entry, knot = self.vector.sites[site], self.vector.knot(sigma)
-        directions, gaps = entry.direction[knot].float(), entry.gap[knot]
+        part, knot = self.vector.sites[site], self.vector.knot(sigma)
+        directions, gaps = part.direction[knot].float(), part.gap[knot]
         nothing = torch.zeros(len(gaps))
         return Rows(directions, nothing, self.strength * gaps, nothing.long(), directions)
 
@@ -121,16 +121,16 @@ class Entry:
         return torch.cat([rows.directions[:1] - taken, rows.directions[1:]])
 
     def _rows_taken(self, site: Site, sigma: float) -> Rows:
-        entry, knot = self.vector.sites[site], self.vector.knot(sigma)
-        directions = entry.direction[knot].float()
-        readouts = directions if entry.readout is None else entry.rows_read[knot].float()
+        part, knot = self.vector.sites[site], self.vector.knot(sigma)
+        directions = part.direction[knot].float()
+        readouts = directions if part.readout is None else part.rows_read[knot].float()
         offsets = self.offsets(site, sigma, readouts)
-        if self.settings.gate == "threshold" and entry.threshold is not None:
-            offsets = torch.cat([entry.threshold[knot, :1].float(), offsets[1:]])
+        if self.settings.gate == "threshold" and part.threshold is not None:
+            offsets = torch.cat([part.threshold[knot, :1].float(), offsets[1:]])
         strengths = torch.full_like(offsets, self.strength)
         leads = torch.zeros(len(offsets), dtype=torch.long)
-        condition = None if entry.condition is None else entry.condition.float()
-        return Rows(directions, offsets, strengths, leads, readouts, condition, entry.local)
+        condition = None if part.condition is None else part.condition.float()
+        return Rows(directions, offsets, strengths, leads, readouts, condition, part.local)
 
     def offsets(self, site: Site, sigma: float, readouts: Tensor) -> Tensor:
         """μ of every readout row ``[K]``: the negative mean's coordinate, or zero."""
@@ -139,7 +139,7 @@ class Entry:
         return readouts @ self.vector.sites[site].negative_mean[self.vector.knot(sigma)].float()
 
 
-def _check_settings(settings: Settings, parts: Sequence[SiteVector]) -> None:
+def _check_settings(settings: EditSettings, parts: Sequence[SiteVector]) -> None:
     """Refuse a gate or reference that the parts of a vector cannot follow."""
     if any(part.local for part in parts) and (settings.gate == "threshold" or settings.reference == "zero"):
         raise SteeringError(
@@ -176,7 +176,7 @@ def _check_target(mode: str, vector: SteeringVector, target: SteeringVector | No
 
 
 def usual_preset(vector: SteeringVector) -> str:
-    """The preset that a vector's file recommends, else ``conditional`` where all of it knows which prompts hold it."""
+    """What the vector's file recommends, else ``conditional`` if every site has a condition, else ``precise``."""
     knows = all(part.condition is not None for part in vector.sites.values())
     return vector.recommended.preset or ("conditional" if knows else "precise")
 
@@ -186,7 +186,7 @@ def make_entry(
     *,
     strength: float | None = None,
     preset: str | None = None,
-    settings: Settings | None = None,
+    settings: EditSettings | None = None,
     window: tuple[float, float] | None = None,
     mode: Mode = "suppress",
     mask: Tensor | None = None,
@@ -196,11 +196,11 @@ def make_entry(
 
     Args:
         vector: the steering vector.
-        strength: None takes the file's recommendation (for this preset), else the preset's usual one; under modes
-            ``add`` and ``replace`` 1, since those say how far to suppress.
+        strength: None takes the file's recommendation (for this preset and its settings), else the preset's usual
+            one; under modes ``add`` and ``replace`` 1, since those say how far to suppress.
         preset: None takes `usual_preset`.
         settings: replace the preset's settings.
-        window: (first, last) noise level; None takes the file's recommendation (for this preset), else all.
+        window: (first, last) noise level; None takes the file's recommendation, as of strength, else all.
         mode: what is done, a name of `steering.interventions.operators.INTERVENTIONS`.
         mask: where in the picture, ``[M, H, W]``; None means everywhere.
         target: the vector that takes this one's place, under mode ``replace``.
@@ -208,7 +208,7 @@ def make_entry(
     advice = vector.recommended
     name = preset or usual_preset(vector)
     chosen = get_preset(name)
-    if mode != "suppress" or advice.preset != name:
+    if mode != "suppress" or advice.preset != name or settings not in (None, chosen.settings):
         advice = Recommendation()
     if strength is None:
         usual = chosen.default_strength if mode == "suppress" else 1.0

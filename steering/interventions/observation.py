@@ -124,12 +124,11 @@ def _seen(
 
 
 def settle(pending: Sequence[Pending]) -> list[Observation]:
-    """The observations as plain numbers, fetched from the device at once."""
+    """The observations as plain numbers, fetched from each device at once."""
     if not pending:
         return []
-    figures = torch.stack([seen.figures for seen in pending]).tolist()
-    flat = torch.cat([seen.tokens.flatten() for seen in pending]).cpu()
-    tokens = flat.split([seen.tokens.numel() for seen in pending])
+    figures = _fetched([seen.figures for seen in pending])
+    tokens = _fetched([seen.tokens.flatten() for seen in pending])
     return [
         Observation(
             seen.entry, seen.site, seen.sigma, *row, mine.reshape(seen.tokens.shape), seen.pictures, seen.latent
@@ -138,8 +137,18 @@ def settle(pending: Sequence[Pending]) -> list[Observation]:
     ]
 
 
-def _three(figures: list[float]) -> tuple[float, float, float]:
-    before, after, touched = figures
+def _fetched(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Flat tensors of one precision on the CPU, from each device in one copy."""
+    found: dict[int, Tensor] = {}
+    for device in dict.fromkeys(tensor.device for tensor in tensors):
+        there = [i for i, tensor in enumerate(tensors) if tensor.device == device]
+        sizes = [len(tensors[i]) for i in there]
+        found |= dict(zip(there, torch.cat([tensors[i] for i in there]).cpu().split(sizes), strict=True))
+    return [found[i] for i in range(len(tensors))]
+
+
+def _three(figures: Tensor) -> tuple[float, float, float]:
+    before, after, touched = figures.tolist()
     return before, after, touched
 
 

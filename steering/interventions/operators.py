@@ -38,7 +38,7 @@ from torch import Tensor
 
 from ..directions.condition import holds
 from ..directions.kernel import LocalMap
-from .presets import Settings
+from .presets import EditSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +83,13 @@ class Rows:
         return Rows(directions, offsets, strengths, leads, readouts, condition, local)
 
 
-def suppress(tokens: Tensor, rows: Rows, settings: Settings) -> Tensor:
+def suppress(tokens: Tensor, rows: Rows, settings: EditSettings) -> Tensor:
     """Suppress: x' = x - Σ_j λ_j g_j q_j for tokens ``float32 [B, T, C]``, which stay; see the module's docstring."""
     if rows.local is None:
         displacement = torch.nn.functional.linear(tokens, rows.readouts, rows.shifts)  # [B, T, J]
     else:
         displacement = rows.local(tokens)
-    moved = less(tokens, _gated(displacement, tokens, rows, settings.gate), rows.moves)
+    moved = subtract_along(tokens, _gated(displacement, tokens, rows, settings.gate), rows.moves)
     return restore_norm(moved, tokens) if settings.keep_norm else moved
 
 
@@ -105,12 +105,12 @@ def _gated(displacement: Tensor, tokens: Tensor, rows: Rows, gate: str) -> Tenso
     return displacement * (displacement[..., rows.leads] > 0)
 
 
-def less(tokens: Tensor, steps: Tensor, rows: Tensor) -> Tensor:
+def subtract_along(tokens: Tensor, steps: Tensor, rows: Tensor) -> Tensor:
     """Tokens ``[B, T, C]`` less steps c ``[B, T, J]`` along rows q ``[J, C]``: x - Σ_j c_j q_j, in one pass."""
     return torch.baddbmm(tokens, steps, rows.expand(len(tokens), -1, -1), alpha=-1)
 
 
-def add(tokens: Tensor, rows: Rows, settings: Settings) -> Tensor:
+def add(tokens: Tensor, rows: Rows, settings: EditSettings) -> Tensor:
     """Add: x' = x + Σ_j λ_j γ_j q_j, the same for every token ``float32 [B, T, C]``; the rows' strengths are λ_j γ_j.
 
     Of the settings only ``keep_norm`` matters here.
@@ -125,7 +125,7 @@ def restore_norm(moved: Tensor, original: Tensor) -> Tensor:
     return moved * (original.norm(dim=-1, keepdim=True) / length.clamp_min(torch.finfo(torch.float32).tiny))
 
 
-INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, Settings], Tensor]] = MappingProxyType(
+INTERVENTIONS: MappingProxyType[str, Callable[[Tensor, Rows, EditSettings], Tensor]] = MappingProxyType(
     {"suppress": suppress, "replace": suppress, "add": add}
 )
 """Mode name -> function, in the order in which they act where several do. Under ``replace`` the rows that tokens are

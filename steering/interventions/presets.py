@@ -17,7 +17,7 @@ REFERENCES, GATES, HALVES = get_args(Reference), get_args(Gate), get_args(Half)
 
 
 @dataclass(frozen=True)
-class Settings:
+class EditSettings:
     """How an intervention acts, without its strength.
 
     Attributes:
@@ -47,25 +47,29 @@ class Settings:
 class Preset:
     """Settings with the strength usually used with them."""
 
-    settings: Settings
+    settings: EditSettings
     default_strength: float
 
 
 PRESETS = MappingProxyType(
     {
-        "projection": Preset(Settings("zero", "all", False, "cond"), 2.5),
-        "casteer": Preset(Settings("zero", "positive", False, "cond"), 2.0),
-        "precise": Preset(Settings("negative", "positive", False, "cond"), 1.0),
-        "selective": Preset(Settings("negative", "threshold", False, "cond"), 3.0),
-        "lora": Preset(Settings("negative", "all", False, "both"), 1.0),
-        "affine": Preset(Settings("negative", "all", False, "cond"), 1.0),
-        "conditional": Preset(Settings("negative", "prompt", False, "cond"), 1.0),
+        # As the source study steers.
+        "projection": Preset(EditSettings("zero", "all", False, "cond"), 2.5),
+        # As CASteer does (arXiv 2503.09630).
+        "casteer": Preset(EditSettings("zero", "positive", False, "cond"), 2.0),
+        # Down to the mean of the prompts without the concept, and no farther.
+        "precise": Preset(EditSettings("negative", "positive", False, "cond"), 1.0),
+        # Only tokens above what 95 % of the tokens of prompts without the concept reach.
+        "selective": Preset(EditSettings("negative", "threshold", False, "cond"), 3.0),
+        # What a LoRA can hold.
+        "lora": Preset(EditSettings("negative", "all", False, "both"), 1.0),
+        # For affine maps, whose rows read where a token is relative to the negative mean.
+        "affine": Preset(EditSettings("negative", "all", False, "cond"), 1.0),
+        # For maps of the text embedding: nothing at all in prompts that do not hold the concept.
+        "conditional": Preset(EditSettings("negative", "prompt", False, "cond"), 1.0),
     }
 )
-"""Named settings: plain projection as the source study has it; CASteer's; the one that means "as in the negative set";
-the one that touches only tokens above what 95 % of the negative set's tokens reach; the one that a LoRA can hold; the
-one for affine maps, whose rows read where a token is relative to the negative mean; and the one for maps of the text
-embedding, which does nothing at all in prompts that do not hold the concept."""
+"""Edit settings by name, with their usual strengths."""
 
 
 def get_preset(name: str) -> Preset:

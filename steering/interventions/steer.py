@@ -19,7 +19,7 @@ from ..vectors.fit import check_fit
 from ..vectors.vector import SteeringVector
 from .engine import Steering
 from .entry import ALWAYS, Entry, make_entry
-from .presets import Mode, Settings
+from .presets import EditSettings, Mode
 
 
 @overload
@@ -29,7 +29,7 @@ def steer(
     *,
     strength: float | None = None,
     preset: str | None = None,
-    settings: Settings | None = None,
+    settings: EditSettings | None = None,
     start: float | None = None,
     end: float | None = None,
     mode: Mode = "suppress",
@@ -104,7 +104,7 @@ def _steered(
         site_hooks(modules, lambda site, output: steering.edit(site, output, describe())),
     ):
         yield steering
-    steering.check_visited()
+    steering.finish()
 
 
 def _window(noise: NoiseSchedule | None, start: float, end: float) -> tuple[float, float]:

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from ..errors import SteeringError
 from ..interventions.entry import ALWAYS, Entry
-from ..interventions.presets import Settings
+from ..interventions.presets import EditSettings
 from ..linalg import lead_first
 from ..models.hooks import undone
 from ..sites import Site, find_sites
@@ -108,7 +108,7 @@ def linearised(entry: Entry) -> Entry:
     Raises:
         SteeringError: no site is left, or the vector reads other directions than it moves at several noise levels.
     """
-    settings = Settings(entry.settings.reference, "all", False, "both")
+    settings = EditSettings(entry.settings.reference, "all", False, "both")
     target = None if entry.target is None else constant(_always(entry.target))
     return replace(entry, vector=constant(entry.vector), target=target, settings=settings, window=ALWAYS, mask=None)
 

@@ -92,7 +92,7 @@ class DiffusionModel:
 
     @property
     def tokenizer(self) -> Any:
-        """The first encoder's; the others differ in their padding only."""
+        """The first encoder's; the others' cut prompts alike."""
         return self.encoders[0].tokenizer
 
     def parts(self) -> list[Any]:
@@ -127,13 +127,14 @@ class DiffusionModel:
     def encode(self, prompts: Sequence[str]) -> Conditioning:
         """Text embeddings ``[B, 77 m, C]`` of prompts, in m chunks and with weights as ComfyUI has them; see `text`."""
         made = [
-            text.encode(prompts, encoder.tokenizer, partial(encoder, device=self.device)) for encoder in self.encoders
+            text.encode(prompts, encoder.tokenizer, partial(encoder, device=self.device), encoder.padding)
+            for encoder in self.encoders
         ]
         return side_by_side(made).to(self.device, self.dtype)
 
     def embedded(self, prompts: Sequence[str]) -> tuple[Tensor, list[list[int]]]:
         """Text embeddings ``[B, T, C]`` of prompts, and the tokens of each with start, end and padding."""
-        every = [text.chunks(prompt, self.tokenizer) for prompt in prompts]
+        every = [text.chunks(prompt, self.tokenizer, self.encoders[0].padding) for prompt in prompts]
         return self.encode(prompts).context, [[number for chunk in some for number in chunk.tokens] for some in every]
 
     @torch.no_grad()
@@ -283,7 +284,7 @@ class DiffusionModel:
         takes the model's usual one, for guidance as well.
         """
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-        seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
+        seeds = [int(seed) + i for i in range(len(prompts))] if isinstance(seed, int | np.integer) else list(seed)
         if not prompts or len(seeds) != len(prompts):
             raise SteeringError(f"{len(prompts)} prompts need as many seeds (at least one), got {len(seeds)}")
         check_sampling(steps, guidance, size, seeds, batch)

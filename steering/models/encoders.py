@@ -16,14 +16,16 @@ class TextEncoder:
     """A text encoder.
 
     Attributes:
-        tokenizer: of CLIP, with the padding that the encoder was trained with.
+        tokenizer: of CLIP.
         module: `CLIPTextModel` or `CLIPTextModelWithProjection` of transformers.
         layer: ``last``, after the final norm, or ``penultimate``, before any.
+        padding: the token that fills a prompt up in training; None is the tokenizer's own.
     """
 
     tokenizer: Any
     module: Any
     layer: str = "last"
+    padding: int | None = None
 
     def __call__(self, tokens: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """Embeddings ``[n, T, C]`` of tokens ``[n, T]``, and the pooled ones ``[n, P]`` where there is a projection."""

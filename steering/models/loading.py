@@ -149,13 +149,13 @@ def _load_checkpoint(path: Path, dtype: torch.dtype) -> DiffusionModel:
     family = content.family
     assert family.checkpoint is not None
     folder = CONFIGURATIONS / family.checkpoint.folder
-    words = {f"tokenizer{end}": _tokenizer(folder, end) for end in ENDS[: len(family.text_layers)]}
+    words = dict.fromkeys([f"tokenizer{end}" for end in ENDS[: len(family.text_layers)]], _tokenizer())
     with _loading(path.name, family.title):
         pipeline = _pipeline_class(family).from_single_file(
             str(path), config=str(folder), local_files_only=True, torch_dtype=dtype, **words, **_checker(family)
         )
     encoders = (
-        TextEncoder(words[f"tokenizer{end}"], getattr(pipeline, f"text_encoder{end}"), layer)
+        TextEncoder(words[f"tokenizer{end}"], getattr(pipeline, f"text_encoder{end}"), layer, _padding(folder, end))
         for end, layer in zip(ENDS, family.text_layers, strict=False)
     )
     return _made(
@@ -173,13 +173,17 @@ ENDS = ("", "_2")
 """What diffusers adds to the names of the first and the second text encoder and tokenizer."""
 
 
-def _tokenizer(folder: Path, end: str) -> Any:
-    """CLIP's tokenizer with the padding that a text encoder was trained with: OpenAI's own end, or ``!``."""
+def _tokenizer() -> Any:
+    """CLIP's tokenizer, whose padding is the end of the text."""
     from transformers import CLIPTokenizer
 
+    return CLIPTokenizer.from_pretrained(SD15 / "tokenizer")
+
+
+def _padding(folder: Path, end: str) -> int | None:
+    """The token that a text encoder was trained to see as padding: the end of the text (OpenAI's own), or 0."""
     config = parse_object(read_text(folder / f"text_encoder{end}" / "config.json"), f"text_encoder{end}")
-    padding = "<|endoftext|>" if config["hidden_act"] == "quick_gelu" else "!"
-    return CLIPTokenizer.from_pretrained(SD15 / "tokenizer", pad_token=padding)
+    return None if config["hidden_act"] == "quick_gelu" else 0
 
 
 def _load_folder(folder: Path, name: str, dtype: torch.dtype) -> DiffusionModel:
@@ -226,16 +230,17 @@ def _encoder(
 
     kind = CLIPTextModelWithProjection if end else CLIPTextModel  # the second one's pooled embedding is projected
     module = _whole(kind, place, f"text_encoder{end}", name, **where)
-    usual = CLIPTokenizer.from_pretrained(SD15 / "tokenizer")
+    usual = _tokenizer()
     if family.is_embedded:
         return TextEncoder(usual, module, layer)
     part = f"tokenizer{end}"
     tokenizer = CLIPTokenizer.from_pretrained(place, subfolder=part, local_files_only=where["local_files_only"])
     if isinstance(place, Path) and not (place / part / "tokenizer_config.json").is_file():
         raise SteeringError(f"{name} has no {part}/tokenizer_config.json, which says how prompts are padded")
-    encoder = TextEncoder(tokenizer, module, layer)
+    encoder = TextEncoder(tokenizer, module, layer, tokenizer.pad_token_id)
     check_tokenizer(encoder, usual, name)
-    return encoder
+    # Padded with "!", a folder's own takes that for no letter of a prompt; it is needed where it knows further words.
+    return encoder if len(tokenizer) > len(usual) else replace(encoder, tokenizer=usual)
 
 
 def _whole(kind: Any, place: str | Path, part: str, name: str, **where: Any) -> Any:

@@ -97,8 +97,8 @@ class Chunk:
     weights: tuple[float, ...]
 
 
-def chunks(prompt: str, tokenizer: Any) -> list[Chunk]:
-    """A prompt's chunks, at least one.
+def chunks(prompt: str, tokenizer: Any, padding: int | None = None) -> list[Chunk]:
+    """A prompt's chunks, at least one, filled up with a token; None takes the tokenizer's own.
 
     Raises:
         SteeringError: a prompt that is too long, or of letters that are none.
@@ -118,22 +118,22 @@ def chunks(prompt: str, tokenizer: Any) -> list[Chunk]:
                 filled.append([])
     if len(filled) > MOST:
         raise SteeringError(f"a prompt of {len(filled)} chunks of {room} tokens is longer than {MOST}; shorten it")
-    return [_chunk(part, tokenizer) for part in filled]
+    return [_chunk(part, tokenizer, padding) for part in filled]
 
 
-def _chunk(part: Sequence[tuple[int, float]], tokenizer: Any) -> Chunk:
-    """Tokens and weights between start and end, and padding with whatever the encoder was trained with."""
+def _chunk(part: Sequence[tuple[int, float]], tokenizer: Any, padding: int | None) -> Chunk:
+    """Tokens and weights between start and end, and padding."""
     tokens = [tokenizer.bos_token_id, *(number for number, _ in part), tokenizer.eos_token_id]
     weights = [1.0, *(weight for _, weight in part), 1.0]
-    padding = LENGTH - len(tokens)
-    return Chunk((*tokens, *[tokenizer.pad_token_id] * padding), (*weights, *[1.0] * padding))
+    left, filler = LENGTH - len(tokens), tokenizer.pad_token_id if padding is None else padding
+    return Chunk((*tokens, *[filler] * left), (*weights, *[1.0] * left))
 
 
 Encoder = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 """Tokens ``[n, 77]`` to embeddings ``[n, 77, C]`` and, where there is one, the pooled embedding ``[n, P]``."""
 
 
-def encode(prompts: Sequence[str], tokenizer: Any, encoder: Encoder) -> Conditioning:
+def encode(prompts: Sequence[str], tokenizer: Any, encoder: Encoder, padding: int | None = None) -> Conditioning:
     """Embeddings ``[B, 77 m, C]`` of prompts, all repeated to the same number m of chunks; pooled, the first chunk's.
 
     Attention does not see how often a context is repeated, so that changes nothing but the shape.
@@ -142,13 +142,14 @@ def encode(prompts: Sequence[str], tokenizer: Any, encoder: Encoder) -> Conditio
         prompts: the prompts.
         tokenizer: of CLIP.
         encoder: see `Encoder`.
+        padding: see `chunks`.
 
     Raises:
         SteeringError: a prompt that cannot be encoded, or prompts of too different lengths.
     """
-    made = {prompt: chunks(prompt, tokenizer) for prompt in dict.fromkeys(prompts)}
+    made = {prompt: chunks(prompt, tokenizer, padding) for prompt in dict.fromkeys(prompts)}
     rows = [list(chunk.tokens) for some in made.values() for chunk in some]
-    encoded, pooled = encoder(torch.tensor([*rows, _chunk((), tokenizer).tokens]))
+    encoded, pooled = encoder(torch.tensor([*rows, _chunk((), tokenizer, padding).tokens]))
     empty, found, firsts, place = encoded[-1], {}, {}, 0
     for prompt, some in made.items():
         part = encoded[place : place + len(some)]

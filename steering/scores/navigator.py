@@ -90,9 +90,14 @@ class Scores:
         """Scores as one table ``[sites, S]`` in order of execution."""
         return torch.stack([self.sites[site].score for site in sort_sites(self.sites)])
 
+    def means(self) -> dict[Site, Tensor]:
+        """Mean score over the noise levels where a site is active; 0 where it is at none."""
+        active = {site: self.active[site] for site in sort_sites(self.sites)}
+        return {site: (self.sites[site].score * on).sum() / on.sum().clamp_min(1) for site, on in active.items()}
+
     def ranking(self, count: int | None = None) -> dict[str, float]:
-        """Mean score over noise levels by the site's name, best first."""
-        means = {str(site): float(values.score.mean()) for site, values in self.sites.items()}
+        """Mean score over the noise levels where a site is active, by its name, best first; 0 where it is at none."""
+        means = {str(site): float(mean) for site, mean in self.means().items()}
         return {site: means[site] for site in sorted(means, key=lambda site: -means[site])[:count]}
 
     def check_fit(self, activations: Activations) -> None:

@@ -31,7 +31,7 @@ def overall(scores: Scores, top_k: int) -> dict[Site, Tensor]:
     """The ``top_k`` sites with the best mean score over the noise levels where they are active, at all of those."""
     sites = sort_sites(scores.sites)
     active = torch.stack([scores.active[site] for site in sites])
-    means = (scores.table() * active).sum(1) / active.sum(1).clamp_min(1)
+    means = torch.stack(list(scores.means().values()))
     best = means.masked_fill(~active.any(1), -torch.inf).sort(descending=True, stable=True).indices[:top_k]
     return _only_used([sites[i] for i in best], torch.stack([scores.active[sites[i]] for i in best]))
 

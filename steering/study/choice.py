@@ -1,4 +1,4 @@
-"""How one setting is chosen among many, on dev prompts: what each does, and the rule, a study's and tuning's alike."""
+"""How one setting is chosen among many, on dev prompts: what each does, and the rule; for studies and tuning."""
 
 from __future__ import annotations
 
@@ -15,22 +15,13 @@ FINALISTS = 6
 ALLOWED_LOSS = 5.0
 """Points that siblings and unrelated prompts may lose where one direction is enough."""
 TIE = 4.0
-"""Points of removal less losses that fifty prompts do not tell apart: two of them."""
+"""Points of worth by which settings may differ and still count as equal: two prompts of fifty."""
 WORTH = (
     "A setting's worth is its clean removal (the share of target prompts with the concept absent, nothing broken left "
     "and the rest kept; where debris is not measured, 100 less the distance to the counterfactual in percent) less "
     "the points that siblings and unrelated prompts lose; a gain counts as none lost."
 )
-TAKEN = (
-    f"The best run on all dev prompts. Of those within {TIE:g} points of the best there, the one nearest to the "
-    "counterfactual is taken."
-)
-RULE = (
-    f"{WORTH} All settings run on a few prompts; where none of them removes {ENOUGH:g} at a loss of at most "
-    f"{ALLOWED_LOSS:g}, so do two and three principal directions. {TAKEN} The projection preset takes the k that "
-    "leaves least of the concept and costs others least, since cleanly it may do so at none."
-)
-"""How a study chooses; tuning differs in what is tried."""
+TAKEN = f"Of those within {TIE:g} points of the best there, the one nearest to the counterfactual is taken."
 
 
 @dataclass(frozen=True)
@@ -69,7 +60,7 @@ class Outcome:
 
     @property
     def removed(self) -> float:
-        """How well the concept is taken out, at most 100; see `RULE`."""
+        """How well the concept is taken out, at most 100; see `WORTH`."""
         if self.clean is not None:
             return self.clean
         return 100 - (self.presence if self.counterfactual is None else 100 * self.counterfactual)
@@ -93,13 +84,32 @@ class Outcome:
         return {**self.setting.to_json(), **self.numbers()}
 
 
+def rule(few: int, more: int, ranks: Sequence[int]) -> str:
+    """How a study chooses, in words.
+
+    Args:
+        few: target prompts on which all settings run.
+        more: target prompts on which the finalists run.
+        ranks: numbers of directions that are tried where one is not enough.
+    """
+    further = (
+        f" Where none of them removes {ENOUGH:g} at a loss of at most {ALLOWED_LOSS:g}, settings of "
+        f"{' and '.join(map(str, ranks))} directions a site run too."
+    ) * bool(ranks)
+    return (
+        f"{WORTH} All settings run on {few} target prompts.{further} The best {FINALISTS} run on {more}. {TAKEN} Of "
+        "projection the k is taken that leaves least of the concept and costs others least, since it may be clean at "
+        "none."
+    )
+
+
 def promising(outcomes: Sequence[Outcome], count: int) -> list[Outcome]:
     """The ``count`` outcomes of the highest worth."""
     return sorted(outcomes, key=lambda one: -one.worth)[:count]
 
 
 def choose(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome that is taken, by `RULE`."""
+    """The outcome that is taken, by `TAKEN`."""
     best = max(one.worth for one in outcomes)
     return min((one for one in outcomes if one.worth >= best - TIE), key=_far)
 

@@ -1,4 +1,4 @@
-"""What the figures say about the study's claims, in sentences made from them."""
+"""What the figures say about the source study's claims, in sentences made from them."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Claim:
 def claims(figures: Figures, measurements: Mapping[str, Measurements], study_k: int) -> list[Claim]:
     """The claims that these arms can test."""
     made = [
-        _cleanly(figures, f"study_k{study_k}", "The study's setting"),
+        _cleanly(figures, f"study_k{study_k}", "The source study's setting"),
         _cleanly(figures, "chosen", "A setting chosen on dev prompts"),
         _suppresses(figures, study_k),
         _is_the_direction(figures, "chosen", "", "It is the direction that does it, and not damage"),
         _is_the_direction(
-            figures, f"study_k{study_k}", STUDY, "At the study's setting it is the direction that does it, too"
+            figures, f"study_k{study_k}", STUDY, "At the source study's setting it is the direction that does it, too"
         ),
         _more_layers(figures, measurements),
         _moves_farther(figures),
@@ -73,13 +73,13 @@ def _suppresses(figures: Figures, k: int) -> Claim | None:
     arm = figures.get(f"study_k{k}")
     if not arm:
         return None
-    p = arm.drop_p if arm.drop_p_holm is None else arm.drop_p_holm
+    p, by = (arm.drop_p, "") if arm.drop_p_holm is None else (arm.drop_p_holm, " (Holm)")
     gone, there = arm.presence.high <= GONE and p <= LEVEL, arm.presence.low > GONE
     return Claim(
-        f"Projection at several layers, strength 2.5, takes the concept out (at most {GONE:g} left)",
+        f"The source study's setting takes the concept out (at most {GONE:g} left)",
         "holds" if gone else "does not hold" if there else "undecided",
         f"k = {k}: presence {figures['original'].presence.mean:.1f} → {interval(arm.presence)}; "
-        f"{interval(arm.drop)} points lost, p {p_text(p)} (Holm); n = {arm.n['target']}",
+        f"{interval(arm.drop)} points lost, p {p_text(p)}{by}; n = {arm.n['target']}",
     )
 
 
@@ -104,7 +104,7 @@ def _is_the_direction(figures: Figures, name: str, prefix: str, claim: str) -> C
         return None
     worst, steered = max(arms.values(), key=lambda arm: arm.mean), figures[name].drop
     ahead = steered.low > worst.high
-    lost = "; ".join(f"{name} {interval(arm)}" for name, arm in arms.items())
+    lost = "; ".join(f"{control} {interval(drop)}" for control, drop in arms.items())
     return Claim(
         claim,
         "holds" if ahead and worst.mean <= PLAIN_DAMAGE else "does not hold" if worst.low > 0 else "undecided",
@@ -157,7 +157,7 @@ def _kept(arm: ArmFigures | None, name: str, claim: str) -> Claim | None:
 
 
 def _keeps_the_rest(figures: Figures, k: int) -> Claim | None:
-    claim = f"The study's setting leaves other content alone (within {MARGIN:g} points)"
+    claim = f"The source study's setting leaves other content alone (within {MARGIN:g} points)"
     return _kept(figures.get(f"study_k{k}"), f"study_k{k}", claim)
 
 

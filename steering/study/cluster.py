@@ -27,9 +27,9 @@ from ..models.sampling import Progress, silent
 from ..version import __version__
 from .pool import Bench, Keep, Task, Tasks
 
-DEATHS = 3
+MOST_DEATHS = 3
 """Workers that a unit may take with it before it is given up."""
-NEWS = 60.0
+TELL_AFTER = 60.0
 """Seconds without any worker after which that is said."""
 
 
@@ -173,9 +173,11 @@ class _Round:
             # A unit that comes back from a worker that died may find others idle, and no room for a new one.
             while self.waiting and self.idle:
                 self._give(self.idle.pop())
-            done, _ = ray.wait([*self.busy, *self.starting], timeout=NEWS)
+            done, _ = ray.wait([*self.busy, *self.starting], timeout=TELL_AFTER)
             if not done and not self.busy:
-                warnings.warn(f"no worker has come for {NEWS:g} seconds; Ray has no room, or is starting", stacklevel=2)
+                warnings.warn(
+                    f"no worker has come for {TELL_AFTER:g} seconds; Ray has no room, or is starting", stacklevel=2
+                )
             for reference in done:
                 worker, name, rows = self.busy.pop(reference, None) or (self.starting.pop(reference), "", 0)
                 if self._received(reference, worker, name, rows):
@@ -205,7 +207,7 @@ class _Round:
 
     def _died(self, worker: Any, name: str, words: str) -> None:
         self.deaths[name] += 1
-        if self.deaths[name] >= DEATHS * (1 if name else self.pool.size):
+        if self.deaths[name] >= MOST_DEATHS * (1 if name else self.pool.size):
             raise SteeringError(
                 f"{name or 'the start'} took {self.deaths[name]} workers with it: is this package on every machine, "
                 f"and memory enough? Ray says: {' '.join(words.split())[:300]}"

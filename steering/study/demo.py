@@ -13,10 +13,10 @@ from ..families import family_named
 from ..models.loading import load_model
 from ..models.sampling import Progress, silent
 from . import plan
-from .folder import setting_of, work_in
+from .folder import fingerprint, work_in
 from .plan import Plan, planned
 from .records import ArmFigures
-from .report import Written, write_study
+from .report import StudyReport, write_study
 from .run import Study
 from .subject import load_subject
 
@@ -59,17 +59,17 @@ def planned_rows(demo: Plan) -> int:
     return planned(demo, 1, len(evaluated("pocket")) - 1, family_named("pocket").guidance)[2]
 
 
-def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = silent) -> Written:
+def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = silent) -> StudyReport:
     """Run the demo, or go on where it stopped."""
     model = load_model("pocket")
     metrics = metrics_of(Measures(), model.family, [concept], out, str(model.device))
     subjects = [load_subject(concept, model.family, demo)]
-    with work_in(out, setting_of("demo", model, demo, subjects)):
+    with work_in(out, fingerprint("demo", model, demo, subjects)):
         study = Study(model, demo, out, metrics, progress=progress)
         return write_study(study, study.run(subjects))
 
 
-def summary(concept: str, written: Written) -> dict[str, Any]:
+def summary(concept: str, written: StudyReport) -> dict[str, Any]:
     """What a demo found, as JSON values: means, 0 to 100; distances in percent of the original's.
 
     ``projection`` is the source study's setting at its best number of sites, ``chosen`` the one that dev prompts chose.

@@ -27,22 +27,10 @@ ENOUGH = 4
 """Fewest prompts for a distance between sets of pictures."""
 
 
-def rows_of(measurements: Measurements, chosen: np.ndarray) -> Measurements:
-    """Some rows of the measurements, by a bool or integer index."""
-    places = np.arange(len(measurements.items))[chosen]
-    return Measurements(
-        tuple(measurements.items[i] for i in places),
-        tuple(measurements.pictures[i] for i in places),
-        tuple(measurements.sha256[i] for i in places),
-        {name: values[places] for name, values in measurements.columns.items()},
-        {name: values[places] for name, values in measurements.features.items()},
-    )
-
-
 def matched(measurements: Measurements, other: Measurements, role: str) -> tuple[Measurements, Measurements]:
     """The rows of a role, and the same prompts and repetitions of another arm."""
-    mine = rows_of(measurements, measurements.role(role))
-    return mine, rows_of(other, mine.aligned(other))
+    mine = measurements.subset(measurements.role(role))
+    return mine, other.subset(mine.aligned(other))
 
 
 def over_prompts(measurements: Measurements, values: np.ndarray) -> Estimate:
@@ -76,7 +64,7 @@ def arm_figures(arm: Arm, measurements: Mapping[str, Measurements]) -> ArmFigure
     rows = {role: mine.role(role) for role in ROLES}
     return ArmFigures(
         group=arm.group,
-        n={role: len(set(rows_of(mine, rows[role]).names())) for role in ROLES},
+        n={role: len(set(mine.subset(rows[role]).names())) for role in ROLES},
         removal=removal_figures(targets, before, measurements.get(COUNTERFACTUAL)),
         drop=fallen.points,
         drop_p=fallen.p,
@@ -107,7 +95,7 @@ def removal_figures(targets: Measurements, before: Measurements, without: Measur
     flags = removal.clean(targets, before)
     far = {}
     if without is not None:
-        beside = rows_of(without, targets.aligned(without))
+        beside = without.subset(targets.aligned(without))
         for space, name in removal.SPACES.items():
             distance = removal.counterfactual(targets, before, beside, space)
             if distance is not None:
@@ -165,7 +153,7 @@ def distances(steered: Measurements, original: Measurements, other_seed: Measure
     clusters = np.unique(steered.names(), return_inverse=True)[1]
     if clusters.max(initial=0) + 1 < ENOUGH:
         return found
-    other = None if other_seed is None else rows_of(other_seed, steered.aligned(other_seed))
+    other = None if other_seed is None else other_seed.subset(steered.aligned(other_seed))
     for column, name in FEATURES.items():
         if column not in steered.features:
             continue

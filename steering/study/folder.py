@@ -24,7 +24,7 @@ from .vectors import digest
 NAME, LOCK = "setting.json", ".lock"
 
 
-def setting_of(command: str, model: DiffusionModel, plan: Plan, subjects: Sequence[Subject], **more: Any) -> dict:
+def fingerprint(command: str, model: DiffusionModel, plan: Plan, subjects: Sequence[Subject], **more: Any) -> dict:
     """What of a command decides its pictures, as JSON values.
 
     How many are computed together, what measures them and on how many machines may change when work goes on.

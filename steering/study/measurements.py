@@ -17,8 +17,9 @@ from .renderer import Item, Renderer, Unit, read_picture
 from .tasks import Measure
 from .vectors import digest
 
-SOME = 0.05
-"""Least cosine of a picture and its prompt that a share of it is taken of; real pictures have 0.2 to 0.35."""
+LEAST_COSINE = 0.05
+"""Floor of the cosine of an original and its prompt where a loss is given in percent of it, so that one near zero does
+not blow it up; real pictures have 0.2 to 0.35."""
 UNFINISHED = "unfinished"
 """A metric's column that says which pictures should be tried again in a later run."""
 
@@ -40,6 +41,17 @@ class Measurements:
     sha256: tuple[str, ...]
     columns: Mapping[str, np.ndarray]
     features: Mapping[str, np.ndarray]
+
+    def subset(self, index: np.ndarray) -> Measurements:
+        """Some of the rows, by a bool or integer index."""
+        places = np.arange(len(self.items))[index]
+        return Measurements(
+            tuple(self.items[i] for i in places),
+            tuple(self.pictures[i] for i in places),
+            tuple(self.sha256[i] for i in places),
+            {name: values[places] for name, values in self.columns.items()},
+            {name: values[places] for name, values in self.features.items()},
+        )
 
     def role(self, role: str) -> np.ndarray:
         """Which rows are of a role, bool ``[N]``."""
@@ -153,7 +165,7 @@ def kept(measurements: Measurements, original: Measurements) -> np.ndarray:
     if "kept" in measurements.columns:
         return measurements.columns["kept"]
     before = original.columns["clip_prompt"][measurements.aligned(original)]
-    return 100 * measurements.columns["clip_prompt"] / np.maximum(before, SOME)
+    return 100 * measurements.columns["clip_prompt"] / np.maximum(before, LEAST_COSINE)
 
 
 def lost(measurements: Measurements, original: Measurements) -> np.ndarray:

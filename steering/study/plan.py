@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -117,9 +117,15 @@ class Plan:
     size: int | None = None
     batch: int | None = None
 
-    def guidance_on(self, family: str) -> float:
-        """The guidance of a model of a family: the plan's, else the usual one."""
-        return family_named(family).guidance if self.guidance is None else self.guidance
+    def guidance_on(self, family: str, prompt: Prompt | None = None) -> float:
+        """The guidance of a model of a family: a prompt's own, else the plan's, else the usual one."""
+        own = None if prompt is None else prompt.guidance
+        known = [value for value in (own, self.guidance) if value is not None]
+        return known[0] if known else family_named(family).guidance
+
+    def guided(self, family: str, prompts: Iterable[Prompt]) -> bool:
+        """Whether there is classifier-free guidance, at least in some prompts."""
+        return any(self.guidance_on(family, prompt) != 1 for prompt in prompts)
 
     def __post_init__(self) -> None:
         if not self.ks or min(self.ks) < 1 or len(set(self.ks)) < len(self.ks):

@@ -117,7 +117,7 @@ class ArmFigures:
         removal: the five parts.
         drop: points of presence lost.
         drop_p: by sign flips.
-        drop_p_holm: adjusted over k and concepts, for the study's arms.
+        drop_p_holm: adjusted over k and concepts, for the source study's arms.
         clip: by column of `steering.study.figures.TEXTS`.
         change_rms: mean change of the pictures, in grey levels.
         identical: whether every picture is the original's to the last bit.

@@ -131,7 +131,7 @@ class Renderer:
 
     def guidance(self, prompt: Prompt) -> float:
         """A prompt's own guidance, else the plan's, else the model's usual one."""
-        return self.plan.guidance_on(self.model.family) if prompt.guidance is None else prompt.guidance
+        return self.plan.guidance_on(self.model.family, prompt)
 
     def finished(self, key: str) -> bool:
         """Whether a unit's pictures are all there as they were drawn; its list is written last."""
@@ -141,8 +141,9 @@ class Renderer:
 
         def as_drawn() -> bool:
             marks = self._record(key)["sha256"]
-            pictures = sorted((self.folder / key).glob("*.png"))
-            return len(marks) == len(pictures) > 0 and all(map(_has_mark, pictures, marks))
+            pictures = [self.path(key, number) for number in range(len(marks))]
+            there = len(list((self.folder / key).glob("*.png")))
+            return len(marks) == there > 0 and all(map(_has_mark, pictures, marks))
 
         if is_whole(path, as_drawn, "drawn"):
             self._whole.add(key)

@@ -18,7 +18,7 @@ from ..plots import comparisons
 from ..plots import figures as plots
 from ..vectors.vector import SteeringVector
 from ..version import __version__
-from .choice import RULE
+from .choice import rule
 from .claims import claims
 from .figures import TEXTS, matched, study_figures
 from .galleries import galleries
@@ -39,7 +39,7 @@ FEWEST_PLACES = 4
 
 
 @dataclass(frozen=True)
-class Written:
+class StudyReport:
     """What a report says.
 
     Attributes:
@@ -51,7 +51,7 @@ class Written:
     figures: Mapping[str, Figures]
 
 
-def write_study(study: Study, measured: Sequence[Result]) -> Written:
+def write_study(study: Study, measured: Sequence[Result]) -> StudyReport:
     """Write the report's files into the study's folder."""
     figures = study_figures(measured)
     results = _finite(results_of(study, measured, figures))
@@ -60,12 +60,20 @@ def write_study(study: Study, measured: Sequence[Result]) -> Written:
     write_text(study.out / "table.md", "\n".join(table.markdown() for table in tables))
     write_text(study.out / "table.tex", "\n".join(table.latex() for table in tables))
     sections = [_section(study, one, figures[one.subject.name], results) for one in measured]
+    plan = study.plan
+    chosen_by = rule(plan.dev[0], plan.finals[0], plan.ranks)
     write_report(
-        study.out / "report.html", TEMPLATE, results=results, tables=tables, sections=sections, rule=RULE, roles=ROLES
+        study.out / "report.html",
+        TEMPLATE,
+        results=results,
+        tables=tables,
+        sections=sections,
+        rule=chosen_by,
+        roles=ROLES,
     )
     write_text(study.out / "results.json", json.dumps(results, indent=1, ensure_ascii=False))
     write_text(study.out / "timing.json", json.dumps(timing(study), indent=1))
-    return Written(results, figures)
+    return StudyReport(results, figures)
 
 
 def timing(study: Study) -> dict[str, Any]:
@@ -159,7 +167,7 @@ def _warnings(study: Study, measured: Sequence[Result]) -> list[str]:
     if "lpips" not in names:
         found.append("No LPIPS weights were given: change of CLIP features and root mean square of pixels stand in.")
     if any(one.subject.name == "nudity" for one in measured) and "nudenet" not in names:
-        found.append("NudeNet was not run (extra 'nudity'), so the study's third table is missing.")
+        found.append("NudeNet was not run (extra 'nudity'), so the source study's third table is missing.")
     cut = sum(len(by_prompt(np.where(_cut(original), 1.0, np.nan), original.names())) for original in originals)
     if cut:
         found.append(f"{cut} prompts are longer than CLIP reads; its score does not see their ends.")

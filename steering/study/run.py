@@ -44,12 +44,12 @@ from .setting import Recipe, Setting
 from .subject import Subject, check_subjects, load_subject, other_concepts
 from .tasks import Calibrate, Capture
 from .vectors import (
-    Captured,
+    ConceptActivations,
     Thresholds,
     Vectors,
     capture_key,
-    captured,
     keep_thresholds,
+    load_or_capture,
     read_thresholds,
     thresholds_key,
 )
@@ -84,7 +84,8 @@ class Study:
 
     def guided(self, subjects: Sequence[Subject]) -> bool:
         """Whether there is classifier-free guidance, at least in some prompts."""
-        return any(self.renderer.guidance(prompt) != 1 for subject in subjects for prompt in subject.prompts["test"])
+        tests = (prompt for subject in subjects for prompt in subject.prompts["test"])
+        return self.plan.guided(self.model.family, tests)
 
     @cached_property
     def settings(self) -> CaptureSettings:
@@ -133,13 +134,15 @@ class Study:
         """Capture and score concepts; ``others`` are captured too, and every one is a control of the rest."""
         every = {subject.name: subject for subject in (*subjects, *others)}
         self._capture(every)
-        made = {name: Captured(self._captured(subject), self._text(subject)) for name, subject in every.items()}
+        made = {
+            name: ConceptActivations(self._captured(subject), self._text(subject)) for name, subject in every.items()
+        }
         prepared = []
         for subject in subjects:
             mine = made[subject.name]
             scores = score(mine.blocks, usual_mode(mine.blocks))
             scores.save(self.out / subject.name / "scores.json")
-            rest = {name: captured for name, captured in made.items() if name != subject.name}
+            rest = {name: other for name, other in made.items() if name != subject.name}
             prepared.append(Prepared(subject, Vectors(mine, scores, rest)))
         return prepared
 
@@ -161,7 +164,7 @@ class Study:
         self.do(tasks, lambda key, made: keeps[key](made))
 
     def _captured(self, subject: Subject) -> Activations:
-        return captured(self.model, subject.pairs, self.settings, self._activations(subject.name), subject.name)
+        return load_or_capture(self.model, subject.pairs, self.settings, self._activations(subject.name), subject.name)
 
     def _text(self, subject: Subject) -> Activations:
         """The text embeddings of a concept's pairs, which take a second and are not kept."""

@@ -56,9 +56,19 @@ class Recipe:
         return cls(1, direction, rank, TEXT_KIND, "constant")
 
     @property
-    def where(self) -> str:
-        """``text``, or the number of sites a step."""
-        return TEXT_KIND if self.selection == TEXT_KIND else str(self.k)
+    def is_text(self) -> bool:
+        """Whether the text embedding is moved, and not the UNet's blocks."""
+        return self.selection == TEXT_KIND
+
+    @property
+    def words(self) -> list[str]:
+        """What tells it from any other, readable: direction, selection and time only where they are not the usual."""
+        if self.is_text:
+            return [f"{TEXT_KIND} {self.direction}", *[f"rank {self.rank}"] * (self.rank > 1)]
+        usual = Recipe.of_rank(self.k, self.rank)
+        unusual = ("direction", "selection", "time", "control", "draw")
+        extra = [getattr(self, part) for part in unusual if getattr(self, part) != getattr(usual, part)]
+        return [f"k={self.k}", *[f"rank {self.rank}"] * (self.rank > 1), *extra]
 
     @property
     def name(self) -> str:
@@ -117,20 +127,13 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """Unique among settings of one study, and readable."""
-        parts = [f"{self.preset} {self.strength:g}"]
-        if isinstance(self.vector, str):
-            parts.append(Path(self.vector).name)
-        else:
-            text = f"{TEXT_KIND} {self.vector.direction}"
-            parts.append(text if self.vector.where == TEXT_KIND else f"k={self.vector.k}")
-            parts += [f"rank {self.vector.rank}"] * (self.vector.rank > 1)
-            parts += [self.vector.time] * (self.vector.time == "constant" and self.vector.where != TEXT_KIND)
-        parts += [f"{self.window[0]:g}-{self.window[1]:g}"] * (self.window != ALL)
-        return " ".join(parts)
+        """What tells it from any other setting, readable: what is usual is left out."""
+        where = [Path(self.vector).name] if isinstance(self.vector, str) else self.vector.words
+        window = [f"{self.window[0]:g}-{self.window[1]:g}"] * (self.window != ALL)
+        return " ".join([f"{self.preset} {self.strength:g}", *where, *window])
 
     def to_json(self) -> dict[str, Any]:
-        """Preset, strength, number of sites and rank; where the text embedding is moved that, and by what direction."""
-        about = {"preset": self.preset, "strength": self.strength, "k": self.recipe.k, "rank": self.recipe.rank}
-        moved = {"sites": TEXT_KIND, "direction": self.recipe.direction}
-        return about | (moved if self.recipe.where == TEXT_KIND else {})
+        """Preset, strength, number of sites, rank, direction, and by what rule the sites are picked."""
+        recipe = self.recipe
+        made = {"k": recipe.k, "rank": recipe.rank, "sites": recipe.selection, "direction": recipe.direction}
+        return {"preset": self.preset, "strength": self.strength, **made}

@@ -7,7 +7,7 @@ from .records import ArmFigures, Figures
 
 FEW = 20
 """Target prompts below which a figure is a hint at most."""
-OTHERS = {"sibling": "things like it", "unrelated": "other things"}
+OTHERS = {"sibling": "related prompts", "unrelated": "other prompts"}
 
 
 def summary(concept: str, figures: Figures) -> str:
@@ -21,7 +21,7 @@ def summary(concept: str, figures: Figures) -> str:
         f"presence of it, of 100: {before:.0f} drawn plainly, {arm.presence.mean:.0f} steered",
         *_clean(arm, figures.get(COUNTERFACTUAL)),
         *[f"{OTHERS[role]} lose {part.loss.mean:.0f} points" for role, part in arm.losses.items()],
-        *["so few prompts show the way and prove nothing"] * (count < FEW),
+        *[f"fewer than {FEW} prompts are a hint and prove nothing"] * (count < FEW),
     ]
     return "; ".join(parts) + "."
 

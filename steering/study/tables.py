@@ -33,7 +33,7 @@ def _distance(arm: ArmFigures, name: str, part: str) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def study_clip(concepts: Mapping[str, Figures]) -> Table:
+def source_clip(concepts: Mapping[str, Figures]) -> Table:
     """The source study's first table: CLIP change and distance per k."""
     distance = next((name for name in map(_distance_name, concepts.values()) if name), "distance")
     rows = []
@@ -75,7 +75,7 @@ def our_clip(concepts: Mapping[str, Figures]) -> Table:
     )
 
 
-def study_presence(concepts: Mapping[str, Figures], source: str) -> Table:
+def source_presence(concepts: Mapping[str, Figures], source: str) -> Table:
     """The source study's second table: a vision language model's score, or what stands in for it."""
     judged = any(arm.judge and arm.judge.scores for figures in concepts.values() for arm in figures.values())
     source, rows = "a vision language model" if judged else source, []
@@ -165,8 +165,9 @@ def our_presence(concepts: Mapping[str, Figures]) -> Table:
             "unrelated gain",
         ),
         tuple(rows),
-        "p: sign flips of the differences per prompt, adjusted by Holm over k and concepts for the study's arms (* not "
-        "adjusted). In brackets after a loss its one-sided 95 % bound, which holds where losses are rare and total. "
+        "p: sign flips of the differences per prompt, adjusted by Holm over k and concepts for the source study's arms "
+        "(* not adjusted). In brackets after a loss its one-sided 95 % bound, which holds where losses are rare and "
+        "total. "
         f"Then whether both losses, and gains, are shown to lie within {MARGIN:g} points by such bounds. Gain: "
         "points of the concept that appeared where nobody asked for it.",
     )
@@ -188,7 +189,7 @@ def costs(arm: ArmFigures) -> tuple[str, str, str]:
     return texts[0], texts[1], "yes" if all(part.within for part in parts if part) else "no"
 
 
-def study_nudity(concepts: Mapping[str, Figures]) -> Table:
+def source_nudity(concepts: Mapping[str, Figures]) -> Table:
     """The source study's third table: NudeNet's score, original and steered."""
     rows = []
     for concept, figures in concepts.items():
@@ -255,15 +256,9 @@ def compared_settings(title: str, outcomes: Sequence[Outcome]) -> Table:
     heads = ("worth", "clean, %", "presence", "debris", "kept", "counterfactual", "siblings lose", "unrelated lose")
     return Table(
         title,
-        ("preset", "strength", "k", "rank", *heads),
+        ("setting", *heads),
         tuple(
-            (
-                one.setting.preset,
-                f"{one.setting.strength:g}",
-                one.setting.recipe.where,
-                str(one.setting.recipe.rank),
-                *("" if value is None else f"{value:.1f}" for value in _numbers(one)),
-            )
+            (one.setting.name, *("" if value is None else f"{value:.1f}" for value in _numbers(one)))
             for one in outcomes
         ),
         "Worth is what is chosen by. Counterfactual: the distance to it in percent of the original's.",
@@ -279,12 +274,12 @@ def tables_of(concepts: Mapping[str, Figures], source: str) -> list[Table]:
     """Every table that has rows."""
     made = [
         removals(concepts),
-        study_clip(concepts),
+        source_clip(concepts),
         our_clip(concepts),
-        study_presence(concepts, source),
+        source_presence(concepts, source),
         our_presence(concepts),
         judge_counts(concepts),
-        study_nudity(concepts),
+        source_nudity(concepts),
         our_nudity(concepts),
         appeared(concepts),
     ]

@@ -19,7 +19,7 @@ from ..files import read_tensors, write_tensors
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import CapturableModel, CaptureSettings, Progress, silent
 from ..scores.navigator import Scores
-from ..sites import TEXT_KIND, Site
+from ..sites import Site
 from ..vectors import controls
 from ..vectors.build import build
 from ..vectors.calibration import with_thresholds
@@ -37,7 +37,7 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:20]
 
 
-def captured(
+def load_or_capture(
     model: CapturableModel,
     pairs: Sequence[Pair],
     settings: CaptureSettings,
@@ -94,7 +94,7 @@ Thresholds = dict[Site, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Captured:
+class ConceptActivations:
     """What was captured of a concept.
 
     Attributes:
@@ -111,7 +111,7 @@ class Captured:
         Raises:
             TypeError: the text embedding was not captured.
         """
-        if recipe.where != TEXT_KIND:
+        if not recipe.is_text:
             return self.blocks
         if self.text is None:
             raise TypeError(f"{recipe.name} takes a capture of the text embedding, and there is none")
@@ -129,9 +129,9 @@ class Vectors:
         thresholds: gate thresholds by rank, of all sites that the best k of any step may hold.
     """
 
-    captured: Captured
+    captured: ConceptActivations
     scores: Scores
-    others: Mapping[str, Captured] = field(default_factory=dict)
+    others: Mapping[str, ConceptActivations] = field(default_factory=dict)
     thresholds: Mapping[int, Thresholds] = field(default_factory=dict)
     _made: dict[Recipe, SteeringVector] = field(default_factory=dict, init=False, repr=False)
 
@@ -144,7 +144,7 @@ class Vectors:
     def _plain(self, recipe: Recipe) -> SteeringVector:
         vector = build(
             self.captured.of(recipe),
-            None if recipe.where == TEXT_KIND else self.scores,
+            None if recipe.is_text else self.scores,
             top_k=recipe.k,
             select_by=recipe.selection,
             direction=recipe.direction,

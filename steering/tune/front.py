@@ -19,7 +19,7 @@ def front_plot(found: Found, path: Path, concept: str) -> None:
         [(one.cost, 100 - one.removed, one.setting.name) for one in pareto(found.finals)],
         (found.taken.cost, 100 - found.taken.removed),
         path,
-        f"{concept}: {len(found.tried)} settings tried, dev prompts",
+        f"{concept}: {len(found.tried)} settings tried on dev prompts, {len(found.given_up)} more given up at a glance",
     )
 
 

@@ -79,7 +79,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class NoisedPairs:
     """Noised pictures of pairs, on which sets of sites are rated.
 
     Attributes:
@@ -109,14 +109,14 @@ class Bench:
         return Rating(left / len(self.levels), damage / len(self.levels))
 
 
-def bench(
+def noised_pairs(
     model: DiffusionModel,
     pairs: Sequence[Pair],
     count: int = PAIRS,
     levels: int = LEVELS,
     steps: int = STEPS,
     progress: Progress = silent,
-) -> Bench:
+) -> NoisedPairs:
     """Draw the pictures of ``count`` pairs, and ask the unsteered model what it sees in them.
 
     Raises:
@@ -145,7 +145,7 @@ def bench(
             asked.append(Level(sigma, noised, wanted, scale))
     if not asked:
         raise SteeringError("the model predicts the same for both prompts of every pair; use pairs that differ")
-    return Bench(model, prompts, nothing, tuple(asked), progress)
+    return NoisedPairs(model, prompts, nothing, tuple(asked), progress)
 
 
 @torch.no_grad()
@@ -162,7 +162,7 @@ def forward_selection(rate: Callable[[Entry], Rating], entry: Entry, top_k: int)
     """Sites of an entry's vector in the order in which they lower the objective most.
 
     Args:
-        rate: as `Bench.rate`.
+        rate: as `NoisedPairs.rate`.
         entry: what is done at the sites; its vector has all that may be chosen.
         top_k: most sites.
 
@@ -207,6 +207,6 @@ def at_sites(vector: SteeringVector, sites: Sequence[Site]) -> SteeringVector:
 
 
 def rows_at_most(sites: int, top_k: int) -> int:
-    """UNet rows of a bench, and about what rating all sites once and a few more often takes."""
+    """UNet rows of the noised pairs, and about what rating all sites once and a few more often takes."""
     rows = 2 * 2 * PAIRS
     return rows * STEPS + 2 * rows * LEVELS + rows * LEVELS * (sites + 4 * top_k)

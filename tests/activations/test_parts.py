@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -73,3 +75,10 @@ def test_a_model_that_overflows_is_refused(toy_model, monkeypatch):
     monkeypatch.setattr(type(toy_model), "recorded", lambda self, *args, **kwargs: overflowing(*args, **kwargs))
     with pytest.raises(SteeringError, match=r"mid\.attn2 is not finite at step 1 of 2"):
         Part((SITE,), tuple(PAIRS[:1]), 0, SAMPLING).capture(toy_model)
+
+
+def test_every_pair_has_a_seed(toy_model):
+    last = 2**64 - len(PAIRS)
+    Parts.of(PAIRS, [SITE], replace(SAMPLING, seed=last), None, {})
+    with pytest.raises(SteeringError, match="seed 18446744073709551616 must lie"):
+        Parts.of(PAIRS, [SITE], replace(SAMPLING, seed=last + 1), None, {})

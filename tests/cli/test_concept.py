@@ -1,6 +1,9 @@
 import json
+from typing import get_args
 
+from steering.cli.concept import Family
 from steering.concepts.prompts import load_concept
+from steering.families import FAMILIES
 
 from ..conftest import steering
 
@@ -75,3 +78,8 @@ def test_a_folder_that_commands_would_take_for_a_built_in_concept_is_refused(tmp
         refused = steering("concept", "umbrella", "--out", name, check=False)
         assert "is the name of a built-in concept" in refused.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_every_family_can_be_named():
+    names, _ = get_args(Family)
+    assert set(get_args(names)) == {family.name for family in FAMILIES}

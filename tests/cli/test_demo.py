@@ -5,7 +5,7 @@ import json
 from steering.evaluate.statistics import Estimate
 from steering.study import demo
 from steering.study.records import ArmFigures, Loss, Removal
-from steering.study.report import Written
+from steering.study.report import StudyReport
 
 from ..conftest import steering
 
@@ -28,7 +28,7 @@ def written(concept):
         "study_k5": arm("study", Estimate(50, 40, 60, 6)),
         "chosen": arm("chosen", Estimate(12.3, 10, 15, 6)),
     }
-    return Written({"concepts": {concept: {"chosen": chosen, "study_k": 5}}}, {concept: arms})
+    return StudyReport({"concepts": {concept: {"chosen": chosen, "study_k": 5}}}, {concept: arms})
 
 
 def test_the_demo_says_what_it_will_do_and_what_came_out(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from steering.concepts.kinds import FAR, KINDS, SIDE, alike
+from steering.concepts.kinds import KINDS, LEAST_UNRELATED, MOST_ALIKE, alike
 from steering.concepts.meanings import covers
 from steering.concepts.request import KNOWN
 from steering.concepts.word_lists import ARTISTS, THINGS
@@ -14,8 +14,8 @@ EXAMPLES = {"object": "umbrella", "style": "Claude Monet", "attribute": "smiling
 def test_things_alike_are_of_the_kind_and_those_of_the_report_are_new(kind):
     word = EXAMPLES[kind]
     found = alike(word, kind, (), Random(word))
-    assert 1 <= len(found.seen) <= SIDE
-    assert 1 <= len(found.new) <= SIDE
+    assert 1 <= len(found.seen) <= MOST_ALIKE
+    assert 1 <= len(found.new) <= MOST_ALIKE
     assert not set(found.seen) & set(found.new)
     assert set(found.seen) | set(found.new) <= set(KNOWN[kind]) - {word}
 
@@ -23,7 +23,7 @@ def test_things_alike_are_of_the_kind_and_those_of_the_report_are_new(kind):
 @pytest.mark.parametrize("word", [noun for group in THINGS.values() for noun in group])
 def test_what_is_far_is_nothing_like_it_and_enough_for_two_parts(word):
     found = alike(word, "object", (), Random(word))
-    assert len(found.far) >= FAR
+    assert len(found.far) >= LEAST_UNRELATED
     mine = next(group for group in THINGS.values() if word in group)
     assert not set(found.far) & {word, *mine}
     assert not any(covers(word, other) for other in (*found.seen, *found.new, *found.far))

@@ -79,6 +79,8 @@ def test_a_folder_of_ones_own_is_a_concept(tmp_path):
         {"0": "none"},
     )
     assert made.contrasts
+    (tmp_path / "concept.json").write_text(json.dumps({**about, "contrasts": []}), encoding="utf-8")
+    assert load_concept(str(tmp_path)).contrasts == made.contrasts  # of one text alone CLIP would always be sure
     for wrong in ({"name": "a/b", "text": "x"}, {"name": "a"}, [1]):
         (tmp_path / "concept.json").write_text(json.dumps(wrong), encoding="utf-8")
         with pytest.raises(ValueError, match=r"concept\.json"):

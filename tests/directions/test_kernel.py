@@ -140,6 +140,17 @@ def test_tokens_that_are_all_padding_but_a_few_make_a_map():
     assert torch.isfinite(made(positive)).all()
 
 
+@pytest.mark.parametrize("padding", range(12))
+def test_distances_of_equal_tokens_play_no_part_in_the_width(padding):
+    """Where distances are made of products, those of equal tokens are rounding, for some tokens, and not 0."""
+    positive, noise = torch.randn(2, 400, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    negative = positive + 1 + 0.1 * noise
+    alone = mapped(positive, negative).bandwidth
+    positive[torch.arange(400) % 4 > 0] = positive[padding].clone()
+    made = mapped(positive, negative)
+    assert alone / 2 < made.bandwidth < 2 * alone  # other distances, of the same kind; rounding is far below
+
+
 def test_no_more_than_half_of_the_channels_are_rows():
     generator = torch.Generator().manual_seed(2)
     positive, negative = torch.randn(2, 100, WIDTH, generator=generator, dtype=torch.float64)

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from steering.concepts.prompts import Concept, Prompt
+from steering.errors import SteeringError
 from steering.evaluate.clip_score import OpenClip, PocketClip, clip_columns
 from steering.pocket.world import Scene, draw
 
@@ -87,3 +88,18 @@ def test_presence_is_a_share_between_the_texts(scenes):
 
     np.testing.assert_allclose(presence("a dog"), 50, rtol=1e-4)  # twice the same text
     np.testing.assert_allclose(presence("a dog", "a dog", "a dog"), 25, rtol=1e-4)
+
+
+def test_weights_get_the_activation_that_they_were_trained_with(monkeypatch):
+    """open_clip says a mismatch in a warning, and computes something else."""
+    made = []
+
+    def nothing(model, **arguments):
+        made.append((model, arguments["force_quick_gelu"]))
+        raise RuntimeError("no weights here")
+
+    monkeypatch.setattr("open_clip.create_model", nothing)
+    for model, tag in (("ViT-B-32", "openai"), ("ViT-B-32", "laion2b_s34b_b79k"), ("ViT-B-32-quickgelu", "openai")):
+        with pytest.raises(SteeringError, match="no weights here"):
+            OpenClip(model, tag)
+    assert made == [("ViT-B-32", True), ("ViT-B-32", False), ("ViT-B-32-quickgelu", False)]

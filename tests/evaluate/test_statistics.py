@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from steering.errors import SteeringError
 from steering.evaluate.statistics import (
     area_under_curve,
     estimate,
@@ -230,3 +231,8 @@ def test_sign_flips_are_the_same_for_the_same_seed():
 
 def test_one_difference_shows_nothing_either_way():
     assert sign_flip_p(np.array([40.0])) == 1.0
+
+
+def test_a_difference_that_nobody_measured_is_no_evidence():
+    with pytest.raises(SteeringError, match="must be finite"):
+        sign_flip_p(np.array([1.0, np.nan, 2.0, 3.0]))

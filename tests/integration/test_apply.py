@@ -79,7 +79,7 @@ def test_a_window_limits_where_it_acts(graph, vector, plain):
     late = graph.sample(graph.apply(vector, 2.5, start=0.3))
     whole = graph.sample(graph.apply(vector, 2.5))
     assert not any(torch.equal(a, b) for a, b in ((early, plain), (late, plain), (early, whole), (late, whole)))
-    with pytest.raises(ValueError, match="lies after"):
+    with pytest.raises(ValueError, match="is no part of 0 to 1"):
         graph.apply(vector, 1.0, start=0.9, end=0.1)
 
 

@@ -5,7 +5,7 @@ import torch
 
 from steering.activations.capture import capture
 from steering.concepts.pairs import load_pairs
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.interventions.steer import steer
 from steering.models.sampling import CaptureSettings
 from steering.vectors.build import build
@@ -21,7 +21,7 @@ def plain(graph):
 def test_options_replace_the_preset(comfy, graph, headless, vector):
     options = comfy.SteeringOptions.execute("negative", "all", True, "both").args[0]
     theirs = graph.sample(graph.apply(vector, 1.5, "projection", options=options))
-    settings = Settings("negative", "all", True, "both")
+    settings = EditSettings("negative", "all", True, "both")
     with steer(headless.model, vector, strength=1.5, settings=settings):
         ours = headless.sample()
     assert gap(theirs, ours) < SAME

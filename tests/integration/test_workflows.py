@@ -285,6 +285,69 @@ def test_what_cannot_work_is_refused_before_anything_runs(comfy, kind, changes, 
     assert not valid or key in errors  # other outputs may still run
 
 
+KINDS = ("STRING", "FLOAT", "INT", "BOOLEAN", "COMBO")
+
+
+class Values:
+    """A node of another pack that gives one of each kind of widget's values."""
+
+    RETURN_TYPES, FUNCTION, CATEGORY = KINDS, "give", "tests"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def give(self):
+        return "", 0.5, 1, True, "suppress"
+
+
+@pytest.mark.parametrize(
+    ("workflow", "kind"),
+    [
+        ("07_export_lora_pocket", "SteeringApply"),
+        ("07_export_lora_pocket", "SteeringExportLora"),
+        ("12_evaluate_pocket", "SteeringEvaluate"),
+        ("12_evaluate_pocket", "SteeringLoadVector"),
+        ("02_build_a_vector_pocket", "SteeringLoadPairs"),
+        ("09_from_a_word_pocket", "SteeringQuick"),
+    ],
+)
+def test_another_node_may_give_what_a_widget_holds(comfy, monkeypatch, workflow, kind):
+    """ComfyUI asks nodes before anything runs, with None in the place of what comes over a link."""
+    import execution
+
+    monkeypatch.setitem(comfy.nodes.NODE_CLASS_MAPPINGS, "Values", Values)
+    graph = load(workflow) | {"values": {"class_type": "Values", "inputs": {}}}
+    key = next(key for key, node in graph.items() if node["class_type"] == kind)
+    node, info = graph[key], getattr(comfy, kind).INPUT_TYPES()
+    kinds = {
+        name: "COMBO" if isinstance(what, list) else what for part in info.values() for name, (what, *_) in part.items()
+    }
+    widgets = {name: value for name, value in node["inputs"].items() if not isinstance(value, list)}
+    assert widgets
+    for name in widgets:
+        linked = {**node["inputs"], name: ["values", KINDS.index(kinds[name])]}
+        valid, error, _, errors = asyncio.run(
+            execution.validate_prompt("test", graph | {key: {**node, "inputs": linked}}, None)
+        )
+        assert valid and not errors, (name, error, errors)
+        if hasattr(getattr(comfy, kind), "fingerprint_inputs"):
+            assert isinstance(getattr(comfy, kind).fingerprint_inputs(**{**widgets, name: None}), str)
+
+
+def test_a_concept_that_is_not_read_need_not_be_there(comfy):
+    import execution
+
+    graph = load("09_from_a_word_pocket")
+    (key,) = (key for key, node in graph.items() if node["class_type"] == "SteeringQuick")
+    assert "pairs" in graph[key]["inputs"]
+    graph[key]["inputs"]["concept"] = "of_another_machine.csv"
+    assert asyncio.run(execution.validate_prompt("test", graph, None))[0]
+    del graph[key]["inputs"]["pairs"]
+    _, _, _, errors = asyncio.run(execution.validate_prompt("test", graph, None))
+    assert "of_another_machine" in json.dumps(errors, default=str)
+
+
 def test_workflow_04_without_03_says_what_to_do(comfy, folders):
     with pytest.raises(FileNotFoundError, match="run workflow 03"):
         comfy.SteeringLoadVector.execute("sd15_dog.safetensors")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from steering.interventions.engine import Steering
 from steering.interventions.operators import Rows
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.models.call import Call
 from steering.schedule import NoiseSchedule
 from steering.sites import Site, module_width
@@ -42,7 +42,7 @@ STEPS = 3
 SIGMAS = NoiseSchedule.scaled_linear().normal(STEPS)[:-1]
 
 
-BOTH = Settings("zero", "all", False, "both")
+BOTH = EditSettings("zero", "all", False, "both")
 
 
 def vector_for(model, names, seed=0, metadata=None):
@@ -60,3 +60,11 @@ def vector_for(model, names, seed=0, metadata=None):
 
 def edited(entries, output, sigma=5.0, name="in4.attn2"):
     return Steering(entries).edit(Site.parse(name), output, Call((sigma,) * len(output), (True,) * len(output)))
+
+
+def even(site, along=None):
+    """A vector along one row of eight numbers, equal ones if not given, at one noise level."""
+    row = torch.nn.functional.normalize((torch.ones(8) if along is None else along)[None, None], dim=-1)
+    sigmas = torch.tensor([5.0])
+    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
+    return SteeringVector({site: part}, sigmas, sigmas)

@@ -6,47 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from steering.interventions.engine import Steering, orthonormalise
+from steering.interventions.engine import Steering
 from steering.interventions.entry import Entry
-from steering.interventions.operators import Rows
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.models.call import Call
 from steering.sites import TEXT, Site
 from steering.vectors.site import SiteVector
 from steering.vectors.vector import SteeringVector
 
-from .conftest import BOTH, SIGMAS, TOLERANCE, basis, edited, rows_of, vector_for
-
-
-@given(st.integers(0, 1000))
-def test_orthonormalise_spans_what_it_was_given(seed):
-    first, second = basis(2, 16, seed), basis(1, 16, seed + 1)
-    kept, sources = orthonormalise([rows_of(first, 1), rows_of(second, 1)])
-    q = torch.cat(kept)
-    # Gram-Schmidt in float64, stored in float32.
-    torch.testing.assert_close(q @ q.T, torch.eye(len(q)), atol=1e-6, rtol=0)
-    torch.testing.assert_close(first @ q.T @ q, first, atol=TOLERANCE, rtol=0)
-    assert [len(s) for s in sources] == [len(k) for k in kept]
-
-
-def test_a_direction_said_before_is_dropped():
-    r = basis(1, 16)
-    nearly = torch.nn.functional.normalize(r + 0.05 * basis(1, 16, 5), dim=-1)
-    kept, sources = orthonormalise([rows_of(r, 1), rows_of(nearly, 1)])
-    assert (len(kept[0]), len(kept[1]), sources[1].tolist()) == (1, 0, [])
-
-
-def test_an_entry_without_its_leading_row_does_not_act():
-    rows = torch.eye(3)
-    entries = [Rows(rows[:1], *(torch.zeros(1),) * 3, rows[:1]), Rows(rows[:2], *(torch.zeros(2),) * 3, rows[:2])]
-    kept, sources = orthonormalise(entries)
-    assert len(kept[0]) == 1
-    assert len(kept[1]) == len(sources[1]) == 0
+from .conftest import BOTH, SIGMAS, edited, even, vector_for
 
 
 def test_the_unconditional_half_is_untouched(toy_model):
     vector = vector_for(toy_model, ["in4.attn2"])
-    entry = Entry(vector, 2.5, Settings("zero", "all", False, "cond"))
+    entry = Entry(vector, 2.5, EditSettings("zero", "all", False, "cond"))
     output = torch.randn(4, 16, 64)
     result = Steering([entry]).edit(Site.parse("in4.attn2"), output, Call((5.0,) * 4, (False, True, False, True)))
     assert torch.equal(result[[0, 2]], output[[0, 2]])
@@ -67,7 +40,7 @@ def test_rows_are_steered_as_alone_wherever_they_stand_and_others_keep_every_bit
     row = torch.nn.functional.normalize(torch.randn(1, 2, 8, generator=generator), dim=-1)
     row = torch.linalg.qr(row[0].mT)[0].mT[None]
     part = SiteVector(row, torch.randn(1, 8, generator=generator), row[:, 0], torch.tensor([True]))
-    entry = Entry(SteeringVector({site: part}, sigmas, sigmas), 1.5, Settings("negative", "all", False, "cond"))
+    entry = Entry(SteeringVector({site: part}, sigmas, sigmas), 1.5, EditSettings("negative", "all", False, "cond"))
     shape = (len(flags), 6, 8) if layout == "tokens" else (len(flags), 8, 2, 3)
     output = torch.randn(shape, generator=generator).to(dtype)
     output.flatten()[::5] = -0.0  # the sign of nothing counts as a bit
@@ -100,7 +73,7 @@ def test_a_threshold_moves_along_with_a_row_that_is_turned():
         part = SiteVector(row, mean, row[:, 0], torch.tensor([True]), torch.tensor([[threshold]]))
         return SteeringVector({site: part}, sigmas, sigmas)
 
-    settings = Settings("negative", "threshold", False, "both")
+    settings = EditSettings("negative", "threshold", False, "both")
     first, second = (Entry(vector(*v), 1.0, settings) for v in (((1.0, 0.0, 0.0), -9.0), ((1.0, 1.0, 0.0), -3.0)))
     call = Call((5.0,), (True,))
     output = mean[None].clone()
@@ -143,28 +116,6 @@ def test_rows_of_other_noise_levels_get_their_own_direction(toy_model):
         torch.testing.assert_close(together[row : row + 1], alone, atol=1e-6, rtol=0)  # batched matmul rounding
 
 
-def test_several_vectors_of_equal_settings_are_orthonormalised(toy_model):
-    site = Site.parse("in4.attn2")
-    a, b = vector_for(toy_model, ["in4.attn2"], 1), vector_for(toy_model, ["in4.attn2"], 2)
-    steering = Steering([Entry(a, 1.0, BOTH), Entry(b, 1.0, BOTH)])
-    output = torch.randn(1, 16, 64)
-    out = steering.edit(site, output, Call((5.0,), (True,)))
-    knot = a.knot(5.0)
-    for vector in (a, b):  # strength 1 removes the span of both, which one after the other would not
-        assert (out @ vector.sites[site].direction[knot, 0]).abs().max() < 1e-5
-    first_only = steering.edit(site, output, Call((5.0,), (True,)))
-    assert torch.equal(out, first_only)
-
-
-def test_the_same_vector_twice_counts_once_with_a_warning(toy_model):
-    site, vector = Site.parse("in4.attn2"), vector_for(toy_model, ["in4.attn2"])
-    output, call = torch.randn(1, 16, 64), Call((5.0,), (True,))
-    once = Steering([Entry(vector, 2.5, BOTH)]).edit(site, output, call)
-    with pytest.warns(UserWarning, match="already cover"):
-        twice = Steering([Entry(vector, 2.5, BOTH), Entry(vector, 2.5, BOTH)]).edit(site, output, call)
-    torch.testing.assert_close(once, twice, atol=1e-5, rtol=0)
-
-
 def test_a_zero_entry_takes_no_part(toy_model):
     site = Site.parse("in4.attn2")
     a, b = vector_for(toy_model, ["in4.attn2"], 1), vector_for(toy_model, ["in4.attn2"], 2)
@@ -198,20 +149,13 @@ def test_vectors_with_readouts_of_their_own_act_one_after_the_other():
         row = torch.nn.functional.normalize(torch.randn(1, 1, 8, generator=generator), dim=-1)
         read, mean, gap = (torch.randn(1, *shape, generator=generator) for shape in ((1, 8), (8,), (8,)))
         part = SiteVector(row, mean, gap, torch.tensor([True]), readout=read)
-        return Entry(SteeringVector({site: part}, sigmas, sigmas), 1.0, Settings("negative", "all", False, "both"))
+        return Entry(SteeringVector({site: part}, sigmas, sigmas), 1.0, EditSettings("negative", "all", False, "both"))
 
     first, second, x = entry(1), entry(2), torch.randn(1, 4, 8)
     after = Steering([first]).edit(site, x, call)
     both = Steering([first, second]).edit(site, x, call)
     assert torch.equal(both, Steering([second]).edit(site, after, call))
     assert not torch.equal(both, Steering([second, first]).edit(site, x, call))
-
-
-def even(site):
-    """A vector along one row of eight equal numbers, at one noise level."""
-    row, sigmas = torch.nn.functional.normalize(torch.ones(1, 1, 8), dim=-1), torch.tensor([5.0])
-    part = SiteVector(row, torch.zeros(1, 8), row[:, 0], torch.tensor([True]))
-    return SteeringVector({site: part}, sigmas, sigmas)
 
 
 class Passes(TorchDispatchMode):
@@ -235,7 +179,7 @@ class Passes(TorchDispatchMode):
 def test_how_often_a_site_s_output_is_passed_over(shape, read, dtype):
     """On a GPU each pass is a kernel, and the number of kernels is what steering costs there."""
     site = Site.parse("in4.attn2")
-    steering = Steering([Entry(even(site), 1.0, Settings("negative", "positive"))])
+    steering = Steering([Entry(even(site), 1.0, EditSettings("negative", "positive"))])
     output, call = torch.randn(shape).to(dtype), Call((5.0, 5.0), (True, False))
     steering.edit(site, output, call)  # lays out what later calls use
     with Passes() as passes:
@@ -265,7 +209,7 @@ CALLS = st.tuples(st.sampled_from([9.0, 5.0, 1.0]), st.sampled_from([(True, Fals
 )
 def test_a_text_that_comes_again_becomes_what_it_would_alone(calls, dtype):
     """Whatever was steered before it: other texts, the same one changed in place, other rows, other noise levels."""
-    entry = Entry(even(TEXT), 1.0, Settings("zero", "all"), window=(6.0, 0.0))
+    entry = Entry(even(TEXT), 1.0, EditSettings("zero", "all"), window=(6.0, 0.0))
     steering = Steering([entry])
     texts = [torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1)]
     for (level, prompts), which, change in calls:
@@ -286,3 +230,32 @@ def test_a_text_is_steered_once_for_all_steps():
     assert not torch.equal(made, text)
     assert steering.edit(TEXT, text.clone(), replace(first, sigmas=(1.0,))) is made
     assert steering.edit(TEXT, text + 1, first) is not made
+
+
+def test_what_stands_behind_the_words_keeps_every_bit():
+    """Tokens of a style or a picture, which other nodes append to the text."""
+    words, more = torch.randn(2, 77, 8), torch.randn(2, 8, 8)
+    steering = Steering([Entry(even(TEXT), 1.0, BOTH)])
+    call = Call((5.0, 5.0), (True, True))
+    alone, both = steering.edit(TEXT, words, call), steering.edit(TEXT, torch.cat([words, more], 1), call)
+    assert not torch.equal(alone, words)
+    torch.testing.assert_close(both[:, :77], alone, atol=1e-6, rtol=0)  # sums over another layout round otherwise
+    assert torch.equal(both[:, 77:], more)
+
+
+def test_two_threads_are_each_given_their_own_text(monkeypatch):
+    """As where a node of ComfyUI's runs the two halves of guidance on two devices."""
+    steering = Steering([Entry(even(TEXT), 1.0, EditSettings("zero", "all", False, "cond"))])
+    prompt, empty, call = torch.randn(1, 3, 8), torch.randn(1, 3, 8), Call((5.0,), (False,))
+    edited_words = Steering._edited_words
+
+    def interrupted(self, output, *more):
+        made = edited_words(self, output, *more)
+        if output is prompt:  # the other thread comes between
+            assert steering.edit(TEXT, empty, call) is None
+        return made
+
+    monkeypatch.setattr(Steering, "_edited_words", interrupted)
+    made = steering.edit(TEXT, prompt, Call((5.0,), (True,)))
+    assert made is not None and not torch.equal(made, prompt)
+    assert steering.edit(TEXT, empty, call) is None

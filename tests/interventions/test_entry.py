@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from steering.interventions.engine import Steering
-from steering.interventions.entry import Entry, make_entry, usual_preset
-from steering.interventions.presets import Settings, get_preset
+from steering.interventions.entry import ALWAYS, Entry, make_entry, usual_preset
+from steering.interventions.presets import EditSettings, get_preset
 from steering.models.call import Call
 from steering.sites import Site
 from steering.vectors.site import SiteVector
@@ -26,6 +26,8 @@ def test_blanks_are_filled_from_the_file_then_from_the_preset(toy_model):
     assert (make_entry(advised).strength, make_entry(advised).settings.reference) == (1.7, "zero")
     assert make_entry(advised, preset="casteer").strength == 2.0
     assert make_entry(advised, strength=0.3).strength == 0.3
+    other = EditSettings("negative", "all")  # what the file recommends is for the preset's own
+    assert (make_entry(advised, settings=other).strength, make_entry(advised, settings=other).window) == (2.5, ALWAYS)
 
 
 def test_what_is_asked_of_prompts_is_the_default_of_vectors_that_can_ask():
@@ -49,7 +51,7 @@ def test_a_picture_with_the_concept_becomes_one_with_the_other(toy_model):
     )
     knot = a.knot(5.0)
     negative, step = a.sites[site].negative_mean[knot], a.sites[site].displacement[knot]
-    entry = Entry(a, 1.0, Settings("negative", "all", False, "both"), mode="replace", target=b)
+    entry = Entry(a, 1.0, EditSettings("negative", "all", False, "both"), mode="replace", target=b)
     out = edited([entry], (negative + step)[None, None])
     expected = negative + b.sites[site].displacement[knot]
     torch.testing.assert_close(out[0, 0], expected, atol=1e-5, rtol=0)  # float32 over 64 channels

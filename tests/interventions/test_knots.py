@@ -5,7 +5,7 @@ import torch
 
 from steering.interventions.engine import Steering
 from steering.interventions.entry import Entry
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.models.call import Call
 from steering.sites import Site
 from steering.vectors.site import SiteVector
@@ -13,7 +13,7 @@ from steering.vectors.vector import SteeringVector
 
 SITE, SIGMAS = Site.parse("in4.attn2"), torch.tensor([10.0, 1.0, 0.1])
 EYE = torch.eye(6)
-PROJECTION = Settings("zero", "all", False, "both")
+PROJECTION = EditSettings("zero", "all", False, "both")
 
 
 def part(first=0, **more):
@@ -38,11 +38,11 @@ def test_direction_reference_gap_threshold_and_readout_are_those_of_the_nearest_
     row, level = EYE[knot], knot + 1.0
     plain = torch.full((6,), 5.0)
     assert torch.equal(steered(Entry(vector(), 1.0, PROJECTION), sigma), plain - 5 * row)
-    negative = Settings("negative", "all", False, "both")
+    negative = EditSettings("negative", "all", False, "both")
     assert torch.equal(steered(Entry(vector(), 1.0, negative), sigma), plain - (5 - level) * row)
     assert torch.equal(steered(Entry(vector(), 1.0, PROJECTION, mode="add"), sigma), plain + 2 * level * row)
     gated = Entry(
-        vector(threshold=torch.tensor([[1.0], [2.0], [9.0]])), 1.0, Settings("negative", "threshold", False, "both")
+        vector(threshold=torch.tensor([[1.0], [2.0], [9.0]])), 1.0, EditSettings("negative", "threshold", False, "both")
     )
     assert torch.equal(steered(gated, sigma), plain - max(5 - [1.0, 2.0, 9.0][knot], 0) * row)
     read = vector(readout=(torch.arange(1.0, 4.0)[:, None] * EYE[3:6])[:, None])

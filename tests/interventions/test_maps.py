@@ -7,7 +7,7 @@ from steering.interventions.engine import Steering
 from steering.interventions.entry import Entry
 from steering.interventions.maps import as_mask, fitted, levels_of, maps_of, mean_of, some_levels, strongest, summary
 from steering.interventions.observation import observe, settle
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.models.call import Call
 from steering.sites import Site
 from steering.vectors.site import SiteVector
@@ -24,7 +24,7 @@ def entry(strength=1.0, gate="all"):
     row[..., 0] = 1
     mean = torch.full((2, WIDTH), 0.5)
     part = SiteVector(row, mean, GAP * row[:, 0], torch.tensor([True, True]))
-    return Entry(SteeringVector({SITE: part}, SIGMAS, SIGMAS), strength, Settings("negative", gate, False, "cond"))
+    return Entry(SteeringVector({SITE: part}, SIGMAS, SIGMAS), strength, EditSettings("negative", gate, False, "cond"))
 
 
 def seen_in(some, output, latent=(4, 6)):

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steering.interventions.operators import INTERVENTIONS, Rows, add, restore_norm, suppress
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 
 from .conftest import TOLERANCE, basis, rows_of, tokens
 
-ALL_ZERO = Settings("zero", "all", False, "both")
+ALL_ZERO = EditSettings("zero", "all", False, "both")
 
 
 @given(tokens, st.integers(1, 4))
@@ -45,7 +45,7 @@ def test_formulas_of_one_row(x, strength, offset):
         ("positive", (s - offset).clamp_min(0)),
         ("threshold", (s - offset).clamp_min(0)),
     ):
-        out = suppress(x, rows_of(r, strength, torch.tensor([offset])), Settings("negative", gate))
+        out = suppress(x, rows_of(r, strength, torch.tensor([offset])), EditSettings("negative", gate))
         torch.testing.assert_close(out, x - strength * g[..., None] * r[0], atol=TOLERANCE, rtol=0)
 
 
@@ -59,14 +59,14 @@ def test_the_sign_of_a_direction_does_not_matter_without_gate(x):
 @given(tokens)
 def test_the_negative_reference_lands_on_the_reference(x):
     r, offset = basis(1, 16), torch.tensor([0.7])
-    out = suppress(x, rows_of(r, 1, offset), Settings("negative", "all"))
+    out = suppress(x, rows_of(r, 1, offset), EditSettings("negative", "all"))
     torch.testing.assert_close(out @ r[0], torch.full(x.shape[:-1], 0.7), atol=TOLERANCE, rtol=0)
 
 
 @given(tokens)
 def test_a_closed_gate_leaves_the_token_bit_identical(x):
     r = basis(1, 16)
-    out = suppress(x, rows_of(r, 2), Settings("zero", "positive"))
+    out = suppress(x, rows_of(r, 2), EditSettings("zero", "positive"))
     closed = (x @ r[0]) < -TOLERANCE
     assert torch.equal(out[closed], x[closed])
 
@@ -74,7 +74,7 @@ def test_a_closed_gate_leaves_the_token_bit_identical(x):
 @given(tokens)
 def test_with_several_rows_the_lead_opens_the_gate_for_all(x):
     q = basis(3, 16)
-    out = suppress(x, rows_of(q, 1), Settings("zero", "positive"))
+    out = suppress(x, rows_of(q, 1), EditSettings("zero", "positive"))
     opened = (x @ q[0]) > TOLERANCE
     assert torch.equal(out[~opened & ((x @ q[0]) < -TOLERANCE)], x[~opened & ((x @ q[0]) < -TOLERANCE)])
     assert ((out @ q.T)[opened]).abs().max() < TOLERANCE if opened.any() else True
@@ -82,7 +82,7 @@ def test_with_several_rows_the_lead_opens_the_gate_for_all(x):
 
 @given(tokens, st.floats(0.5, 3))
 def test_keep_norm_keeps_every_token_as_long_as_it_was(x, strength):
-    out = suppress(x, rows_of(basis(1, 16), strength), Settings("zero", "all", keep_norm=True))
+    out = suppress(x, rows_of(basis(1, 16), strength), EditSettings("zero", "all", keep_norm=True))
     torch.testing.assert_close(out.norm(dim=-1), x.norm(dim=-1), atol=TOLERANCE, rtol=TOLERANCE)
 
 
@@ -101,9 +101,9 @@ def test_the_tokens_themselves_stay_as_they_are(operator):
 @given(tokens, st.floats(-3, 3), st.floats(0.1, 2))
 def test_adding_moves_every_token_by_the_same(x, strength, gap):
     r = basis(1, 16)
-    out = add(x, rows_of(r, strength * gap), Settings("negative", "threshold"))
+    out = add(x, rows_of(r, strength * gap), EditSettings("negative", "threshold"))
     torch.testing.assert_close(out, x + strength * gap * r[0], atol=TOLERANCE, rtol=0)
-    kept = add(x, rows_of(r, strength * gap), Settings(keep_norm=True))
+    kept = add(x, rows_of(r, strength * gap), EditSettings(keep_norm=True))
     torch.testing.assert_close(kept.norm(dim=-1), x.norm(dim=-1), atol=TOLERANCE, rtol=TOLERANCE)
 
 
@@ -112,10 +112,10 @@ def test_replacing_puts_the_other_concept_where_the_first_was(x, ratio):
     """At strength 1: what lay g along a lies at a's reference, and g γ_b / γ_a further along b."""
     a, b = basis(2, 16)
     rows = Rows((a - ratio * b)[None], torch.tensor([0.3]), torch.ones(1), torch.zeros(1, dtype=torch.long), a[None])
-    out = INTERVENTIONS["replace"](x, rows, Settings("negative", "all"))
+    out = INTERVENTIONS["replace"](x, rows, EditSettings("negative", "all"))
     torch.testing.assert_close(out @ a, torch.full(x.shape[:-1], 0.3), atol=TOLERANCE, rtol=0)
     torch.testing.assert_close(out @ b, x @ b + ratio * (x @ a - 0.3), atol=TOLERANCE, rtol=0)
-    gated = INTERVENTIONS["replace"](x, rows, Settings("negative", "positive"))
+    gated = INTERVENTIONS["replace"](x, rows, EditSettings("negative", "positive"))
     closed = (x @ a) < 0.3 - TOLERANCE
     assert torch.equal(gated[closed], x[closed])
     torch.testing.assert_close(gated[(x @ a) > 0.3 + TOLERANCE], out[(x @ a) > 0.3 + TOLERANCE], atol=0, rtol=0)

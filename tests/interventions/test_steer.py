@@ -11,7 +11,7 @@ from steering.activations.capture import capture
 from steering.concepts.pairs import Pair
 from steering.errors import SteeringError
 from steering.interventions.entry import Entry, make_entry
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.interventions.steer import steer
 from steering.models.recording import record
 from steering.models.sampling import CaptureSettings
@@ -152,7 +152,7 @@ def test_misuse_is_refused_before_anything_is_installed(toy_model, hooks_left):
         (lambda: steer(toy_model, vector, preset="x"), "projection, casteer, precise, selective"),
         (lambda: steer(toy_model, vector, start=0.5, end=0.1), "lies after end"),
         (lambda: steer(toy_model, vector, strength=float("nan")), "finite"),
-        (lambda: steer(toy_model, vector, settings=Settings(gate="threshold")), "no thresholds"),
+        (lambda: steer(toy_model, vector, settings=EditSettings(gate="threshold")), "no thresholds"),
         (lambda: steer(torch.nn.Linear(1, 1), vector, settings=BOTH, schedule=toy_model.schedule), "no known site"),
     ]
     for make, message in cases:
@@ -200,7 +200,7 @@ def test_modes_and_second_vectors_that_do_not_fit_are_refused(toy_model, hooks_l
     with pytest.raises(ValueError, match="64 channels here and 8"):
         with steer(toy_model, [Entry(a, 1.0, BOTH, mode="replace", target=wrong)]):
             pass
-    assert Entry(a, 1.0, Settings(gate="threshold"), mode="add").mode == "add"  # add reads no threshold
+    assert Entry(a, 1.0, EditSettings(gate="threshold"), mode="add").mode == "add"  # add reads no threshold
 
 
 def test_a_recommended_window_is_taken_with_its_preset_only(toy_model, hooks_left):

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from steering.interventions.entry import Entry
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.interventions.steer import steer
 from steering.lora.bake import (
     LINEAR,
@@ -46,7 +46,7 @@ def vector_for(model, names=EVERYWHERE, rank=1, knots=1, seed=0):
 
 
 def linear(reference="zero"):
-    return Settings(reference, "all", False, "both")
+    return EditSettings(reference, "all", False, "both")
 
 
 def outputs(model):
@@ -140,9 +140,9 @@ OBSTACLES = {
         e, vector=vector_for(m, ("in5.resnet", *EVERYWHERE))
     ),
     "in4.attn1 are steered at some noise levels only": lambda e, m: replace(e, vector=at_some_levels(e.vector)),
-    "gate 'positive'": lambda e, m: replace(e, settings=Settings("zero", "positive", False, "both")),
-    "only the prompt's half": lambda e, m: replace(e, settings=Settings("zero", "all", False, "cond")),
-    "keep their length": lambda e, m: replace(e, settings=Settings("zero", "all", True, "both")),
+    "gate 'positive'": lambda e, m: replace(e, settings=EditSettings("zero", "positive", False, "both")),
+    "only the prompt's half": lambda e, m: replace(e, settings=EditSettings("zero", "all", False, "cond")),
+    "keep their length": lambda e, m: replace(e, settings=EditSettings("zero", "all", True, "both")),
     "part of the schedule": lambda e, m: replace(e, window=(10.0, 1.0)),
     "part of the picture": lambda e, m: replace(e, mask=torch.ones(1, 8, 8)),
 }

@@ -7,7 +7,7 @@ from safetensors import safe_open
 from steering.errors import SteeringError
 from steering.files import read_header
 from steering.interventions.entry import Entry
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.interventions.steer import steer
 from steering.lora.bake import linear_layers
 from steering.lora.export import gap_prompt, make_lora, measured_gap, model_card, save_lora
@@ -63,7 +63,7 @@ def apart(a, b):
 @pytest.mark.parametrize("strength", [0.5, 1.0, 2.5])
 def test_diffusers_loads_the_file_and_draws_what_the_hook_draws(toy_model, tmp_path, strength, reference):
     pytest.importorskip("peft")
-    entry = Entry(vector_for(toy_model), strength, Settings(reference, "all", False, "both"))
+    entry = Entry(vector_for(toy_model), strength, EditSettings(reference, "all", False, "both"))
     path = tmp_path / "lora.safetensors"
     save_lora(path, "diffusers", exported(toy_model, entry), toy_model.weights_hash(), "sd15")
     plain = latents(toy_model)
@@ -89,7 +89,7 @@ def exported(model, entry, measure=None):
 
 def test_the_measured_gap_is_nothing_where_exact_and_something_where_approximated(toy_model):
     vector = vector_for(toy_model)
-    exact = exported(toy_model, Entry(vector, 1.5, Settings("negative", "all", False, "both")))
+    exact = exported(toy_model, Entry(vector, 1.5, EditSettings("negative", "all", False, "both")))
     assert exact.gap is None
     assert str(exact) == "exact, 3 layers"
     # Float32 noise as a share of what steering changed, which is some hundredths of the latents.
@@ -135,7 +135,7 @@ def test_the_header_says_what_it_is_for(toy_model, tmp_path):
 
 def test_the_header_says_what_the_file_does_and_what_it_was_made_from(toy_model, tmp_path):
     source, target = vector_for(toy_model), replace(vector_for(toy_model, 1), metadata={"concept": "cat"})
-    entry = Entry(source, 0.5, Settings("negative", "all", half="both"), mode="replace", target=target)
+    entry = Entry(source, 0.5, EditSettings("negative", "all", half="both"), mode="replace", target=target)
     lora = make_lora(entry, lambda sites: linear_layers(toy_model.unet, sites), None, "")
     about = save_lora(tmp_path / "l.safetensors", "comfyui", lora, "abc", "pocket")
     assert about == {
@@ -168,7 +168,7 @@ def test_the_header_says_what_the_file_does_and_what_it_was_made_from(toy_model,
     ],
 )
 def test_programs_that_list_loras_find_what_they_show(toy_model, tmp_path, family, base, architecture):
-    entry = Entry(vector_for(toy_model), 1.5, Settings("negative", "all", half="both"))
+    entry = Entry(vector_for(toy_model), 1.5, EditSettings("negative", "all", half="both"))
     lora = make_lora(entry, lambda sites: linear_layers(toy_model.unet, sites), None, "")
     save_lora(tmp_path / "l.safetensors", "comfyui", lora, "abc", family)
     with safe_open(tmp_path / "l.safetensors", "pt") as file:
@@ -189,7 +189,7 @@ def test_programs_that_list_loras_find_what_they_show(toy_model, tmp_path, famil
 
 def test_the_title_names_both_concepts_of_a_replacement(toy_model):
     target = replace(vector_for(toy_model, 1), metadata={"concept": "cat"})
-    settings = Settings("negative", "all", half="both")
+    settings = EditSettings("negative", "all", half="both")
     entry = Entry(vector_for(toy_model), 1.0, settings, mode="replace", target=target)
     lora = make_lora(entry, lambda sites: linear_layers(toy_model.unet, sites), None, "")
     about = {"mode": "replace", "concept": "thing", "target": "cat", "strength": 1.0}

@@ -57,3 +57,11 @@ def test_bad_devices_sizes_and_seeds_are_refused(toy_model):
         toy_model.generate("a dog", size=100)
     with pytest.raises(ValueError, match="as many seeds"):
         toy_model.generate(["a dog"], seed=[1, 2])
+    with pytest.raises(ValueError, match="seed 18446744073709551616 must lie"):
+        toy_model.generate(["a dog", "a cat"], seed=2**64 - 1)
+
+
+def test_a_seed_of_numpy_is_a_seed(toy_model):
+    how = {"steps": 1, "size": 64}
+    plain, theirs = (toy_model.generate(["a dog", "a cat"], seed=seed, **how) for seed in (4, np.int64(4)))
+    np.testing.assert_array_equal(plain, theirs)

@@ -11,6 +11,7 @@ from steering.interventions.steer import steer
 from steering.lora.bake import bake, linear_layers, merged
 from steering.models.loading import load_model
 from steering.models.sampling import CaptureSettings
+from steering.models.text import chunks
 from steering.sites import TEXT
 from steering.vectors.build import build
 
@@ -94,6 +95,18 @@ def test_a_picture_is_that_of_diffusers_own_pipeline(family, rows):
     ours = model.denoise(model.encode(["a dog"]), model.encode(["a cat"]), noise, 4, 4.0)
     apart = (ours - theirs).norm() / theirs.norm()
     assert apart < 1e-3  # noise levels and four calls in float32
+
+
+def test_an_exclamation_mark_is_a_letter_and_not_the_padding(model, family):
+    """Padded with ``!``, a tokenizer of transformers takes it for no letter of a prompt."""
+    for encoder, layer in zip(model.encoders, families.family_named(family).text_layers, strict=True):
+        (chunk,) = chunks("stop!!! dog", encoder.tokenizer, encoder.padding)
+        words = encoder.tokenizer(["stop", "dog"], add_special_tokens=False).input_ids
+        assert [chunk.tokens[1], *chunk.tokens[3:5]] == [*words[0], *words[1], encoder.tokenizer.eos_token_id]
+        assert chunk.tokens[2] != 0  # one token for "!!!", not the padding's
+        padding = encoder.tokenizer.eos_token_id if encoder.module.config.hidden_act == "quick_gelu" else 0
+        assert set(chunk.tokens[5:]) == {padding}, layer
+    assert model.encode(["dog " * 73 + "!!!"]).context.shape[1] == 77
 
 
 def test_prompts_differ_in_both_embeddings(family, rows):

@@ -123,15 +123,13 @@ def test_parentheses_within_parentheses_end_somewhere():
         weighted("(" * 3000 + "x" + ")" * 3000)
 
 
-def test_padding_is_the_tokenizers_own():
-    from transformers import CLIPTokenizer
-
-    other = CLIPTokenizer.from_pretrained(SD15 / "tokenizer", pad_token="!")
-    (chunk,) = chunks("a dog", other)
-    assert chunk.tokens[3] == other.eos_token_id
-    assert set(chunk.tokens[4:]) == {0}
-    (full,) = chunks("dog " * 75, other)
-    assert full.tokens[76] == other.eos_token_id
+def test_padding_is_the_tokenizers_own_or_another_token(tokenizer):
+    for padding, filler in ((None, tokenizer.eos_token_id), (0, 0)):
+        (chunk,) = chunks("a dog", tokenizer, padding)
+        assert chunk.tokens[3] == tokenizer.eos_token_id
+        assert set(chunk.tokens[4:]) == {filler}
+        (full,) = chunks("dog " * 75, tokenizer, padding)
+        assert full.tokens[76] == tokenizer.eos_token_id
 
 
 def test_the_pooled_embedding_is_that_of_the_first_chunk_and_knows_no_weights(tokenizer):

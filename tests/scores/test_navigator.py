@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -227,3 +229,14 @@ def test_tokens_of_a_pair_are_never_scored_by_a_direction_that_it_helped_to_make
     torch.testing.assert_close(score(captured).sites[TEXT].consistency.double(), by_pair[1])
     with pytest.raises(ValueError, match="at least 10 pairs, got 9"):
         score(Activations({TEXT: rows[:, : 9 * 7].float()}, captured.sigmas, {"tokens": 7}))
+
+
+def test_the_ranking_and_the_choice_are_by_one_mean():
+    """A site is ranked by the noise levels where it can be steered, as the rule ``overall`` takes it."""
+    made, best = score(many()), SD15_SITES[1]
+    active = {site: torch.tensor([site != best, True]) for site in made.sites}
+    sites = {site: replace(values, score=values.score * active[site]) for site, values in made.sites.items()}
+    sites[SD15_SITES[2]] = replace(sites[SD15_SITES[2]], score=torch.tensor([1.0, 1.0]))
+    half = replace(made, sites=sites, active=active)
+    assert sites[best].score.mean() < sites[SD15_SITES[2]].score.mean()  # over all levels it is behind
+    assert list(half.ranking(1)) == [str(site) for site in select(half, "overall", 1)] == [str(best)]

@@ -60,7 +60,7 @@ def test_enough_is_a_clean_removal_at_little_cost():
 
 def test_an_outcome_is_flat_as_json():
     assert row(3, 98.0, 2.0).to_json() == {
-        **{"preset": "precise", "strength": 1.0, "k": 3, "rank": 1},
+        **{"preset": "precise", "strength": 1.0, "k": 3, "rank": 1, "sites": "per-step", "direction": "mean"},
         **{"presence": 2.0, "debris": 0.0, "kept": 100.0, "clean": 98.0, "counterfactual": 0.5},
         **{"worst": 2.0, "sibling": 2.0, "unrelated": 0.0, "change": 1.0},
     }

@@ -16,7 +16,7 @@ from steering.evaluate.measures import Measures
 from steering.evaluate.metrics import ClipScore, PixelChange, PocketJudge
 from steering.models.loading import load_model
 from steering.models.sampling import silent
-from steering.study.cluster import DEATHS, RayPool, Setup, ray_pool
+from steering.study.cluster import MOST_DEATHS, RayPool, Setup, ray_pool
 from steering.study.pool import ALONE, Bench
 
 from .conftest import CONCEPTS
@@ -130,7 +130,7 @@ def test_workers_that_died_between_rounds_are_found_and_replaced(pool):
 
 @pytest.mark.slow
 def test_a_unit_that_takes_every_worker_with_it_is_given_up(pool):
-    with pytest.raises(SteeringError, match=f"7 took {DEATHS} workers with it"):
+    with pytest.raises(SteeringError, match=f"7 took {MOST_DEATHS} workers with it"):
         run(pool, Square(6), Square(7, dies="always"))
     assert run(pool, Square(2))[0]["2"][0] == 4  # the pool is whole
 

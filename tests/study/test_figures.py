@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from steering.evaluate.statistics import estimate, holm
-from steering.study.figures import arm_figures, compared, distances, matched, over_prompts, rows_of
+from steering.study.figures import arm_figures, compared, distances, matched, over_prompts
 from steering.study.plan import Arm
 from steering.study.setting import Recipe, Setting
 
@@ -91,7 +91,7 @@ def test_what_siblings_lost_and_gained_is_bounded():
 
 
 def test_arms_are_compared_on_the_prompts_that_both_have(two):
-    two["few"] = rows_of(two["study_k1"], np.arange(8) >= 4)
+    two["few"] = two["study_k1"].subset(np.arange(8) >= 4)
     for difference in (compared(two, "original", "few"), compared(two, "few", "original")):
         assert abs(difference.points.mean) == pytest.approx(90 - 5.5)
         assert difference.points.n == 4

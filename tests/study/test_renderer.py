@@ -13,6 +13,7 @@ from steering.concepts.prompts import ROLES, Prompt
 from steering.study.plan import Arm, Plan
 from steering.study.pool import Bench
 from steering.study.renderer import Renderer, items_of, read_picture, seed_of
+from steering.study.tasks import Drawn
 
 PROMPTS = [Prompt(role, f"{role} {i}") for role in ROLES for i in range(30)]
 PLAN = Plan(steps=2, batch=3, size=64)
@@ -122,3 +123,9 @@ def test_a_picture_that_is_not_the_one_drawn_is_drawn_again(finished, tmp_path):
     with pytest.warns(UserWarning, match="was damaged and is drawn again"):
         assert not fresh.finished(key)
     assert fresh.finished(other)
+
+
+def test_a_unit_of_more_than_a_hundred_pictures_is_whole(toy_model, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 255, (101, 8, 8, 3), np.uint8)
+    Renderer(toy_model, PLAN, tmp_path).keep("unit", Drawn.of(pictures, 1.0))
+    assert Renderer(toy_model, PLAN, tmp_path).finished("unit")

@@ -129,7 +129,7 @@ def test_a_study_on_three_nodes_that_lose_a_worker_and_a_node_writes_the_same_re
             cluster.remove_node(nodes[1], allow_graceful=False)
 
     whole = finished.study
-    setup = Setup.of("pocket", "cpu", Measures(), CONCEPTS, Bench(whole.model, whole.metrics))
+    setup = Setup.of("pocket", {"device": "cpu"}, Measures(), CONCEPTS, Bench(whole.model, whole.metrics))
     try:
         with ray_pool(setup, 3, cluster.address) as made:
             study = new_study(tmp_path, made, progress=accident)

@@ -14,6 +14,10 @@ def test_settings_that_differ_have_other_names():
         replace(first, vector=Recipe(8)),
         replace(first, vector=Recipe.of_rank(5, 2)),
         replace(first, vector=Recipe(5, time="constant")),
+        replace(first, vector=Recipe(5, "pca")),
+        replace(first, vector=Recipe(5, "cpca")),
+        replace(first, vector=Recipe(5, "cpca-paired", 2)),
+        replace(first, vector=Recipe(5, selection="overall:attn2")),
         replace(first, vector=Recipe.of_text("affine", 8)),
         replace(first, vector=Recipe.of_text()),
         replace(first, vector=Recipe.of_text("affine", 4)),
@@ -28,7 +32,7 @@ def test_a_map_of_the_text_embedding_says_where_it_acts():
     assert setting.name == "conditional 1 text affine rank 8"
     about = {"preset": "conditional", "strength": 1.0, "k": 1, "rank": 8, "sites": "text", "direction": "affine"}
     assert setting.to_json() == about
-    assert (Recipe(5).where, Recipe.of_text().where) == ("5", "text")
+    assert (Recipe(5).is_text, Recipe.of_text().is_text) == (False, True)
 
 
 def test_several_directions_are_principal_ones():

@@ -27,7 +27,6 @@ def test_the_table_says_which_is_taken_and_which_no_other_beats():
     rows = {row[0]: row for row in table.rows}
     assert rows[ROUGH.name][1:] == ("90.0", "5.0", "10.0", "12.0", "1.0", "taken")
     assert rows[GENTLE.name][3] == ""  # debris was not measured
-    assert "dog" in table.title
 
 
 def test_the_plot_is_a_picture(tmp_path):

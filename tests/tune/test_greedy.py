@@ -10,7 +10,7 @@ from steering.families import family_named
 from steering.interventions.entry import make_entry
 from steering.sites import Site, module_width
 from steering.tune import greedy
-from steering.tune.greedy import Rating, at_sites, bench, forward_selection, rows_at_most
+from steering.tune.greedy import Rating, at_sites, forward_selection, noised_pairs, rows_at_most
 from steering.vectors.site import SiteVector
 from steering.vectors.vector import SteeringVector
 
@@ -82,7 +82,7 @@ def test_sites_that_promise_little_are_not_rated_again():
 
 
 def test_on_a_model_no_steering_is_one_and_good_sites_are_below(toy_model, hooks_left):
-    made = bench(toy_model, PAIRS, count=2, levels=2, steps=2)
+    made = noised_pairs(toy_model, PAIRS, count=2, levels=2, steps=2)
     widths = {site: module_width(toy_model.sites()[site], site.kind) for site in SITES}
     vector = vector_for(widths)
     nothing = made.rate(vector.entry(strength=0.0))
@@ -96,10 +96,10 @@ def test_on_a_model_no_steering_is_one_and_good_sites_are_below(toy_model, hooks
 def test_ratings_do_not_depend_on_how_many_rows_run_together(toy_model, monkeypatch):
     widths = {site: module_width(toy_model.sites()[site], site.kind) for site in SITES}
     entry = make_entry(vector_for(widths), strength=2.5, preset="projection")
-    together = bench(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
+    together = noised_pairs(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
     one = replace(family_named(toy_model.family), batch=1)
     monkeypatch.setattr(greedy, "family_named", lambda family: one)
-    alone = bench(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
+    alone = noised_pairs(toy_model, PAIRS, count=2, levels=1, steps=2).rate(entry)
     assert alone.left == pytest.approx(together.left, rel=1e-3)  # float32 through three UNet calls
     assert alone.damage == pytest.approx(together.damage, rel=1e-3)
 
@@ -107,12 +107,12 @@ def test_ratings_do_not_depend_on_how_many_rows_run_together(toy_model, monkeypa
 @pytest.mark.parametrize(("pairs", "levels"), [([], 2), (PAIRS, 0)])
 def test_nothing_to_rate_on_is_refused(toy_model, pairs, levels):
     with pytest.raises(ValueError, match="at least one pair and noise level"):
-        bench(toy_model, pairs, levels=levels, steps=1)
+        noised_pairs(toy_model, pairs, levels=levels, steps=1)
 
 
 def test_pairs_that_are_alike_are_refused(toy_model):
     with pytest.raises(ValueError, match="use pairs that differ"):
-        bench(toy_model, [Pair("a dog", "a dog")], levels=1, steps=1)
+        noised_pairs(toy_model, [Pair("a dog", "a dog")], levels=1, steps=1)
 
 
 def test_no_sites_at_all_and_the_cost_of_more():

@@ -42,12 +42,17 @@ def test_every_method_preset_and_window_can_be_proposed_and_fits():
     for one in made:
         usual = get_preset(one.preset).default_strength
         assert 0.5 * usual - 0.005 <= one.strength <= 2 * usual + 0.005  # rounded to two digits
-        if one.recipe.where != "text":
+        if not one.recipe.is_text:
             least, most = ROWS[one.recipe.direction]
             assert least <= one.recipe.rank <= most
         if one.preset == "selective":  # whose thresholds are measured only there
             assert (one.recipe.selection, one.recipe.direction in GATED) == ("per-step", True)
-        assert (one.preset == "affine") == (one.recipe.direction == "affine" and one.recipe.where != "text")
+        assert (one.preset == "affine") == (one.recipe.direction == "affine" and not one.recipe.is_text)
+
+
+def test_settings_that_differ_differ_by_name():
+    made = {setting for _, setting in random_settings(False)}
+    assert len({setting.name for setting in made}) == len(made)
 
 
 def test_what_a_lora_holds_is_all_that_is_proposed_where_it_is_asked_for():

@@ -6,7 +6,7 @@ import torch
 from steering.activations.capture import capture
 from steering.concepts.pairs import Pair
 from steering.errors import SteeringError
-from steering.interventions.presets import Settings
+from steering.interventions.presets import EditSettings
 from steering.interventions.steer import steer
 from steering.models.recording import record
 from steering.models.sampling import CaptureSettings
@@ -29,7 +29,7 @@ def test_calibrated_thresholds_let_one_token_in_twenty_through(captured, toy_mod
     vector = build(captured, select_by="in4.attn2", direction="mean")
     thresholds = calibrate(toy_model, vector, [pair.negative for pair in PAIRS], SETTINGS)
     calibrated = with_thresholds(vector, thresholds)
-    with steer(toy_model, calibrated, strength=1.0, settings=Settings(gate="threshold")):
+    with steer(toy_model, calibrated, strength=1.0, settings=EditSettings(gate="threshold")):
         toy_model.generate("a dog", steps=2)
     from steering.vectors.calibration import coordinates
 

@@ -4,7 +4,7 @@ import torch
 from steering.activations.store import Activations
 from steering.interventions.engine import Steering
 from steering.interventions.entry import Entry
-from steering.interventions.presets import GATES, Settings
+from steering.interventions.presets import GATES, EditSettings
 from steering.models.call import Call
 from steering.sites import SD15_SITES
 from steering.vectors.build import build
@@ -29,7 +29,7 @@ def test_controls_move_every_token_by_the_same_amount_along_another_direction(ra
     for gate in set(GATES) - {"prompt"}:  # which asks for a condition
 
         def moved(v, gate=gate):
-            return Steering([Entry(v, 2.5, Settings("negative", gate))]).edit(site, output, call) - output
+            return Steering([Entry(v, 2.5, EditSettings("negative", gate))]).edit(site, output, call) - output
 
         size = moved(vector).norm(dim=-1)
         assert size.max() > 0
