@@ -40,7 +40,7 @@ from steering.study.run import Study
 from steering.study.setting import Setting
 from steering.study.subject import load_subject
 from steering.study.table import Table, interval
-from steering.study.vectors import digest
+from steering.work_files import digest
 
 DEV_STEPS = 15
 PACE, PACED = Drawing(6), 3

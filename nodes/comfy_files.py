@@ -75,7 +75,9 @@ def fingerprint(path: Path) -> str:
 
 def changes(where: Callable[[str], Path], name: str | None, every: Callable[[], Sequence[str]]) -> str:
     """Changes with a file, or with any that there is where its name comes over a link and is None until that runs."""
-    return " ".join(fingerprint(where(one)) for one in (every() if name is None else [name]))
+    # ComfyUI's list may still name what has been removed.
+    chosen = [one for one in every() if problem(where, one) is True] if name is None else [name]
+    return " ".join(fingerprint(where(one)) for one in chosen)
 
 
 def problem(where: Callable[[str], Path], name: str | None) -> bool | str:

@@ -12,7 +12,7 @@ from comfy_api.latest import io
 from ..steering.evaluate.measures import Measures, metrics_of
 from ..steering.models.sampling import rows_of
 from ..steering.study.evaluation import evaluation_arms, pictures_drawn, write_control
-from ..steering.study.folder import fingerprint, work_in
+from ..steering.study.folder import run_fingerprint, work_in
 from ..steering.study.renderer import read_picture
 from ..steering.study.report import write_study
 from ..steering.study.results import Result
@@ -103,7 +103,7 @@ class Evaluate(OfConcept):
         guidance = plan.guidance_on(drawing.family)
         subject, name = subject_of(drawing, concept, word, plan), preset_name(preset)
         how: dict[str, Any] = {"vector": vector.digest(lengths=True), "preset": name, "strength": strength or None}
-        setting = fingerprint("evaluate", drawing, plan, [subject], **how)
+        setting = run_fingerprint("evaluate", drawing, plan, [subject], **how)
         out = work_folder(f"evaluate_{subject.name}", setting)
         metrics = metrics_of(Measures(), drawing.family, [subject.name], out, str(drawing.device))
         bar = Bar(model, rows_of(pictures_drawn(plan), steps, guidance))

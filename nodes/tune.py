@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..steering.evaluate.extras import extra
 from ..steering.evaluate.measures import Measures, metrics_of
-from ..steering.study.folder import fingerprint, work_in
+from ..steering.study.folder import run_fingerprint, work_in
 from ..steering.study.renderer import read_picture
 from ..steering.tune.front import front_plot, front_table
 from ..steering.tune.search import FULL, QUICK, planned_rows, search_of, write_table
@@ -91,7 +91,7 @@ class Tune(OfConcept):
         drawing = DrawingModel(model, clip, vae, size)
         plan = plan_of(drawing, steps, cfg, batch, pairs=pairs)
         subject = subject_of(drawing, concept, word, plan)
-        setting = fingerprint("tune", drawing, plan, [subject], budget=budget, exportable=exportable)
+        setting = run_fingerprint("tune", drawing, plan, [subject], budget=budget, exportable=exportable)
         out = work_folder(f"tune_{subject.name}", setting)
         metrics = metrics_of(Measures(), drawing.family, [], out, str(drawing.device))
         search = search_of(drawing, subject, out, metrics, allowed, plan, exportable)

@@ -1,16 +1,23 @@
-"""Files of a work folder: whether they hold what they should, and what becomes of damaged ones."""
+"""Files of a work folder: how they are named, whether they hold what they should, what becomes of damaged ones."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import SteeringError
 from .files import read_header
 
 Value = TypeVar("Value")
+
+
+def digest(*parts: Any) -> str:
+    """A short hash of JSON values, for the names of files."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:20]
 
 
 def discard_damaged(path: Path, again: str, error: object = None) -> None:
@@ -20,7 +27,7 @@ def discard_damaged(path: Path, again: str, error: object = None) -> None:
     path.unlink(missing_ok=True)
 
 
-def is_whole(path: Path, read: Callable[[], bool], again: str) -> bool:
+def whole_or_discarded(path: Path, read: Callable[[], bool], again: str) -> bool:
     """Whether a file of a work folder holds what it should, by reading it; a damaged one goes, see `discard_damaged`.
 
     Args:

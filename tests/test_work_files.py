@@ -3,7 +3,7 @@ import torch
 
 from steering.errors import SteeringError
 from steering.files import read_tensors, write_tensors
-from steering.work_files import is_whole, made_with
+from steering.work_files import digest, made_with, whole_or_discarded
 
 
 def values(path):
@@ -40,7 +40,12 @@ def test_whatever_a_reader_raises_means_that_the_file_is_not_whole(path):
     def broken():
         raise RuntimeError("no such tensor")
 
-    assert is_whole(path, lambda: True, "drawn")
+    assert whole_or_discarded(path, lambda: True, "drawn")
     with pytest.warns(UserWarning, match="was damaged and is drawn again"):
-        assert not is_whole(path, broken, "drawn")
+        assert not whole_or_discarded(path, broken, "drawn")
     assert not path.exists()
+
+
+def test_hashes_depend_on_values_and_order():
+    assert digest(1, "a") == digest(1, "a") != digest("a", 1)
+    assert len(digest()) == 20

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from steering.files import read_tensors, write_tensors
-from steering.study.vectors import digest
+from steering.work_files import digest
 
 from .learned import Learned, replaced, weights
 

@@ -211,7 +211,7 @@ class _Work:
     def run(self, command: str, subjects: list[Any], rows: int, stages: Any, **more: Any) -> None:
         """Do the stages and write the report; the folder is the command's, with ``more`` that decides its pictures."""
         from ..evaluate.measures import metrics_of
-        from ..study.folder import fingerprint, work_in
+        from ..study.folder import run_fingerprint, work_in
         from ..study.pool import Bench
         from ..study.report import write_study
         from ..study.run import Study
@@ -222,7 +222,7 @@ class _Work:
         metrics = metrics_of(self.measures, self.model.family, names, self.out, str(self.model.device))
         bench = Bench(self.model, metrics)
         with (
-            work_in(self.out, fingerprint(command, self.model, self.plan, subjects, **more)),
+            work_in(self.out, run_fingerprint(command, self.model, self.plan, subjects, **more)),
             self.cluster.pool(self.source, self.placement.arguments(), self.measures, names, bench) as pool,
             progress(rows, command) as update,
         ):

@@ -52,7 +52,7 @@ def tune(
     """
     from ..evaluate.measures import Measures, metrics_of
     from ..study.choice import TAKEN, WORTH
-    from ..study.folder import fingerprint, work_in
+    from ..study.folder import run_fingerprint, work_in
     from ..study.plan import Plan
     from ..study.pool import Bench
     from ..study.subject import load_subject
@@ -72,7 +72,7 @@ def tune(
     search = search_of(loaded, subject, folder, metrics, QUICK if quick else FULL, plan, exportable, tell=_print)
     rows = planned_rows(search)
     with (
-        work_in(folder, fingerprint("tune", loaded, plan, [subject], quick=quick, exportable=exportable)),
+        work_in(folder, run_fingerprint("tune", loaded, plan, [subject], quick=quick, exportable=exportable)),
         cluster.pool(model, placement.arguments(), measures, [], Bench(loaded, metrics)) as pool,
     ):
         tell(f"{rows:,} UNet rows at most; {_counts(search)}; into {folder}")

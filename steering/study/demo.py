@@ -13,7 +13,7 @@ from ..families import family_named
 from ..models.loading import load_model
 from ..models.sampling import Progress, silent
 from . import plan
-from .folder import fingerprint, work_in
+from .folder import run_fingerprint, work_in
 from .plan import Plan, planned
 from .records import ArmFigures
 from .report import StudyReport, write_study
@@ -64,7 +64,7 @@ def run_demo(concept: str, out: Path, demo: Plan = FULL, progress: Progress = si
     model = load_model("pocket")
     metrics = metrics_of(Measures(), model.family, [concept], out, str(model.device))
     subjects = [load_subject(concept, model.family, demo)]
-    with work_in(out, fingerprint("demo", model, demo, subjects)):
+    with work_in(out, run_fingerprint("demo", model, demo, subjects)):
         study = Study(model, demo, out, metrics, progress=progress)
         return write_study(study, study.run(subjects))
 

@@ -16,15 +16,14 @@ from ..errors import SteeringError
 from ..files import parse_object, read_text, write_text
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import precision_of
-from ..work_files import discard_damaged
+from ..work_files import digest, discard_damaged
 from .plan import Plan
 from .subject import Subject
-from .vectors import digest
 
 NAME, LOCK = "setting.json", ".lock"
 
 
-def fingerprint(command: str, model: DiffusionModel, plan: Plan, subjects: Sequence[Subject], **more: Any) -> dict:
+def run_fingerprint(command: str, model: DiffusionModel, plan: Plan, subjects: Sequence[Subject], **more: Any) -> dict:
     """What of a command decides its pictures, as JSON values.
 
     How many are computed together, what measures them and on how many machines may change when work goes on.

@@ -12,10 +12,9 @@ import numpy as np
 from ..concepts.prompts import Concept
 from ..evaluate.metrics import Batch, Metric
 from ..files import replacing
-from ..work_files import is_whole
+from ..work_files import digest, whole_or_discarded
 from .renderer import Item, Renderer, Unit, read_picture
 from .tasks import Measure
-from .vectors import digest
 
 LEAST_COSINE = 0.05
 """Floor of the cosine of an original and its prompt where a loss is given in percent of it, so that one near zero does
@@ -148,7 +147,7 @@ def _is_whole(path: Path) -> bool:
         with np.load(path, allow_pickle=False) as stored:
             return len({len(stored[name]) for name in stored.files}) == 1
 
-    return path.is_file() and is_whole(path, even, "measured")
+    return path.is_file() and whole_or_discarded(path, even, "measured")
 
 
 def presence(measurements: Measurements) -> np.ndarray:

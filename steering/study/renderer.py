@@ -22,11 +22,10 @@ from ..interventions.presets import get_preset
 from ..models.diffusion import DiffusionModel
 from ..models.sampling import rows_of
 from ..vectors.vector import SteeringVector
-from ..work_files import is_whole
+from ..work_files import digest, whole_or_discarded
 from .plan import Arm, Counts, Plan
 from .setting import Setting
 from .tasks import Draw, Drawn
-from .vectors import digest
 
 FORMAT = 1
 
@@ -145,7 +144,7 @@ class Renderer:
             there = len(list((self.folder / key).glob("*.png")))
             return len(marks) == there > 0 and all(map(_has_mark, pictures, marks))
 
-        if is_whole(path, as_drawn, "drawn"):
+        if whole_or_discarded(path, as_drawn, "drawn"):
             self._whole.add(key)
         return key in self._whole
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -25,16 +22,11 @@ from ..vectors.build import build
 from ..vectors.calibration import with_thresholds
 from ..vectors.vector import SteeringVector
 from ..version import __version__
-from ..work_files import made_with
+from ..work_files import digest, made_with
 from .setting import Recipe
 
 GATED = ("mean", "pca")
 """Directions whose gate thresholds are measured, at the best sites of every step."""
-
-
-def digest(*parts: Any) -> str:
-    """A short hash of JSON values, for the names of files."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:20]
 
 
 def load_or_capture(

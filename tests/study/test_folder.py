@@ -7,7 +7,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from steering.errors import SteeringError
-from steering.study.folder import LOCK, NAME, belongs, fingerprint, work_in
+from steering.study.folder import LOCK, NAME, belongs, run_fingerprint, work_in
 from steering.study.subject import load_subject
 
 from .conftest import TINY
@@ -16,7 +16,7 @@ from .conftest import TINY
 @pytest.fixture
 def setting(toy_model):
     def make(plan=TINY, command="study", concept="dog", **more):
-        return fingerprint(command, toy_model, plan, [load_subject(concept, "pocket", plan)], **more)
+        return run_fingerprint(command, toy_model, plan, [load_subject(concept, "pocket", plan)], **more)
 
     return make
 
@@ -47,13 +47,13 @@ def test_another_setting_is_refused_in_one_sentence(setting, tmp_path, change, w
 
 def test_a_model_drawn_otherwise_is_told_by_how(toy_model, tmp_path):
     subjects = [load_subject("dog", "pocket", TINY)]
-    belongs(tmp_path, fingerprint("study", toy_model, TINY, subjects))
+    belongs(tmp_path, run_fingerprint("study", toy_model, TINY, subjects))
     other = replace(toy_model, scheduler="sgm_uniform")
     with pytest.raises(SteeringError, match="scheduler is 'normal' there and 'sgm_uniform' here"):
-        belongs(tmp_path, fingerprint("study", other, TINY, subjects))
+        belongs(tmp_path, run_fingerprint("study", other, TINY, subjects))
     coarse = replace(toy_model, unet=deepcopy(toy_model.unet).to(torch.bfloat16))
     with pytest.raises(SteeringError, match="precision is 'float32' there and 'bfloat16' here"):
-        belongs(tmp_path, fingerprint("study", coarse, TINY, subjects))
+        belongs(tmp_path, run_fingerprint("study", coarse, TINY, subjects))
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{\n "command": "study",\n "model": NaN'])
