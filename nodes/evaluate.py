@@ -110,9 +110,7 @@ class Evaluate(OfConcept):
         with work_in(out, setting):
             path, control = out / "vector.safetensors", out / "isotropic.safetensors"
             vector.save(path)
-            text = subject.concept.text
-            guided = plan.guided(drawing.family, subject.prompts["test"])
-            arms = evaluation_arms(drawing, plan, text, path, strength or None, name, control, guided)
+            arms = evaluation_arms(drawing, plan, subject, path, strength or None, name, control)
             write_control(path, control)
             study = Study(drawing, plan, out, metrics, progress=bar.advance)
             written = write_study(study, study.measure([Result(subject, arms, {})]))

@@ -74,6 +74,6 @@ class Quick(io.ComfyNode):
     ) -> io.NodeOutput:
         """The chain."""
         named = pairs or named_pairs(concept)
-        text = captured(model, clip, named, sites=TEXT_KIND, cached=False)
+        text = captured(model, clip, named, sites=TEXT_KIND)
         vector = build(text, direction=LOCAL, time="constant")
         return io.NodeOutput(with_entry(model, vector.entry(strength=strength)), vector)

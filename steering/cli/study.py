@@ -111,12 +111,10 @@ def evaluate(
     rows = rows_of(pictures, plan.steps, work.guidance)
     if dry_run:
         return work.estimate(subjects, pictures, pictures, rows)
-    text = subjects[0].concept.text
-    guided = plan.guided(work.model.family, subjects[0].prompts["test"])
     control = out / "isotropic.safetensors"
     if control.exists() and control.samefile(path):
         raise SteeringError(f"--vector {path} lies where the control is written; copy it to another place")
-    arms = evaluation_arms(work.model, plan, text, Path(path), strength, preset, control, guided)
+    arms = evaluation_arms(work.model, plan, subjects[0], Path(path), strength, preset, control)
 
     def stages(made: Any) -> Any:
         write_control(Path(path), control)

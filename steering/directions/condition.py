@@ -26,12 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models.conditioning import LENGTH
+
 RIDGE = 0.1
 """As a share of the mean eigenvalue of S."""
 PENALTY = 0.1
 """λ. Of the embedded model's concepts a tenth and a hundredth of it tell the same prompts apart."""
-CHUNK = 77
-"""Tokens that a text encoder sees at once; those of a longer prompt know of their own chunk alone."""
 
 
 def condition(positive: Tensor, negative: Tensor, kept: Sequence[Tensor] = ()) -> Tensor:
@@ -91,6 +91,6 @@ def _separated(positive: Tensor, without: Sequence[Tensor], basis: Tensor, start
 
 def holds(tokens: Tensor, rule: Tensor) -> Tensor:
     """Whether the chunks that tokens ``[..., T, C]`` stand in hold the concept by a rule ``[C + 1]``: ``[..., T]``."""
-    length = tokens.shape[-2]
-    told = (tokens @ rule[:-1]).unflatten(-1, (-1, CHUNK if length % CHUNK == 0 else length))
+    length = tokens.shape[-2]  # those of a longer prompt know of their own chunk alone
+    told = (tokens @ rule[:-1]).unflatten(-1, (-1, LENGTH if length % LENGTH == 0 else length))
     return (told > rule[-1]).any(-1, keepdim=True).expand_as(told).flatten(-2)

@@ -12,29 +12,28 @@ from ..vectors import controls
 from ..vectors.vector import SteeringVector
 from .plan import COUNTERFACTUAL, OTHER_SEED, Arm, Plan
 from .setting import Setting
+from .subject import Subject
 
 
 def evaluation_arms(
     model: DiffusionModel,
     plan: Plan,
-    text: str,
+    subject: Subject,
     path: Path,
     strength: float | None,
     preset: str | None,
     control: Path,
-    guided: bool = True,
 ) -> list[Arm]:
-    """The arms that one vector is judged by.
+    """The arms that one vector is judged by; without guidance a negative prompt does nothing, and is none of them.
 
     Args:
         model: which must have the vector's sites.
         plan: how many prompts.
-        text: the concept in words, for the negative prompt.
+        subject: the concept with its prompts.
         path: the vector's file.
         strength: None takes the file's recommendation, else the preset's usual one.
         preset: None takes the file's recommendation.
         control: where the control vector will be, see `write_control`.
-        guided: whether there is classifier-free guidance, without which a negative prompt does nothing.
 
     Raises:
         SteeringError: a vector for another model, or an unknown preset.
@@ -42,14 +41,14 @@ def evaluation_arms(
     vector = SteeringVector.load(path)
     resolve(model.unet, Steering([vector.entry(strength=strength, preset=preset)]), model.family)
     setting = Setting.of_file(path, vector, model.schedule, strength, preset)
-    targets = (plan.test[0], 0, 0)
+    targets, guided = (plan.test[0], 0, 0), plan.guided(model.family, subject.prompts["test"])
     return [
         Arm("original", "original", plan.test),
         Arm(COUNTERFACTUAL, "counterfactual", targets, rest=True),
         Arm("steered", "steered", plan.test, setting),
         Arm("isotropic", "control", targets, replace(setting, vector=str(control))),
         Arm("strength_0", "zero", targets, replace(setting, strength=0.0)),
-        *([Arm("negative_prompt", "negative", plan.test, negative=text)] if guided else []),
+        *([Arm("negative_prompt", "negative", plan.test, negative=subject.concept.text)] if guided else []),
         Arm("other_seed", "floor", plan.test, repeat=OTHER_SEED),
     ]
 

@@ -119,9 +119,8 @@ class Plan:
 
     def guidance_on(self, family: str, prompt: Prompt | None = None) -> float:
         """The guidance of a model of a family: a prompt's own, else the plan's, else the usual one."""
-        own = None if prompt is None else prompt.guidance
-        known = [value for value in (own, self.guidance) if value is not None]
-        return known[0] if known else family_named(family).guidance
+        asked = self.guidance if prompt is None or prompt.guidance is None else prompt.guidance
+        return family_named(family).guidance if asked is None else asked
 
     def guided(self, family: str, prompts: Iterable[Prompt]) -> bool:
         """Whether there is classifier-free guidance, at least in some prompts."""

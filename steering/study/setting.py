@@ -65,18 +65,20 @@ class Recipe:
         """What tells it from any other, readable: direction, selection and time only where they are not the usual."""
         if self.is_text:
             return [f"{TEXT_KIND} {self.direction}", *[f"rank {self.rank}"] * (self.rank > 1)]
-        usual = Recipe.of_rank(self.k, self.rank)
-        unusual = ("direction", "selection", "time", "control", "draw")
-        extra = [getattr(self, part) for part in unusual if getattr(self, part) != getattr(usual, part)]
-        return [f"k={self.k}", *[f"rank {self.rank}"] * (self.rank > 1), *extra]
+        direction = [self.direction] * (self.direction != Recipe.of_rank(self.k, self.rank).direction)
+        return [f"k={self.k}", *[f"rank {self.rank}"] * (self.rank > 1), *direction, *self._unusual]
 
     @property
     def name(self) -> str:
         """Unique, and fit for a file's name."""
-        usual = {"selection": "per-step", "time": "per-step", "control": "", "draw": ""}
-        extra = [str(getattr(self, key)).replace(":", "_").replace(",", "+") for key in usual]
-        unusual = [text for text, plain in zip(extra, usual.values(), strict=True) if text != plain]
+        unusual = [text.replace(":", "_").replace(",", "+") for text in self._unusual]
         return "_".join([f"{self.direction}{self.rank}_k{self.k}", *unusual])
+
+    @property
+    def _unusual(self) -> list[str]:
+        """Selection, time, control and draw, where they are not what they are if not given."""
+        parts = ("selection", "time", "control", "draw")
+        return [getattr(self, part) for part in parts if getattr(self, part) != getattr(Recipe, part)]
 
 
 @dataclass(frozen=True)

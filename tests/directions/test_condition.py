@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from steering.directions.condition import CHUNK, PENALTY, RIDGE, condition, holds
+from steering.directions.condition import PENALTY, RIDGE, condition, holds
+from steering.models.conditioning import LENGTH
 
 
 def pairs(seed, count=20, tokens=6, width=12, shift=4.0):
@@ -37,9 +38,9 @@ def test_one_word_decides_for_its_whole_prompt():
 def test_a_word_decides_for_its_own_chunk_of_a_long_prompt():
     positive, negative, _ = pairs(0)
     rule = condition(positive, negative)
-    long = torch.zeros(2 * CHUNK, 12, dtype=torch.float64)
+    long = torch.zeros(2 * LENGTH, 12, dtype=torch.float64)
     long[70] = positive[0, 2]
-    assert holds(long, rule).nonzero().flatten().tolist() == list(range(CHUNK))
+    assert holds(long, rule).nonzero().flatten().tolist() == list(range(LENGTH))
 
 
 def test_prompts_with_and_without_lie_on_either_side_and_about_as_far():

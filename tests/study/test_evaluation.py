@@ -26,7 +26,7 @@ def vector(finished, tmp_path_factory):
 def test_one_vector_is_measured_with_its_control(finished, vector, tmp_path):
     study = new_study(tmp_path)
     drawn = tmp_path / "isotropic.safetensors"
-    made = evaluation_arms(study.model, TINY, "a dog", vector, None, None, drawn)
+    made = evaluation_arms(study.model, TINY, subjects()[0], vector, None, None, drawn)
     assert not drawn.exists()  # nothing is written before the folder is known to be ours
     write_control(vector, drawn)
     arms = write_study(study, study.measure([Result(subjects()[0], made, {})])).figures["dog"]
@@ -45,9 +45,17 @@ def test_one_vector_is_measured_with_its_control(finished, vector, tmp_path):
 
 
 def test_strength_and_preset_can_be_given(finished, vector, tmp_path):
-    arms = evaluation_arms(finished.study.model, TINY, "a dog", vector, 0.5, "projection", tmp_path)
+    arms = evaluation_arms(finished.study.model, TINY, subjects()[0], vector, 0.5, "projection", tmp_path)
     assert (arms[2].setting.preset, arms[2].setting.strength) == ("projection", 0.5)
     assert pictures_drawn(TINY) == sum(sum(arm.counts) for arm in arms)
+
+
+def test_a_prompts_own_guidance_is_guidance(finished, vector, tmp_path):
+    without, subject = replace(TINY, guidance=1.0), subjects()[0]
+    own = replace(subject, prompts={**subject.prompts, "test": [replace(subject.prompts["test"][0], guidance=3.0)]})
+    for one, plan, there in ((subject, TINY, True), (subject, without, False), (own, without, True)):
+        arms = evaluation_arms(finished.study.model, plan, one, vector, None, None, tmp_path)
+        assert ("negative_prompt" in {arm.name for arm in arms}) == there
 
 
 def test_a_vector_of_another_model_is_refused_before_anything_is_drawn(finished, vector, tmp_path):
@@ -64,4 +72,4 @@ def test_a_vector_of_another_model_is_refused_before_anything_is_drawn(finished,
     }
     replace(loaded, sites=narrow).save(tmp_path / "n.safetensors")
     with pytest.raises(ValueError, match="use a vector made for this model"):
-        evaluation_arms(finished.study.model, TINY, "a dog", tmp_path / "n.safetensors", None, None, tmp_path)
+        evaluation_arms(finished.study.model, TINY, subjects()[0], tmp_path / "n.safetensors", None, None, tmp_path)
